@@ -1,0 +1,35 @@
+// The closed list of permissions and what each role holds. Routes declare one of these; keys carry
+// some of them; nothing else in the system grants access. Pure data.
+
+export const permissions = [
+  "pricing:read",
+  "market:read",
+  "market:write",
+  "stream:read",
+  "orders:write",
+  "portfolio:read",
+  "risk:read",
+  "risk:write",
+  "audit:read",
+  "admin",
+] as const;
+
+export type Permission = (typeof permissions)[number];
+
+export const roles = ["viewer", "trader", "risk", "admin"] as const;
+
+export type Role = (typeof roles)[number];
+
+const viewer: readonly Permission[] = ["pricing:read", "market:read", "stream:read", "portfolio:read"];
+
+/** What a person in each role may do. A key's scopes always lie within its maker's. */
+export const permissionsOfRole: Readonly<Record<Role, ReadonlySet<Permission>>> = {
+  viewer: new Set(viewer),
+  trader: new Set<Permission>([...viewer, "market:write", "orders:write", "risk:read"]),
+  risk: new Set<Permission>([...viewer, "risk:read", "risk:write", "audit:read"]),
+  admin: new Set<Permission>(permissions),
+};
+
+export function isPermission(text: string): text is Permission {
+  return (permissions as readonly string[]).includes(text);
+}
