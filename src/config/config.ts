@@ -1,0 +1,175 @@
+// Reads flags, environment and bsopt.toml once, strongest first, into one frozen object. This is the only room
+// that knows the environment. A wrong setting never half-applies: every fault is collected and all are thrown.
+
+import { Kind } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import { assert } from "../foundation/assert";
+import { BsoptError, type FieldFault } from "../foundation/errors";
+import { environmentName, environmentPrefix, flagName, type Setting, type SettingKey, settings } from "./settings";
+
+export interface HttpConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Host names accepted beside localhost, 127.0.0.1, [::1] and `host`; lower case, no port. */
+  readonly allowedHosts: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly requestBytesMax: number;
+  readonly batchBytesMax: number;
+  readonly eventLoopLagMillisecondsMax: number;
+  readonly drainMilliseconds: number;
+  readonly stopDeadlineMilliseconds: number;
+}
+
+export interface Config {
+  readonly environment: "production" | "development" | "test";
+  readonly http: HttpConfig;
+  readonly pricing: { readonly batchRowsMax: number };
+  readonly storage: { readonly dataDirectory: string; readonly databaseUrl: string };
+  readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
+}
+
+export interface ConfigSources {
+  /** By setting key, as typed on the command line. */
+  readonly flags: Readonly<Partial<Record<SettingKey, string>>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** bsopt.toml's text and name, or null where there is none. */
+  readonly file: { readonly name: string; readonly text: string } | null;
+}
+
+/** Tests of this project read variables of this prefix; the server must not take them for misspelt settings. */
+const testPrefix = "BSOPT_TEST_";
+
+/**
+ * One frozen configuration from all sources, strongest first: flags, environment, file, defaults.
+ * Throws BsoptError `invalid` CONFIGURATION_INVALID with one fault per wrong setting.
+ */
+export function loadConfig(sources: ConfigSources): Config {
+  const faults: FieldFault[] = [];
+  const file = readFile(sources.file, faults);
+  for (const name of Object.keys(sources.environment)) {
+    if (!name.startsWith(environmentPrefix) || name.startsWith(testPrefix)) continue;
+    if (!settings.some((setting) => environmentName(setting) === name))
+      faults.push(unknownName(name, settings.map(environmentName)));
+  }
+  for (const key of Object.keys(file)) {
+    if (!settings.some((setting) => setting.key === key)) {
+      faults.push(
+        unknownName(
+          `${sources.file?.name}: ${key}`,
+          settings.map((setting) => setting.key),
+        ),
+      );
+    }
+  }
+  const values = new Map<string, unknown>();
+  for (const setting of settings) values.set(setting.key, settingValue(setting, sources, file, faults));
+  if (faults.length > 0) {
+    throw new BsoptError({
+      reason: "invalid",
+      code: "CONFIGURATION_INVALID",
+      detail: `${faults.length} wrong ${faults.length === 1 ? "setting" : "settings"}`,
+      hint: "bsopt serve --help lists every setting with its default",
+      faults,
+    });
+  }
+  return freeze(values);
+}
+
+function settingValue(
+  setting: Setting,
+  sources: ConfigSources,
+  file: Record<string, unknown>,
+  faults: FieldFault[],
+): unknown {
+  const flag = sources.flags[setting.key as SettingKey];
+  const variable = sources.environment[environmentName(setting)];
+  const [origin, raw] =
+    flag !== undefined
+      ? [flagName(setting), fromText(setting, flag)]
+      : variable !== undefined && variable !== ""
+        ? [environmentName(setting), fromText(setting, variable)]
+        : setting.key in file
+          ? [`${sources.file?.name}: ${setting.key}`, file[setting.key]]
+          : ["default", setting.default];
+  if (raw === undefined) return undefined;
+  if (!Value.Check(setting.schema, raw)) {
+    // The value itself is left out: settings to come hold secrets, and the name says which one to look at.
+    faults.push({ pointer: origin, code: "SETTING_INVALID", detail: setting.rule });
+  }
+  return raw;
+}
+
+/** Text to the value its schema wants; text that does not fit is left as it is, for the check to refuse. */
+function fromText(setting: Setting, text: string): unknown {
+  switch (setting.schema[Kind]) {
+    case "Integer":
+      return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text;
+    case "Array":
+      return text
+        .split(",")
+        .map((part) => part.trim())
+        .filter((part) => part !== "");
+    default:
+      return text;
+  }
+}
+
+function readFile(file: ConfigSources["file"], faults: FieldFault[]): Record<string, unknown> {
+  if (file === null) return {};
+  try {
+    return Bun.TOML.parse(file.text) as Record<string, unknown>;
+  } catch {
+    faults.push({ pointer: file.name, code: "FILE_MALFORMED", detail: "must be valid TOML" });
+    return {};
+  }
+}
+
+function unknownName(name: string, known: readonly string[]): FieldFault {
+  const bare = name.split(": ").at(-1) ?? name;
+  const nearest = known
+    .map((other) => ({ other, distance: editDistance(bare, other) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  const suggestion = nearest && nearest.distance <= 3 ? `; did you mean ${nearest.other}?` : "";
+  return { pointer: name, code: "SETTING_UNKNOWN", detail: `is not a setting${suggestion}` };
+}
+
+/** Levenshtein distance (1965), by one row; for suggesting names. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (from[i - 1] === to[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[to.length]!;
+}
+
+function freeze(values: Map<string, unknown>): Config {
+  const get = <T>(key: SettingKey): T => {
+    assert(values.has(key), `no setting ${key}`);
+    return values.get(key) as T;
+  };
+  const dataDirectory = get<string>("data_dir");
+  return Object.freeze({
+    environment: get<Config["environment"]>("environment"),
+    http: Object.freeze({
+      host: get<string>("host"),
+      port: get<number>("port"),
+      allowedHosts: Object.freeze(get<string[]>("allowed_hosts").map((host) => host.toLowerCase())),
+      corsOrigins: Object.freeze([...get<string[]>("cors_origins")]),
+      requestBytesMax: get<number>("request_bytes_max"),
+      batchBytesMax: get<number>("batch_bytes_max"),
+      eventLoopLagMillisecondsMax: get<number>("event_loop_lag_max_ms"),
+      drainMilliseconds: get<number>("drain_ms"),
+      stopDeadlineMilliseconds: get<number>("stop_deadline_ms"),
+    }),
+    pricing: Object.freeze({ batchRowsMax: get<number>("batch_rows_max") }),
+    storage: Object.freeze({
+      dataDirectory,
+      databaseUrl: get<string | undefined>("database_url") ?? `file:${dataDirectory.replace(/\/+$/, "")}/bsopt.db`,
+    }),
+    log: Object.freeze({ level: get<Config["log"]["level"]>("log_level") }),
+  });
+}

@@ -1,0 +1,138 @@
+// Every setting there is: one row each, from which the flags, the environment's names, bsopt.toml's keys, the
+// help text and the reference page all come. A row here without a reader elsewhere is a defect.
+
+import { type TSchema, Type } from "@sinclair/typebox";
+
+export interface Setting {
+  /** Key in bsopt.toml; the environment's name is BSOPT_ and this in capitals, the flag is -- and this with dashes. */
+  readonly key: string;
+  /** What the value must be once read. Lists come as comma-separated text in the environment and in flags. */
+  readonly schema: TSchema;
+  /** Undefined: depends on other settings, as the description says. */
+  readonly default: unknown;
+  readonly description: string;
+  /** How a wrong value is told: "must be …". */
+  readonly rule: string;
+}
+
+const bytes = (maximum: number) => Type.Integer({ minimum: 1024, maximum });
+const milliseconds = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum });
+
+export const settings = [
+  {
+    key: "host",
+    schema: Type.String({ minLength: 1, maxLength: 255, pattern: "^[A-Za-z0-9.:_-]+$" }),
+    default: "127.0.0.1",
+    description: "Address to listen on.",
+    rule: "must be an address or a host name",
+  },
+  {
+    key: "port",
+    schema: Type.Integer({ minimum: 0, maximum: 65535 }),
+    default: 8080,
+    description: "Port to listen on; 0 takes a free one.",
+    rule: "must be a whole number from 0 to 65535",
+  },
+  {
+    key: "data_dir",
+    schema: Type.String({ minLength: 1, maxLength: 4096 }),
+    default: "./bsopt-data",
+    description: "Folder of the database and the first admin key; made if missing.",
+    rule: "must be the path of a folder",
+  },
+  {
+    key: "database_url",
+    schema: Type.String({ pattern: "^file:.+" }),
+    default: undefined,
+    description: "Database, as file:PATH. Default: bsopt.db in the data folder.",
+    rule: "must be file:PATH",
+  },
+  {
+    key: "allowed_hosts",
+    schema: Type.Array(
+      Type.String({ minLength: 1, maxLength: 255, pattern: "^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)$" }),
+      {
+        maxItems: 100,
+      },
+    ),
+    default: [],
+    description:
+      "Host names accepted beside localhost, 127.0.0.1, [::1] and the listening address; separated by commas.",
+    rule: "must be host names without port, separated by commas",
+  },
+  {
+    key: "cors_origins",
+    schema: Type.Array(Type.String({ pattern: "^https?://[^/*\\s]+$", maxLength: 300 }), { maxItems: 100 }),
+    default: [],
+    description: "Origins whose pages may call the API from a browser; separated by commas. None by default.",
+    rule: "must be origins such as https://desk.example, separated by commas, without * or a path",
+  },
+  {
+    key: "environment",
+    schema: Type.Union([Type.Literal("production"), Type.Literal("development"), Type.Literal("test")]),
+    default: "production",
+    description: "What /api/v1/status calls this installation: production, development or test.",
+    rule: "must be production, development or test",
+  },
+  {
+    key: "log_level",
+    schema: Type.Union([Type.Literal("debug"), Type.Literal("info"), Type.Literal("warn"), Type.Literal("error")]),
+    default: "info",
+    description: "Least severe level that is logged: debug, info, warn or error.",
+    rule: "must be debug, info, warn or error",
+  },
+  {
+    key: "request_bytes_max",
+    schema: bytes(16_777_216),
+    default: 1_048_576,
+    description: "Largest request body of a route that has no limit of its own, in bytes.",
+    rule: "must be a whole number from 1024 to 16777216",
+  },
+  {
+    key: "batch_bytes_max",
+    schema: bytes(268_435_456),
+    default: 33_554_432,
+    description: "Largest body of a batch, in bytes.",
+    rule: "must be a whole number from 1024 to 268435456",
+  },
+  {
+    key: "batch_rows_max",
+    schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+    default: 100_000,
+    description: "Most options in one batch.",
+    rule: "must be a whole number from 1 to 10000000",
+  },
+  {
+    key: "event_loop_lag_max_ms",
+    schema: milliseconds(10, 60_000),
+    default: 1000,
+    description: "Event-loop lag past which /liveness answers 503, in milliseconds.",
+    rule: "must be a whole number from 10 to 60000",
+  },
+  {
+    key: "drain_ms",
+    schema: milliseconds(0, 60_000),
+    default: 500,
+    description: "How long a stopping server still answers, asking clients to close, in milliseconds.",
+    rule: "must be a whole number from 0 to 60000",
+  },
+  {
+    key: "stop_deadline_ms",
+    schema: milliseconds(100, 600_000),
+    default: 10_000,
+    description: "How long a stopping server waits for requests under way after that, in milliseconds.",
+    rule: "must be a whole number from 100 to 600000",
+  },
+] as const satisfies readonly Setting[];
+
+export type SettingKey = (typeof settings)[number]["key"];
+
+export const environmentPrefix = "BSOPT_";
+
+export function environmentName(setting: Setting): string {
+  return environmentPrefix + setting.key.toUpperCase();
+}
+
+export function flagName(setting: Setting): string {
+  return `--${setting.key.replaceAll("_", "-")}`;
+}

@@ -1,0 +1,29 @@
+// The real log: one JSON line an event on standard error, by pino. Standard output stays free for what a
+// command was asked to print. Fields whose names tell of secrets are blanked here, at the last gate, so that
+// a careless call elsewhere cannot leak one.
+
+import pino, { type DestinationStream } from "pino";
+import type { Log } from "../foundation/log";
+
+/** Names whose values never reach the log, at the top of an entry or one level down. */
+const secretNames = ["password", "secret", "token", "authorization", "api_key", "apiKey", "x-api-key", "cookie", "key"];
+
+/** A log that writes lines of JSON with `level` and an RFC 3339 `time` to the destination (default: standard error). */
+export function createLog(options: {
+  level: "debug" | "info" | "warn" | "error";
+  version: string;
+  destination?: DestinationStream;
+}): Log {
+  return pino(
+    {
+      level: options.level,
+      base: { service: "bsopt", version: options.version },
+      messageKey: "message",
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`]), censor: "[redacted]" },
+      serializers: { error: pino.stdSerializers.err },
+    },
+    options.destination ?? pino.destination({ dest: 2, sync: true }),
+  );
+}
