@@ -1,0 +1,169 @@
+// Settings from flags, environment and file: who wins, what is refused, and that every fault is told at once.
+
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { type ConfigSources, loadConfig } from "../../../src/config/config";
+import { environmentName, flagName, settings } from "../../../src/config/settings";
+import { BsoptError } from "../../../src/foundation/errors";
+
+const nothing: ConfigSources = { flags: {}, environment: {}, file: null };
+
+function faultsOf(sources: Partial<ConfigSources>): string[] {
+  try {
+    loadConfig({ ...nothing, ...sources });
+  } catch (error) {
+    if (error instanceof BsoptError)
+      return error.faults.map(({ pointer, code, detail }) => `${pointer} ${code} ${detail}`);
+    throw error;
+  }
+  return [];
+}
+
+describe("configuration", () => {
+  test("S5.10 nothing given yields the documented defaults, frozen", () => {
+    const config = loadConfig(nothing);
+    expect(config.http.host).toBe("127.0.0.1");
+    expect(config.http.port).toBe(8080);
+    expect(config.storage).toEqual({ dataDirectory: "./bsopt-data", databaseUrl: "file:./bsopt-data/bsopt.db" });
+    expect(Object.isFrozen(config) && Object.isFrozen(config.http) && Object.isFrozen(config.http.allowedHosts)).toBe(
+      true,
+    );
+  });
+
+  test("a flag beats the environment, which beats the file, which beats the default", () => {
+    const file = { name: "bsopt.toml", text: "port = 1001\nlog_level = 'debug'\nhost = '0.0.0.0'" };
+    const config = loadConfig({
+      flags: { port: "1003" },
+      environment: { BSOPT_PORT: "1002", BSOPT_LOG_LEVEL: "warn" },
+      file,
+    });
+    expect([config.http.port, config.log.level, config.http.host]).toEqual([1003, "warn", "0.0.0.0"]);
+  });
+
+  test("an empty variable counts as not set", () => {
+    expect(loadConfig({ ...nothing, environment: { BSOPT_PORT: "" } }).http.port).toBe(8080);
+  });
+
+  test("lists come as text with commas, or as TOML arrays, in lower case where they are host names", () => {
+    const fromEnvironment = loadConfig({
+      ...nothing,
+      environment: { BSOPT_ALLOWED_HOSTS: "Desk.Example, 10.0.0.1,[::1]" },
+    });
+    expect(fromEnvironment.http.allowedHosts).toEqual(["desk.example", "10.0.0.1", "[::1]"]);
+    const fromFile = loadConfig({
+      ...nothing,
+      file: { name: "bsopt.toml", text: 'cors_origins = ["https://a.example"]' },
+    });
+    expect(fromFile.http.corsOrigins).toEqual(["https://a.example"]);
+  });
+
+  test("the database stands in the data folder unless it has a URL of its own", () => {
+    expect(loadConfig({ ...nothing, environment: { BSOPT_DATA_DIR: "/var/lib/bsopt/" } }).storage.databaseUrl).toBe(
+      "file:/var/lib/bsopt/bsopt.db",
+    );
+    expect(loadConfig({ ...nothing, environment: { BSOPT_DATABASE_URL: "file:/x.db" } }).storage.databaseUrl).toBe(
+      "file:/x.db",
+    );
+  });
+
+  const wrong: { name: string; environment: Record<string, string>; fault: string }[] = [
+    {
+      name: "a port in words",
+      environment: { BSOPT_PORT: "eighty" },
+      fault: "BSOPT_PORT SETTING_INVALID must be a whole number from 0 to 65535",
+    },
+    {
+      name: "a port past the last",
+      environment: { BSOPT_PORT: "65536" },
+      fault: "BSOPT_PORT SETTING_INVALID must be a whole number from 0 to 65535",
+    },
+    {
+      name: "a port with a fraction",
+      environment: { BSOPT_PORT: "80.5" },
+      fault: "BSOPT_PORT SETTING_INVALID must be a whole number from 0 to 65535",
+    },
+    {
+      name: "an unknown level",
+      environment: { BSOPT_LOG_LEVEL: "loud" },
+      fault: "BSOPT_LOG_LEVEL SETTING_INVALID must be debug, info, warn or error",
+    },
+    {
+      name: "a database of another kind",
+      environment: { BSOPT_DATABASE_URL: "postgres://x" },
+      fault: "BSOPT_DATABASE_URL SETTING_INVALID must be file:PATH",
+    },
+    {
+      name: "a wildcard origin",
+      environment: { BSOPT_CORS_ORIGINS: "*" },
+      fault:
+        "BSOPT_CORS_ORIGINS SETTING_INVALID must be origins such as https://desk.example, separated by commas, without * or a path",
+    },
+    {
+      name: "a host with a port",
+      environment: { BSOPT_ALLOWED_HOSTS: "a:80" },
+      fault: "BSOPT_ALLOWED_HOSTS SETTING_INVALID must be host names without port, separated by commas",
+    },
+    {
+      name: "a misspelt name",
+      environment: { BSOPT_ALOWED_HOSTS: "a" },
+      fault: "BSOPT_ALOWED_HOSTS SETTING_UNKNOWN is not a setting; did you mean BSOPT_ALLOWED_HOSTS?",
+    },
+    {
+      name: "a name like no other",
+      environment: { BSOPT_XYZZY_PLUGH: "a" },
+      fault: "BSOPT_XYZZY_PLUGH SETTING_UNKNOWN is not a setting",
+    },
+  ];
+  test.each(wrong)("S2.39 S5.10 $name is refused with its name and rule", ({ environment, fault }) => {
+    expect(faultsOf({ environment })).toEqual([fault]);
+  });
+
+  test("S2.39 every fault is listed at once, whatever its source", () => {
+    const faults = faultsOf({
+      flags: { port: "-1" },
+      environment: { BSOPT_LOG_LEVEL: "loud", BSOPT_PROT: "1" },
+      file: { name: "bsopt.toml", text: "batch_rows_max = 0\nhots = 'a'\nhost = 5" },
+    });
+    expect(faults.map((fault) => fault.split(" ")[0])).toEqual([
+      "BSOPT_PROT",
+      "bsopt.toml:",
+      "bsopt.toml:",
+      "--port",
+      "BSOPT_LOG_LEVEL",
+      "bsopt.toml:",
+    ]);
+  });
+
+  test("S5.10 a file that is not TOML is one fault, and the rest is still checked", () => {
+    expect(
+      faultsOf({ environment: { BSOPT_PORT: "x" }, file: { name: "bsopt.toml", text: "port = = 1" } }),
+    ).toHaveLength(2);
+  });
+
+  test("S4.55 a wrong value is never repeated in the message", () => {
+    expect(faultsOf({ environment: { BSOPT_DATABASE_URL: "libsql://user:hunter2@x" } }).join()).not.toContain(
+      "hunter2",
+    );
+  });
+
+  test("variables of the project's own tests are not taken for settings", () => {
+    expect(faultsOf({ environment: { BSOPT_TEST_DATA: "/x", PATH: "/bin" } })).toEqual([]);
+  });
+});
+
+describe("the table of settings", () => {
+  test("each default passes its own schema, and names are unique", () => {
+    expect(new Set(settings.map(({ key }) => key)).size).toBe(settings.length);
+    expect(loadConfig(nothing)).toBeDefined();
+  });
+
+  test("names follow from the key", () => {
+    const dataDir = settings.find(({ key }) => key === "data_dir")!;
+    expect([environmentName(dataDir), flagName(dataDir)]).toEqual(["BSOPT_DATA_DIR", "--data-dir"]);
+  });
+
+  test("every setting is read by config.ts", () => {
+    const reader = readFileSync(new URL("../../../src/config/config.ts", import.meta.url), "utf8");
+    expect(settings.filter(({ key }) => !reader.includes(`("${key}")`)).map(({ key }) => key)).toEqual([]);
+  });
+});
