@@ -1,0 +1,28 @@
+// One option's bid and ask, and what may be concluded from them. Separate because "is this a quote?" must have one
+// answer for the parity fit, the implied volatilities and, later, the market room. A missing side is NaN here.
+
+/** Why a two-sided price can't be taken from a quote. */
+export type QuoteFault = "no_bid" | "no_ask" | "crossed";
+
+/** Both sides of a quote; NaN (or zero, or less) is a missing side. */
+export interface QuoteSides {
+  readonly bid: number;
+  readonly ask: number;
+}
+
+/** Whether a side is a price at all: finite and above zero. */
+export function isPrice(side: number): boolean {
+  return side > 0 && side < Number.POSITIVE_INFINITY;
+}
+
+/** What keeps a quote from being two-sided, or null. A locked market (bid = ask) is fine. */
+export function quoteFault({ bid, ask }: QuoteSides): QuoteFault | null {
+  if (!isPrice(bid)) return "no_bid";
+  if (!isPrice(ask)) return "no_ask";
+  return bid > ask ? "crossed" : null;
+}
+
+/** The middle of a two-sided quote, else NaN. */
+export function midOf(quote: QuoteSides): number {
+  return quoteFault(quote) === null ? quote.bid / 2 + quote.ask / 2 : Number.NaN;
+}

@@ -1,0 +1,263 @@
+// The forward and the discount factor of one expiry, read from put-call parity: C − P = D·(F − K) is a straight line in
+// the strike, with slope −D and root F. Separate from valuing because a curve, a surface and a chain all start here.
+// Pure: no engine, no I/O; the same quotes in the same order give the same bits. Never invents a number: where the
+// quotes don't carry one, it says why.
+//
+// Source: Stoll, "The Relationship Between Put and Call Option Prices", Journal of Finance 24 (1969), for European
+//   options. Start: Theil (1950) and Sen (1968), the median of pairwise slopes, which one stale strike in four can't
+//   turn. Then iteratively reweighted least squares with the biweight of Beaton & Tukey (1974), tuning constant 4.685
+//   (Holland & Welsch 1977), residuals scaled by 1.4826 · median |residual|.
+// Legend: C, P mids of call and put · K strike · T years · D discount · F forward · S spot · r = −ln D / T ·
+//   q = −ln(F·D/S) / T, both continuous.
+// Weights: 1 / (call spread + put spread): the variance of a mid grows with the width quoted around it, but more slowly
+//   than its square, since even the tightest quote is rounded to a tick. See docs/numerics/parity-forward.md.
+// Valid: European options, T > 0. American parity is only a pair of bounds; what comes out for such a chain is near.
+// Checked: tests/property (recovers the line exactly without noise, within it with noise and gross outliers),
+//   tests/golden (a chain worked by hand), tests/unit/commands (a real index chain).
+
+import { midOf, type QuoteSides, quoteFault } from "../domain/quote";
+
+/** The two quotes at one strike. */
+export interface ParityStrike {
+  readonly strike: number;
+  readonly call: QuoteSides;
+  readonly put: QuoteSides;
+}
+
+/** What is asked. A number given is held, the others are inferred. */
+export interface ParityRequest {
+  readonly strikes: readonly ParityStrike[];
+  /** Years, > 0. */
+  readonly timeToExpiry: number;
+  /** Price of the underlying; without it no dividend yield is told. */
+  readonly spot?: number | undefined;
+  /** Continuous; held if given. */
+  readonly rate?: number | undefined;
+  /** Continuous; held if given, for which spot must be known. */
+  readonly dividendYield?: number | undefined;
+}
+
+/** Where forward and discount come from: the quotes, or the caller's own figures. */
+export type ParitySource = "parity" | "parity_with_rate" | "parity_with_dividend_yield" | "given";
+
+/** The line that was found. */
+export interface ParityFit {
+  readonly source: ParitySource;
+  readonly forward: number;
+  readonly discount: number;
+  /** −ln(discount)/T, continuous. */
+  readonly rate: number;
+  /** The yield that makes spot grow into the forward, continuous; NaN without a spot. */
+  readonly dividendYield: number;
+  /** Strikes with a call and a put row. */
+  readonly strikesSeen: number;
+  /** Of those, the ones the line finally rests on. */
+  readonly strikesUsed: number;
+  /** Root mean square of C − P − D·(F − K) over the strikes used, in price units; NaN where none was used. */
+  readonly residualRms: number;
+}
+
+/** Why there is no line. */
+export type ParityFailure = "expired" | "too_few_strikes" | "no_line" | "no_spot";
+
+/** A sentence for each failure. */
+export const parityFailureDetail: Readonly<Record<ParityFailure, string>> = {
+  expired: "nothing is left to run",
+  too_few_strikes: "too few strikes have a liquid call and a liquid put",
+  no_line: "the quotes lie on no line with a positive forward and discount",
+  no_spot: "a dividend yield says nothing without a spot",
+};
+
+/** A side counts as liquid where (ask − bid) / mid is at most this. */
+export const relativeSpreadMax = 0.25;
+/** Strikes below half or above twice the money are left out: |ln(K/K₀)| at most this; K₀ is where |C − P| is smallest. */
+export const logMoneynessMax = Math.LN2;
+/** A free line wants this many liquid strikes; a line with one number held wants `strikesMinHeld`. */
+export const strikesMin = 4;
+export const strikesMinHeld = 2;
+
+const iterationsMax = 50;
+const biweightTuning = 4.685;
+const medianToDeviation = 1.4826;
+/** More strikes than this start from an evenly spaced subset: the start costs the square of their number. */
+const startStrikesMax = 128;
+
+/** One usable strike: y = C − P at x = K. */
+interface Point {
+  readonly strike: number;
+  readonly difference: number;
+  readonly weight: number;
+}
+
+/** y = discount · (forward − K), held as prepaid = D·F and discount. */
+interface Line {
+  readonly prepaidForward: number;
+  readonly discount: number;
+}
+
+/** Forward, discount, rate and yield of one expiry, or why there are none. */
+export function fitParity(request: ParityRequest): ParityFit | ParityFailure {
+  const { timeToExpiry, spot, rate, dividendYield } = request;
+  if (!(timeToExpiry > 0)) return "expired";
+  if (dividendYield !== undefined && spot === undefined) return "no_spot";
+  const heldDiscount = rate === undefined ? undefined : Math.exp(-rate * timeToExpiry);
+  const heldPrepaid = dividendYield === undefined ? undefined : spot! * Math.exp(-dividendYield * timeToExpiry);
+  const held = { discount: heldDiscount, prepaidForward: heldPrepaid };
+  const isFree = heldDiscount === undefined && heldPrepaid === undefined;
+  const isGiven = heldDiscount !== undefined && heldPrepaid !== undefined;
+
+  const points = liquidPoints(request.strikes);
+  if (!isGiven && points.length < (isFree ? strikesMin : strikesMinHeld)) return "too_few_strikes";
+
+  const { line, weights } = isGiven
+    ? { line: { prepaidForward: heldPrepaid, discount: heldDiscount }, weights: points.map((point) => point.weight) }
+    : robustLine(points, held);
+  const forward = line.prepaidForward / line.discount;
+  if (!isUsable(line.discount) || !isUsable(forward)) return "no_line";
+
+  let squares = 0;
+  let strikesUsed = 0;
+  points.forEach((point, index) => {
+    if (!(weights[index]! > 0)) return;
+    squares += residual(point, line) ** 2;
+    strikesUsed += 1;
+  });
+  return {
+    source: isGiven
+      ? "given"
+      : isFree
+        ? "parity"
+        : heldDiscount !== undefined
+          ? "parity_with_rate"
+          : "parity_with_dividend_yield",
+    forward,
+    discount: line.discount,
+    rate: rate ?? -Math.log(line.discount) / timeToExpiry,
+    dividendYield:
+      dividendYield ?? (spot === undefined ? Number.NaN : -Math.log(line.prepaidForward / spot) / timeToExpiry),
+    strikesSeen: request.strikes.length,
+    strikesUsed: isGiven ? 0 : strikesUsed,
+    residualRms: strikesUsed > 0 ? Math.sqrt(squares / strikesUsed) : Number.NaN,
+  };
+}
+
+function isUsable(value: number): boolean {
+  return value > 0 && value < Number.POSITIVE_INFINITY;
+}
+
+/** The strikes whose call and put are both liquid and near enough to the money. */
+function liquidPoints(strikes: readonly ParityStrike[]): Point[] {
+  const twoSided = strikes.filter((at) => isLiquid(at.call) && isLiquid(at.put) && isUsable(at.strike));
+  const points = twoSided.map(({ strike, call, put }) => {
+    const width = call.ask - call.bid + (put.ask - put.bid);
+    return { strike, difference: midOf(call) - midOf(put), width };
+  });
+  // A locked market has no width; it counts as a thousandth of its chain's widest, and never as infinitely sure.
+  const widthFloor = points.reduce((widest, point) => Math.max(widest, point.width), 0) / 1000;
+  let atTheMoney = points[0];
+  for (const point of points) if (Math.abs(point.difference) < Math.abs(atTheMoney!.difference)) atTheMoney = point;
+  return points
+    .filter((point) => Math.abs(Math.log(point.strike / atTheMoney!.strike)) <= logMoneynessMax)
+    .map(({ strike, difference, width }) => ({
+      strike,
+      difference,
+      weight: widthFloor > 0 ? 1 / Math.max(width, widthFloor) : 1,
+    }));
+}
+
+function isLiquid(quote: QuoteSides): boolean {
+  return quoteFault(quote) === null && quote.ask - quote.bid <= relativeSpreadMax * midOf(quote);
+}
+
+function residual(point: Point, { prepaidForward, discount }: Line): number {
+  return point.difference - (prepaidForward - discount * point.strike);
+}
+
+type Held = { readonly discount: number | undefined; readonly prepaidForward: number | undefined };
+
+/** A start that outliers can't turn, then reweighted least squares until the line stands still. */
+function robustLine(points: readonly Point[], held: Held): { line: Line; weights: readonly number[] } {
+  let line = medianLine(points, held);
+  let weights: readonly number[] = points.map((point) => point.weight);
+  for (let iteration = 0; iteration < iterationsMax; iteration++) {
+    const scaled = points.map((point) => residual(point, line) * Math.sqrt(point.weight));
+    const deviation = medianToDeviation * median(scaled.map(Math.abs));
+    // Rounding alone leaves residuals of a few ulp of the prices; below that every strike is on the line.
+    const floor =
+      1e-12 * median(points.map((point) => (point.strike + Math.abs(point.difference)) * Math.sqrt(point.weight)));
+    const reach = biweightTuning * Math.max(deviation, floor);
+    weights = points.map((point, index) => {
+      const distance = scaled[index]! / reach;
+      return Math.abs(distance) < 1 ? point.weight * (1 - distance * distance) ** 2 : 0;
+    });
+    const next = weightedLine(points, weights, held);
+    if (next === null) break;
+    const hasSettled =
+      Math.abs(next.discount - line.discount) <= 1e-15 * Math.abs(line.discount) &&
+      Math.abs(next.prepaidForward - line.prepaidForward) <= 1e-15 * Math.abs(line.prepaidForward);
+    line = next;
+    if (hasSettled) break;
+  }
+  return { line, weights };
+}
+
+/** Median of pairwise slopes, then the median intercept; with one number held, the median of the other. */
+function medianLine(points: readonly Point[], held: Held): Line {
+  const { prepaidForward, discount } = held;
+  if (discount !== undefined) {
+    const intercepts = points.map((point) => point.difference + discount * point.strike);
+    return { discount, prepaidForward: median(intercepts) };
+  }
+  if (prepaidForward !== undefined) {
+    const slopes = points.map((point) => (prepaidForward - point.difference) / point.strike);
+    return { discount: median(slopes), prepaidForward };
+  }
+  const step = Math.max(1, Math.ceil(points.length / startStrikesMax));
+  const some = points.filter((_, index) => index % step === 0);
+  const slopes: number[] = [];
+  some.forEach((left, index) => {
+    for (const right of some.slice(index + 1))
+      if (right.strike !== left.strike)
+        slopes.push((left.difference - right.difference) / (right.strike - left.strike));
+  });
+  const slope = median(slopes);
+  return { discount: slope, prepaidForward: median(points.map((point) => point.difference + slope * point.strike)) };
+}
+
+/** Weighted least squares about the weighted mean strike; null where the weights carry no line. */
+function weightedLine(points: readonly Point[], weights: readonly number[], held: Held): Line | null {
+  let sum = 0;
+  let strikeMean = 0;
+  let differenceMean = 0;
+  points.forEach((point, index) => {
+    const weight = weights[index]!;
+    sum += weight;
+    strikeMean += weight * point.strike;
+    differenceMean += weight * point.difference;
+  });
+  if (!(sum > 0)) return null;
+  strikeMean /= sum;
+  differenceMean /= sum;
+  if (held.discount !== undefined)
+    return { discount: held.discount, prepaidForward: differenceMean + held.discount * strikeMean };
+  let moment = 0;
+  let cross = 0;
+  const { prepaidForward } = held;
+  const [strikeOrigin, differenceOrigin] =
+    prepaidForward === undefined ? [strikeMean, differenceMean] : [0, prepaidForward];
+  points.forEach((point, index) => {
+    const strikeFrom = point.strike - strikeOrigin;
+    moment += weights[index]! * strikeFrom * strikeFrom;
+    cross += weights[index]! * strikeFrom * (point.difference - differenceOrigin);
+  });
+  if (!(moment > 0)) return null;
+  const discount = -cross / moment;
+  return { discount, prepaidForward: prepaidForward ?? differenceMean + discount * strikeMean };
+}
+
+/** The middle value (of an even count, the mean of the middle two); NaN of nothing. */
+function median(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).sort();
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
