@@ -1,0 +1,106 @@
+// How a request crosses from the host into the island: one block of numbers at an address the host chooses.
+// Separate so that the host (src/engine/abi.ts mirrors it) and every batch read the same offsets; `abiVersion` changes when
+// they do. Columns are doubles in row order, option types are bytes (0 put, else call), statuses are 32-bit integers.
+// Nothing here computes, allocates or knows a model's formulas.
+
+/** Raised with every change of offsets, ids or meanings. */
+export const abiVersion: i32 = 1;
+
+/** Rows worked on at once: intermediates of a tile stay in the first-level cache. */
+export const tileRows: usize = 128;
+/** Bytes of one column of intermediates. */
+export const tileBytes: usize = tileRows << 3;
+/** Input and output columns a request has room for. */
+export const inputsMax: usize = 16;
+export const outputsMax: usize = 32;
+/** Columns of a tile's width in the scratch: one per input (broadcast values), then the intermediates, then option types. */
+export const scratchColumns: usize = 48;
+/** Bytes of scratch a caller must give; one scratch per thread, aligned to 16. */
+export const scratchBytes: usize = scratchColumns * tileBytes;
+/** Bytes of a request block; aligned to 16. */
+export const requestBytes: usize = 480;
+
+// Offsets within the request block, in bytes.
+export const modelOffset: usize = 0; // i32 model id
+export const countOffset: usize = 4; // i32 rows
+export const outputMaskOffset: usize = 8; // u32 bit per output id
+export const broadcastMaskOffset: usize = 12; // u32 bit per input id: that column is one number, for every row
+export const scratchOffset: usize = 16; // u32 address
+export const isCallOffset: usize = 20; // u32 address of bytes
+export const statusOffset: usize = 24; // u32 address of i32s
+export const flagsOffset: usize = 28; // u32, see the flags
+export const inputsOffset: usize = 32; // u32 address per input id
+export const outputsOffset: usize = 96; // u32 address per output id
+export const factorsOffset: usize = 224; // f64 per output id: raw values are multiplied by it
+
+/** The option-type column is one byte, for every row. */
+export const flagIsCallBroadcast: u32 = 1;
+/** Implied volatility: an unattainable price gives 0 instead of null. */
+export const flagUnattainableIsZero: u32 = 2;
+
+// Input ids. `price` stands in for volatility where the volatility is asked for.
+export const inputSpot: usize = 0;
+export const inputStrike: usize = 1;
+export const inputTimeToExpiry: usize = 2;
+export const inputRate: usize = 3;
+export const inputDividendYield: usize = 4;
+export const inputVolatility: usize = 5;
+export const inputPrice: usize = 6;
+
+// Output ids.
+export const outputPrice: usize = 0;
+export const outputDelta: usize = 1;
+export const outputGamma: usize = 2;
+export const outputVega: usize = 3;
+export const outputTheta: usize = 4;
+export const outputRho: usize = 5;
+export const outputImpliedVolatility: usize = 30;
+export const outputAttainableError: usize = 31;
+
+/** The one NaN that stands for null: wasm fixes neither sign nor payload of a computed one. */
+export const nullBits: u64 = 0x7ff8000000000000;
+
+// @ts-ignore: decorator
+@inline
+export function inputAddress(request: usize, input: usize): usize {
+  return <usize>load<u32>(request + inputsOffset + (input << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+export function outputAddress(request: usize, output: usize): usize {
+  return <usize>load<u32>(request + outputsOffset + (output << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+export function isBroadcast(request: usize, input: usize): bool {
+  return (load<u32>(request, broadcastMaskOffset) & (1 << <u32>input)) != 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function isRequested(mask: u32, output: usize): bool {
+  return (mask & (1 << <u32>output)) != 0;
+}
+
+/** The address of a column of intermediates (0-based, after the input columns) within a scratch. */
+// @ts-ignore: decorator
+@inline
+export function intermediate(scratch: usize, index: usize): usize {
+  return scratch + (inputsMax + index) * tileBytes;
+}
+
+/** Where a broadcast input's value is repeated across a tile. */
+// @ts-ignore: decorator
+@inline
+export function broadcastColumn(scratch: usize, input: usize): usize {
+  return scratch + input * tileBytes;
+}
+
+/** Where a broadcast option type is repeated across a tile. */
+// @ts-ignore: decorator
+@inline
+export function broadcastIsCall(scratch: usize): usize {
+  return scratch + (scratchColumns - 1) * tileBytes;
+}

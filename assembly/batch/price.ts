@@ -1,0 +1,2 @@
+// stub
+export function priceBatch(request: usize): i32 { return 0; }
