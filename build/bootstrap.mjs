@@ -39,6 +39,7 @@ const tasks = {
   build: () => script("build/binary.ts"),
   release: () => script("build/release.ts"),
   test: () => script("build/test.ts"),
+  "test:binary": () => script("build/test-binary.ts"),
   check: () => script("build/check.ts"),
   bench: () => script("build/bench.ts"),
   format: () => script("build/check.ts", "--write"),

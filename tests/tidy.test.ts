@@ -53,7 +53,7 @@ describe("the house", () => {
   });
 });
 
-const head = "// Sample.\n// Sample.\n";
+const head = "// A sample that exists to be refused by one rule.\n";
 const canaries: { name: string; check: (files: readonly SourceFile[]) => Finding[]; path: string; text: string }[] = [
   { name: "looking up", check: checkFloors, path: "src/domain/a.ts", text: 'import { x } from "../http/server";' },
   {

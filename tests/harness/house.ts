@@ -291,12 +291,8 @@ export function checkFiles(files: readonly SourceFile[]): Finding[] {
     if (feature && !featureFiles.test(feature))
       findings.push(`${path}: a feature's files are index, model, service, rules, repository, table, stream`);
     if (/^(src|assembly|build|bench|tests)\//.test(path)) {
-      const head = text
-        .replace(/^#![^\n]*\n/, "")
-        .split("\n")
-        .slice(0, 2);
-      if (!head.every((line) => line.startsWith("//")))
-        findings.push(`${path}: open with two to six lines on what the file is for`);
+      const [first = ""] = text.replace(/^#![^\n]*\n/, "").split("\n");
+      if (!/^\/\/ .{30,}/.test(first)) findings.push(`${path}: open with a comment on what the file is for`);
     }
     const lineCount = text.split("\n").length;
     const lineCountMax = path.startsWith("src/") ? 600 : 1000;
