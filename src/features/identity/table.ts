@@ -5,7 +5,7 @@
 import { sql } from "drizzle-orm";
 import { type AnySQLiteColumn, check, index, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { roles } from "../../domain/permission";
-import { rateClasses } from "../../domain/principal";
+import { type RateClass, rateClasses } from "../../domain/principal";
 import { microseconds } from "../../storage/columns";
 
 /** A closed list as SQL literals; the words are ours and hold no quote. */
@@ -41,7 +41,7 @@ export const apiKeys = sqliteTable(
     secretHash: text("secret_hash").notNull(),
     /** A JSON array of permissions. */
     scopes: text("scopes").notNull(),
-    rateClass: text("rate_class", { enum: ["standard", "bot", "unlimited"] }).notNull(),
+    rateClass: text("rate_class").$type<RateClass>().notNull(),
     expiresAt: microseconds("expires_at"),
     /** A JSON array of addresses and CIDR blocks, or null for anywhere. */
     ipAllow: text("ip_allow"),
@@ -54,6 +54,8 @@ export const apiKeys = sqliteTable(
   (table) => [
     // A page of one user's keys, newest first.
     index("api_keys_by_user").on(table.userId, table.createdAt, table.id),
+    // A page of everybody's keys, for the operator's command line.
+    index("api_keys_by_time").on(table.createdAt, table.id),
     // "Which keys did this one make", asked when a key is revoked, and by the foreign key above.
     index("api_keys_by_maker").on(table.createdByKeyId),
     check("api_keys_rate_class", sql`${table.rateClass} in (${literals(rateClasses)})`),

@@ -1,0 +1,109 @@
+// The file in the data folder where people find the first administrator's key. Separate because identity decides
+// what goes in it and never touches a disk. The file appears whole or not at all: it is written beside its place,
+// made durable, and linked into place, which fails where a file is already there. Nobody but its owner can read it.
+
+import { closeSync, fsyncSync, linkSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { BsoptError } from "../foundation/errors";
+
+/** Everything a key file does; identity asks for this shape. */
+export interface KeyFile {
+  readonly path: string;
+  /** Its text without the line's end, or null where there is no file. */
+  read(): string | null;
+  /** Makes it, whole and durable, with mode 0600. False, and untouched, where it exists. */
+  create(text: string): boolean;
+  remove(): void;
+}
+
+const textLengthMax = 1024;
+
+/** The key file at that path, which need not exist; its folder must. Failures of the disk throw `unavailable`. */
+export function openKeyFile(path: string): KeyFile {
+  const failed = (act: string, cause: unknown) =>
+    new BsoptError({
+      reason: "unavailable",
+      code: "KEY_FILE_UNAVAILABLE",
+      detail: `The file of the first administrator's key cannot be ${act}.`,
+      hint: `Look at ${path}: its folder must exist and belong to the user this runs as.`,
+      cause,
+    });
+  return {
+    path,
+    read() {
+      try {
+        return readFileSync(path, "utf8").slice(0, textLengthMax).trimEnd();
+      } catch (error) {
+        if (codeOf(error) === "ENOENT") return null;
+        throw failed("read", error);
+      }
+    },
+    create(text) {
+      try {
+        // A folder of its own, because the system names it so that no other start can mean the same one.
+        const draftFolder = mkdtempSync(join(dirname(path), `.${basename(path)}-`));
+        try {
+          const draft = join(draftFolder, "draft");
+          writeDurably(draft, text);
+          linkSync(draft, path);
+        } finally {
+          rmSync(draftFolder, { recursive: true, force: true });
+        }
+        makeDurable(dirname(path));
+        return true;
+      } catch (error) {
+        if (codeOf(error) === "EEXIST") return false;
+        if (!linklessCodes.has(codeOf(error) ?? "")) throw failed("made", error);
+      }
+      // A disk without links: still exclusive, but a crash in the middle leaves a file that the next start names.
+      try {
+        writeDurably(path, text);
+        return true;
+      } catch (error) {
+        if (codeOf(error) === "EEXIST") return false;
+        throw failed("made", error);
+      }
+    },
+    remove() {
+      try {
+        rmSync(path, { force: true });
+      } catch (error) {
+        throw failed("removed", error);
+      }
+    },
+  };
+}
+
+/** What linkSync says where the disk has no links (FAT, some shared folders). */
+const linklessCodes: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL", "EMLINK"]);
+
+function writeDurably(path: string, text: string): void {
+  const descriptor = openSync(path, "wx", 0o600);
+  try {
+    writeSync(descriptor, `${text}\n`);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** A new name is durable once its folder is; where a folder cannot be opened (Windows) the system sees to it. */
+function makeDurable(folder: string): void {
+  let descriptor: number;
+  try {
+    descriptor = openSync(folder, "r");
+  } catch {
+    return;
+  }
+  try {
+    fsyncSync(descriptor);
+  } catch {
+    // Some systems refuse to sync a folder; the file itself is safe.
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

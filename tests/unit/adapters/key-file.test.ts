@@ -1,0 +1,73 @@
+// The first administrator's key file on a real disk: whole or absent, exclusive, private.
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openKeyFile } from "../../../src/adapters/key-file";
+import { BsoptError } from "../../../src/foundation/errors";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bsopt-key-file-"));
+});
+afterEach(() => {
+  chmodSync(folder, 0o700);
+  rmSync(folder, { recursive: true });
+});
+
+describe("the key file", () => {
+  test("that is not there reads as null", () => expect(openKeyFile(join(folder, "key")).read()).toBeNull());
+
+  test("made once is read back, mode 0600, one line, and leaves no draft", () => {
+    const file = openKeyFile(join(folder, "key"));
+    expect(file.create("bso_a_b")).toBe(true);
+    expect(file.read()).toBe("bso_a_b");
+    expect(readFileSync(file.path, "utf8")).toBe("bso_a_b\n");
+    expect(statSync(file.path).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder)).toEqual(["key"]);
+  });
+
+  test("that exists is left as it is by a second making", () => {
+    const file = openKeyFile(join(folder, "key"));
+    file.create("first");
+    expect(file.create("second")).toBe(false);
+    expect(file.read()).toBe("first");
+    expect(readdirSync(folder)).toEqual(["key"]);
+  });
+
+  test("an empty file counts as existing", () => {
+    writeFileSync(join(folder, "key"), "");
+    const file = openKeyFile(join(folder, "key"));
+    expect(file.create("mine")).toBe(false);
+    expect(file.read()).toBe("");
+  });
+
+  test("removed twice is gone without complaint", () => {
+    const file = openKeyFile(join(folder, "key"));
+    file.create("x");
+    file.remove();
+    file.remove();
+    expect(file.read()).toBeNull();
+  });
+
+  const failures: readonly (readonly [string, (path: string) => void])[] = [
+    ["made in a folder that is not there", (path) => openKeyFile(join(path, "none", "key")).create("x")],
+    ["read where a folder stands in its place", (path) => openKeyFile(path).read()],
+    ["removed where a folder stands in its place", (path) => openKeyFile(path).remove()],
+  ];
+  for (const [title, act] of failures) {
+    test(`${title} fails as unavailable with a hint that names the path and a detail that does not`, () => {
+      try {
+        act(folder);
+        expect.unreachable();
+      } catch (error) {
+        expect(error).toBeInstanceOf(BsoptError);
+        const failure = error as BsoptError;
+        expect(failure.reason).toBe("unavailable");
+        expect(failure.hint).toContain(folder);
+        expect(failure.detail).not.toContain(folder);
+      }
+    });
+  }
+});
