@@ -1,0 +1,151 @@
+// Reads one request body: decides about its size before reading, counts it while it streams where no length was
+// given, and parses strict JSON. Separate because every line here faces bytes a stranger chose. It must never
+// allocate for more than the route's limit, and never recurse by the input's depth.
+
+import { Refusal } from "./problem";
+import type { Route } from "./routes";
+
+/** Deeper JSON is refused before parsing. */
+export const jsonDepthMax = 32;
+
+/** A refused body up to this size is left to drain, so that the client gets to read its answer; a larger one is cut. */
+const drainedBytesMax = 268_435_456;
+
+/** How the body's end is known: by its declared bytes, or by streaming until it ends. */
+export type BodyExtent = { readonly kind: "declared"; readonly bytes: number } | { readonly kind: "streamed" };
+
+/** Decides by the headers alone: 413 BODY_TOO_LARGE, 411 LENGTH_REQUIRED. Reads nothing. */
+export function extentOf(request: Request, route: Route): BodyExtent {
+  const declared = request.headers.get("content-length");
+  if (declared !== null) {
+    // The HTTP parser has refused what is not digits; a length past 2^53 is still only "too large".
+    const bytes = Number(declared);
+    if (!(bytes <= route.bodyBytesMax)) throw tooLarge(route, bytes > drainedBytesMax);
+    return { kind: "declared", bytes };
+  }
+  if (request.headers.has("transfer-encoding") || request.body !== null) return { kind: "streamed" };
+  throw new Refusal({
+    kind: "length-missing",
+    code: "LENGTH_REQUIRED",
+    detail: "A body is needed: send Content-Length or chunked transfer coding",
+  });
+}
+
+/** 415 unless the body is plain application/json in UTF-8, not compressed. */
+export function requireJsonMediaType(request: Request): void {
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && encoding.trim().toLowerCase() !== "identity") {
+    throw new Refusal({
+      kind: "media-unsupported",
+      code: "CONTENT_ENCODING_UNSUPPORTED",
+      detail: "The body must not be compressed",
+      headers: { "accept-encoding": "identity" },
+    });
+  }
+  const type = request.headers.get("content-type");
+  if (type !== "application/json" && !/^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type ?? "")) {
+    throw new Refusal({
+      kind: "media-unsupported",
+      code: "CONTENT_TYPE_UNSUPPORTED",
+      detail: "The body must be application/json",
+      headers: { accept: "application/json" },
+    });
+  }
+}
+
+/** The body's bytes, never more than the route allows: 413 as soon as a streamed body passes the limit. */
+export async function readBody(request: Request, route: Route, extent: BodyExtent): Promise<Uint8Array> {
+  if (extent.kind === "declared") {
+    const bytes = await received(request.bytes());
+    if (bytes.byteLength > route.bodyBytesMax) throw tooLarge(route, true);
+    return bytes;
+  }
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  const reader = (request.body ?? new Blob().stream()).getReader();
+  for (;;) {
+    const next = await received<{ done: boolean; value?: Uint8Array }>(reader.read());
+    if (next.done || next.value === undefined) break;
+    total += next.value.byteLength;
+    if (total > route.bodyBytesMax) {
+      await reader.cancel().catch(() => undefined);
+      throw tooLarge(route, true);
+    }
+    chunks.push(next.value);
+  }
+  const [only] = chunks;
+  return chunks.length === 1 && only ? only : Buffer.concat(chunks);
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The JSON value in the bytes; 400 BODY_MALFORMED, BODY_TOO_DEEP or BODY_KEY_REFUSED. A repeated key: the last wins. */
+export function parseJson(bytes: Uint8Array): unknown {
+  if (depthOf(bytes) > jsonDepthMax) {
+    throw malformed("BODY_TOO_DEEP", `The body nests deeper than ${jsonDepthMax} levels`);
+  }
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    throw malformed("BODY_MALFORMED", "The body is not valid UTF-8");
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw malformed("BODY_MALFORMED", "The body is not valid JSON");
+  }
+  // Most bodies cannot hold the key at all; only those that might are walked.
+  if ((text.includes("__proto__") || text.includes("\\u")) && namesPrototype(value)) {
+    throw malformed("BODY_KEY_REFUSED", "The body has a field no request has");
+  }
+  return value;
+}
+
+/** Deepest nesting of brackets outside strings, counted over the raw bytes so that nothing deep is ever built. */
+function depthOf(bytes: Uint8Array): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index]!;
+    if (byte === 0x22) {
+      index += 1;
+      while (index < bytes.length && bytes[index] !== 0x22) index += bytes[index] === 0x5c ? 2 : 1;
+    } else if (byte === 0x5b || byte === 0x7b) {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+      if (deepest > jsonDepthMax) return deepest;
+    } else if (byte === 0x5d || byte === 0x7d) depth -= 1;
+  }
+  return deepest;
+}
+
+/** Whether an own key __proto__ sits anywhere; depth is bounded by jsonDepthMax already. */
+function namesPrototype(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some(namesPrototype);
+  return Object.hasOwn(value, "__proto__") || Object.values(value).some(namesPrototype);
+}
+
+/** A client that goes away while its body is read is its own fault, not ours. */
+async function received<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch {
+    throw malformed("BODY_INCOMPLETE", "The body ended early");
+  }
+}
+
+function malformed(code: string, detail: string): Refusal {
+  return new Refusal({ kind: "malformed", code, detail });
+}
+
+function tooLarge(route: Route, cut: boolean): Refusal {
+  return new Refusal({
+    kind: "too-large",
+    code: "BODY_TOO_LARGE",
+    detail: `The body is larger than the ${route.bodyBytesMax} bytes this route takes`,
+    headers: cut ? { connection: "close" } : {},
+  });
+}

@@ -1,0 +1,177 @@
+// Every decision about a request before its handler runs, in the contract's order: host, route, address limit,
+// authentication, permission, principal's limit, size, parse, schema, idempotency. What comes before "size" is
+// decided before a byte of the body is read. It runs in Elysia's onRequest, on the very path Elysia then routes by,
+// so it depends on none of Elysia's guards. It must never know a feature.
+
+import type { Authenticator, Credentials, Principal } from "../domain/principal";
+import { extentOf, parseJson, readBody, requireJsonMediaType } from "./body";
+import type { CrossOrigin } from "./cross-origin";
+import type { HostRule } from "./host";
+import { hashOfRequest, type IdempotencyStore, type RunningTickets, readKey, replayOf } from "./idempotency";
+import type { LimitDecision, Limits } from "./limits";
+import { challenge, detailOfFaults, Refusal } from "./problem";
+import { contextOf } from "./request-context";
+import type { Route, RouteMatch, RouteTable } from "./routes";
+import { faultsOf } from "./schema-faults";
+
+export interface GateOptions {
+  readonly hosts: HostRule;
+  readonly routes: RouteTable;
+  readonly limits: Limits;
+  readonly authenticator: Authenticator;
+  readonly crossOrigin: CrossOrigin;
+  readonly idempotencyStore: IdempotencyStore;
+  readonly running: RunningTickets;
+  /** The socket's peer, or "" where there is no socket. */
+  readonly peerAddressOf: (request: Request) => string;
+}
+
+/** The part of Elysia's context that exists before routing. `body` is what the handler will be given. */
+export interface EarlyContext {
+  readonly request: Request;
+  readonly path: string;
+  readonly set: { status?: number | string };
+  body?: unknown;
+}
+
+/** Undefined: the handler may run. A response: the answer is known already. Throws Refusal or BsoptError otherwise. */
+export type Gate = (context: EarlyContext) => Promise<Response | undefined>;
+
+export function createGate(options: GateOptions): Gate {
+  const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, peerAddressOf } = options;
+
+  return async function decide(early) {
+    const { request, path } = early;
+    const context = contextOf(request);
+    const { headers } = request;
+    context.path = path;
+
+    const match = routes.match(path);
+    // Only the exemption is read from the route here; that the route exists at all is told after the host is judged.
+    hosts(context.host, match?.methods.get("GET")?.isHostExempt === true);
+    if (match === null) {
+      throw new Refusal({ kind: "route-unknown", code: "ROUTE_UNKNOWN", detail: "There is nothing at this address" });
+    }
+    if (request.method === "OPTIONS") return answerOptions(match, headers.get("origin"), crossOrigin);
+    const route = routeFor(match, request.method);
+    requireDecodable(path);
+    context.route = route;
+    early.set.status = route.successStatus;
+
+    if (!route.isHostExempt) requireAllowed(limits.byAddress(peerAddressOf(request), route));
+    if (route.permission !== "public") {
+      const principal = await authenticator.authenticate(credentialsOf(request, peerAddressOf));
+      if (!principal.permissions.has(route.permission)) {
+        throw new Refusal({
+          kind: "forbidden",
+          code: "PERMISSION_MISSING",
+          detail: `This needs the permission ${route.permission}`,
+        });
+      }
+      context.principal = principal;
+      requireAllowed(limits.byPrincipal(principal, route));
+    }
+
+    if (route.body !== null) early.body = await bodyFor(request, route);
+    if (route.isIdempotent && context.principal !== null) return await hold(early, context.principal);
+    return undefined;
+  };
+
+  async function hold(early: EarlyContext, principal: Principal): Promise<Response | undefined> {
+    const { request, path, body } = early;
+    const key = readKey(request);
+    if (key === null) return undefined;
+    const search = request.url.includes("?") ? request.url.slice(request.url.indexOf("?")) : "";
+    const ticket = {
+      principalId: principal.userId,
+      route: `${request.method} ${path}`,
+      key,
+      bodyHash: hashOfRequest(search, body),
+    };
+    const context = contextOf(request);
+    running.hold(ticket);
+    context.ticket = ticket;
+    context.ticketHeld = true;
+    return (await replayOf(idempotencyStore, ticket)) ?? undefined;
+  }
+}
+
+/** The body as its schema wants it. Throws 411, 413, 415, 400 or 422, in this order. */
+async function bodyFor(request: Request, route: Route): Promise<unknown> {
+  const { body } = route;
+  const extent = extentOf(request, route);
+  requireJsonMediaType(request);
+  const value = parseJson(await readBody(request, route, extent));
+  if (body !== null && !body.check.Check(value)) {
+    const faults = faultsOf(body.schema, value);
+    throw new Refusal({ kind: "schema-mismatch", code: "SCHEMA_INVALID", detail: detailOfFaults(faults), faults });
+  }
+  return value;
+}
+
+function routeFor(match: RouteMatch, method: string): Route {
+  const route = match.methods.get(method === "HEAD" ? "GET" : method);
+  if (route) return route;
+  throw new Refusal({
+    kind: "method-wrong",
+    code: "METHOD_NOT_ALLOWED",
+    detail: `This address answers ${match.allow}`,
+    headers: { allow: match.allow },
+  });
+}
+
+function answerOptions(match: RouteMatch, origin: string | null, crossOrigin: CrossOrigin): Response {
+  return new Response(null, {
+    status: 204,
+    headers: { allow: match.allow, ...crossOrigin.preflightHeaders(origin, match.allow) },
+  });
+}
+
+/** Elysia hands a parameter it cannot decode to the handler as null; such a path is refused instead. */
+function requireDecodable(path: string): void {
+  if (!path.includes("%")) return;
+  try {
+    decodeURIComponent(path);
+  } catch {
+    throw new Refusal({ kind: "malformed", code: "PATH_MALFORMED", detail: "The address is not properly encoded" });
+  }
+}
+
+function requireAllowed(decision: LimitDecision): void {
+  if (decision.allowed) return;
+  throw new Refusal({
+    kind: "too-many-requests",
+    code: "RATE_LIMITED",
+    detail: "Too many requests; retry after the time the answer names",
+    headers: { "retry-after": String(Math.max(1, Math.ceil(decision.retryAfterSeconds))) },
+  });
+}
+
+const bearerPattern = /^bearer +([A-Za-z0-9._~+/=-]{1,8192})$/i;
+const apiKeyPrefix = "bso_";
+
+/** What the headers show. Throws 401 where there is nothing, more than one thing, or something unreadable. */
+function credentialsOf(request: Request, peerAddressOf: (request: Request) => string): Credentials {
+  const apiKey = request.headers.get("x-api-key");
+  const authorization = request.headers.get("authorization");
+  if (apiKey === null && authorization === null) {
+    throw unauthenticated("CREDENTIALS_MISSING", "Send an API key in X-API-Key, or as a bearer token");
+  }
+  if (apiKey !== null && authorization !== null) {
+    throw unauthenticated("CREDENTIALS_AMBIGUOUS", "Send either X-API-Key or Authorization, not both");
+  }
+  // A getter: most checks never ask for the peer, and asking costs a call into the socket.
+  const peer = {
+    get peerAddress() {
+      return peerAddressOf(request);
+    },
+  };
+  if (apiKey !== null) return Object.assign(peer, { apiKey });
+  const token = bearerPattern.exec(authorization ?? "")?.[1];
+  if (token === undefined) throw unauthenticated("CREDENTIALS_MALFORMED", "Authorization must be Bearer and a token");
+  return Object.assign(peer, token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token });
+}
+
+function unauthenticated(code: string, detail: string): Refusal {
+  return new Refusal({ kind: "unauthenticated", code, detail, headers: { "www-authenticate": challenge } });
+}

@@ -1,0 +1,60 @@
+// What http knows about one request, beside the request itself: the caller, the route, the idempotency ticket and
+// the timings. Kept in a WeakMap so that it dies with the request and features need no Elysia plugin to ask.
+// It must never hold the body or anything a client could read back.
+
+import type { Principal } from "../domain/principal";
+import { assert } from "../foundation/assert";
+import type { IdempotencyTicket } from "./idempotency";
+import type { Route } from "./routes";
+
+export interface RequestContext {
+  readonly startMilliseconds: number;
+  readonly requestId: string;
+  /** The Host header as sent, or null where an HTTP/1.0 client sent none. */
+  readonly host: string | null;
+  route: Route | null;
+  /** As Elysia routes it: raw, percent-encoded, without the query. */
+  path: string;
+  principal: Principal | null;
+  ticket: IdempotencyTicket | null;
+  /** The ticket is marked as running in this process and must be released. */
+  ticketHeld: boolean;
+  readonly timings: { readonly name: string; readonly durationMilliseconds: number }[];
+  traceId: string | null;
+  /** What a handler threw, until the answer is made of it. */
+  failure: { readonly error: unknown } | null;
+}
+
+const contexts = new WeakMap<Request, RequestContext>();
+
+export function attachContext(request: Request, context: RequestContext): void {
+  contexts.set(request, context);
+}
+
+/** The context of a request this server is handling. */
+export function contextOf(request: Request): RequestContext {
+  const context = contexts.get(request);
+  assert(context !== undefined, "this request did not come through the server");
+  return context;
+}
+
+/** Who calls. Throws InvariantError on a public route, where nobody was asked. */
+export function principalOf(request: Request): Principal {
+  const { principal, route } = contextOf(request);
+  assert(principal !== null, `no principal on public route ${route?.pattern}`);
+  return principal;
+}
+
+/** The ticket of a request sent with an Idempotency-Key to a route that honours it; else null: the act just runs. */
+export function idempotencyOf(request: Request): IdempotencyTicket | null {
+  return contextOf(request).ticket;
+}
+
+const timingsMax = 16;
+
+/** Adds `name;dur=` (a token, milliseconds) to the answer's Server-Timing. Past 16 entries it is dropped. */
+export function recordTiming(request: Request, name: string, durationMilliseconds: number): void {
+  const { timings } = contextOf(request);
+  assert(/^[a-z][a-z0-9_-]*$/.test(name), `timing name ${name} is no token`);
+  if (timings.length < timingsMax) timings.push({ name, durationMilliseconds });
+}

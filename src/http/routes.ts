@@ -1,0 +1,205 @@
+// The gate's own table of routes, built once from the app's. The gate must decide about the very route Elysia will
+// run, so both see the same raw path and this table refuses at start whatever the two could read differently:
+// wildcards, optional parameters, overlapping patterns. It must never normalise a path.
+
+import type { TSchema } from "@sinclair/typebox";
+import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
+import type { AnyElysia, DocumentDecoration } from "elysia";
+import { isPermission, type Permission } from "../domain/permission";
+import { assert } from "../foundation/assert";
+import { BsoptError } from "../foundation/errors";
+
+export const routeMethods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+export type RouteMethod = (typeof routeMethods)[number];
+
+export interface Route {
+  readonly method: RouteMethod;
+  /** As declared, e.g. /api/v1/api-keys/:id. */
+  readonly pattern: string;
+  readonly permission: Permission | "public";
+  readonly bodyBytesMax: number;
+  readonly isIdempotent: boolean;
+  /** Health routes answer whatever host a probe names. */
+  readonly isHostExempt: boolean;
+  readonly body: { readonly schema: TSchema; readonly check: TypeCheck<TSchema> } | null;
+  /** What an answer's status is unless the handler names another: the only one declared, else 200. */
+  readonly successStatus: number;
+  /** Success status → schema. */
+  readonly responses: Readonly<Record<string, TSchema>>;
+  readonly parameters: { readonly params?: TSchema; readonly query?: TSchema };
+  readonly detail: DocumentDecoration;
+}
+
+export interface RouteMatch {
+  readonly methods: ReadonlyMap<string, Route>;
+  /** The value of an Allow header. */
+  readonly allow: string;
+}
+
+interface Pattern extends RouteMatch {
+  readonly segments: readonly string[];
+}
+
+export interface RouteTable {
+  readonly routes: readonly Route[];
+  /** The methods known for a raw path, or null. Exact: no decoding, no trailing slash, no empty segment. */
+  match(path: string): RouteMatch | null;
+}
+
+/** Paths that probes and balancers call with whatever host they like. */
+const hostExemptPatterns: ReadonlySet<string> = new Set(["/health", "/liveness", "/readiness"]);
+
+/** How Elysia keeps a route, as far as this table reads it. */
+interface DeclaredRoute {
+  readonly method: string;
+  readonly path: string;
+  readonly hooks: {
+    readonly detail?: DocumentDecoration;
+    readonly body?: unknown;
+    readonly params?: unknown;
+    readonly query?: unknown;
+    readonly response?: unknown;
+  };
+}
+
+/**
+ * The table of everything the app serves. Throws BsoptError `internal`: ROUTE_INCOMPLETE where a route declares no
+ * permission, operation id, summary or single tag; ROUTE_AMBIGUOUS where two overlap; ROUTE_UNSUPPORTED for shapes
+ * the gate does not decide about; SCHEMA_OPEN where an object schema does not say `additionalProperties: false`.
+ */
+export function buildRouteTable(app: AnyElysia, options: { requestBytesMax: number }): RouteTable {
+  const routes = (app.routes as readonly DeclaredRoute[]).map((declared) => readRoute(declared, options));
+  const patterns = new Map<string, { segments: readonly string[]; methods: Map<string, Route> }>();
+  const operationIds = new Set<string>();
+  for (const route of routes) {
+    const name = `${route.method} ${route.pattern}`;
+    const known = patterns.get(route.pattern);
+    if (known?.methods.has(route.method)) throw refuse("ROUTE_AMBIGUOUS", `${name} is declared twice`);
+    if (known) known.methods.set(route.method, route);
+    else
+      patterns.set(route.pattern, {
+        segments: route.pattern.split("/").slice(1),
+        methods: new Map([[route.method, route]]),
+      });
+    const operationId = route.detail.operationId as string;
+    if (operationIds.has(operationId)) throw refuse("ROUTE_AMBIGUOUS", `operation id ${operationId} is used twice`);
+    operationIds.add(operationId);
+  }
+  const fixed = new Map<string, Pattern>();
+  const open: Pattern[] = [];
+  for (const [pattern, { segments, methods }] of patterns) {
+    const entry: Pattern = { segments, methods, allow: allowOf(methods) };
+    if (segments.some((segment) => segment.startsWith(":"))) {
+      for (const other of open) {
+        if (overlaps(entry.segments, other.segments)) {
+          throw refuse("ROUTE_AMBIGUOUS", `${pattern} and /${other.segments.join("/")} match the same paths`);
+        }
+      }
+      open.push(entry);
+    } else fixed.set(pattern, entry);
+  }
+  return {
+    routes,
+    match: (path) => fixed.get(path) ?? matchOpen(open, path),
+  };
+}
+
+function matchOpen(open: readonly Pattern[], path: string): RouteMatch | null {
+  if (open.length === 0) return null;
+  const parts = path.split("/").slice(1);
+  for (const pattern of open) {
+    if (pattern.segments.length !== parts.length) continue;
+    if (pattern.segments.every((segment, index) => accepts(segment, parts[index]!))) return pattern;
+  }
+  return null;
+}
+
+function accepts(segment: string, part: string): boolean {
+  return segment.startsWith(":") ? part !== "" : segment === part;
+}
+
+function overlaps(one: readonly string[], other: readonly string[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every((segment, index) => segment.startsWith(":") || other[index]!.startsWith(":") || segment === other[index])
+  );
+}
+
+function allowOf(methods: ReadonlyMap<string, Route>): string {
+  const names = routeMethods.filter((method) => methods.has(method)) as string[];
+  if (methods.has("GET")) names.splice(1, 0, "HEAD");
+  return [...names, "OPTIONS"].join(", ");
+}
+
+function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }): Route {
+  const name = `${declared.method} ${declared.path}`;
+  const detail = declared.hooks.detail ?? {};
+  if (!(routeMethods as readonly string[]).includes(declared.method)) {
+    throw refuse("ROUTE_UNSUPPORTED", `${name}: the method is not one of ${routeMethods.join(", ")}`);
+  }
+  if (!/^(\/(:?[A-Za-z0-9._-]+))+$|^\/$/.test(declared.path)) {
+    throw refuse("ROUTE_UNSUPPORTED", `${name}: only plain segments and :parameters can be routed`);
+  }
+  const permission = detail.permission;
+  if (permission === undefined || !(permission === "public" || isPermission(permission))) {
+    throw refuse("ROUTE_INCOMPLETE", `${name} declares no permission`, "give the route detail.permission");
+  }
+  if (!/^[a-z][A-Za-z0-9]*$/.test(detail.operationId ?? "")) {
+    throw refuse("ROUTE_INCOMPLETE", `${name} declares no camelCase operationId`);
+  }
+  if (!detail.summary || detail.tags?.length !== 1) {
+    throw refuse("ROUTE_INCOMPLETE", `${name} needs a summary and exactly one tag`);
+  }
+  const body = schemaOf(declared.hooks.body, `${name} body`);
+  const params = schemaOf(declared.hooks.params, `${name} params`);
+  const query = schemaOf(declared.hooks.query, `${name} query`);
+  const responses = responsesOf(declared.hooks.response, name);
+  const [onlyStatus, ...otherStatuses] = Object.keys(responses);
+  return {
+    method: declared.method as RouteMethod,
+    pattern: declared.path,
+    permission,
+    bodyBytesMax: detail.bodyBytesMax ?? options.requestBytesMax,
+    isIdempotent: detail.idempotent === true,
+    isHostExempt: hostExemptPatterns.has(declared.path),
+    body: body === null ? null : { schema: body, check: TypeCompiler.Compile(body) },
+    successStatus: onlyStatus !== undefined && otherStatuses.length === 0 ? Number(onlyStatus) : 200,
+    responses,
+    parameters: { ...(params && { params }), ...(query && { query }) },
+    detail,
+  };
+}
+
+function responsesOf(declared: unknown, name: string): Record<string, TSchema> {
+  if (declared === undefined) return {};
+  assert(typeof declared === "object" && declared !== null, `${name} response is not a schema`);
+  if ("type" in declared || "anyOf" in declared) return { 200: schemaOf(declared, `${name} response`)! };
+  return Object.fromEntries(
+    Object.entries(declared).map(([status, schema]) => [status, schemaOf(schema, `${name} response ${status}`)!]),
+  );
+}
+
+function schemaOf(declared: unknown, name: string): TSchema | null {
+  if (declared === undefined || declared === null) return null;
+  if (typeof declared !== "object") throw refuse("ROUTE_UNSUPPORTED", `${name} is not a TypeBox schema`);
+  requireClosed(declared as TSchema, name);
+  return declared as TSchema;
+}
+
+/** Unknown fields are refused because every object says so itself, at every level. */
+function requireClosed(schema: TSchema, name: string): void {
+  if (schema.type === "object" && schema.additionalProperties === undefined) {
+    throw refuse("SCHEMA_OPEN", `${name} does not say additionalProperties`, "say additionalProperties: false");
+  }
+  for (const [key, child] of Object.entries((schema.properties ?? {}) as Record<string, TSchema>)) {
+    requireClosed(child, `${name}/${key}`);
+  }
+  const lists = [schema.anyOf, schema.oneOf, schema.allOf, Array.isArray(schema.items) ? schema.items : []];
+  for (const member of lists.flatMap((list) => (list ?? []) as TSchema[])) requireClosed(member, name);
+  if (schema.items && !Array.isArray(schema.items)) requireClosed(schema.items, `${name}/items`);
+  if (typeof schema.additionalProperties === "object") requireClosed(schema.additionalProperties, `${name}/*`);
+}
+
+function refuse(code: string, detail: string, hint?: string): BsoptError {
+  return new BsoptError({ reason: "internal", code, detail, ...(hint !== undefined && { hint }) });
+}

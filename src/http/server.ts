@@ -1,0 +1,254 @@
+// The HTTP server: one Elysia app made of the features' routes, the gate before it, the one error mapper behind it,
+// and what every answer carries. Separate from app.ts, which decides what is served. It must never read a setting
+// or the time by itself, and never let a body be read before the gate says so.
+
+import { type AnyElysia, Elysia } from "elysia";
+import type { HttpConfig } from "../config/config";
+import type { Authenticator } from "../domain/principal";
+import { assert } from "../foundation/assert";
+import type { Clock } from "../foundation/clock";
+import { BsoptError } from "../foundation/errors";
+import type { Log } from "../foundation/log";
+import type { Random } from "../foundation/random";
+import { type CrossOrigin, crossOriginOf } from "./cross-origin";
+import { createGate, type EarlyContext } from "./gate";
+import { hostRule } from "./host";
+import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
+import { type Limits, noLimits } from "./limits";
+import { problemOf, problemResponse } from "./problem";
+import { attachContext, contextOf, type RequestContext } from "./request-context";
+import { buildRouteTable, type RouteTable } from "./routes";
+import { requestNames } from "./trace";
+
+export interface HttpServerOptions {
+  readonly features: readonly AnyElysia[];
+  readonly authenticator: Authenticator;
+  readonly idempotencyStore: IdempotencyStore;
+  readonly config: HttpConfig;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly documents: { readonly title: string; readonly version: string; readonly description: string };
+  /** Default: nothing is limited. */
+  readonly limits?: Limits;
+}
+
+export interface HttpServer {
+  readonly app: AnyElysia;
+  readonly routes: RouteTable;
+  /** Opens the socket. Throws BsoptError `unavailable` LISTEN_FAILED where the address is taken or not ours. */
+  listen(address: { host: string; port: number }): { url: string; port: number };
+  /** Answers one request as the socket would; for tests and tools. */
+  handle(request: Request): Promise<Response>;
+  /** True from the first moment of drain(). */
+  readonly isDraining: boolean;
+  /** Asks clients to leave, then stops listening and waits for the requests under way, up to the deadline. */
+  drain(): Promise<void>;
+}
+
+/**
+ * Bun answers an over-long declared body itself, before any handler, with a bare 413: an anonymous client would be
+ * told so instead of 401. So its own limit is out of reach, and the gate and body.ts hold every route's limit.
+ */
+const serverBodyBytesMax = Number.MAX_SAFE_INTEGER;
+
+/** Seconds a connection may be silent; slow senders are cut sooner by Bun's own header timeout. */
+const idleTimeoutSeconds = 10;
+
+const answerHeaders: readonly (readonly [string, string])[] = [
+  ["x-content-type-options", "nosniff"],
+  ["x-frame-options", "DENY"],
+  ["referrer-policy", "no-referrer"],
+];
+const apiContentPolicy = "default-src 'none'; frame-ancestors 'none'";
+
+/**
+ * Builds the server around the features. Throws BsoptError `internal` naming the route where one declares no
+ * permission or could be routed in two ways (see routes.ts): a server that would guess does not start.
+ */
+export function createServer(options: HttpServerOptions): HttpServer {
+  const { config, log, clock, random, idempotencyStore } = options;
+  const names = requestNames(random);
+  const running = new RunningTickets();
+  const crossOrigin = crossOriginOf(config.corsOrigins);
+  let socket: Bun.Server<unknown> | null = null;
+  let isDraining = false;
+
+  // Elysia reads and checks no body: the gate has, before routing.
+  const app = new Elysia({
+    // Else it routes from a fixed offset into the address, and a short Host shifts the path.
+    handler: { standardHostname: false },
+    strictPath: true,
+    systemRouter: false,
+    normalize: false,
+    precompile: true,
+  })
+    .onRequest(async (context) => {
+      try {
+        return await gate(context as unknown as EarlyContext);
+      } catch (error) {
+        return failed(context.request, error);
+      }
+    })
+    .onError({ as: "global" }, ({ request, error }) => {
+      // The answer is made outside, where no half-set status or header of the handler can leak into it.
+      contextOf(request).failure = { error };
+      return new Response(null);
+    })
+    .onTransform({ as: "global" }, ({ request, route }) => {
+      // Never seen to fail. If an upgrade of Elysia ever routes by other rules, nothing must run ungated.
+      assert(contextOf(request).route?.pattern === route, `gate and router disagree at ${route}`);
+    })
+    // The name of Elysia's parser that reads nothing; its types know it on single routes only.
+    .onParse({ as: "global" }, { fn: "none" } as never);
+  for (const feature of options.features) app.use(feature);
+
+  const routes = buildRouteTable(app, config);
+  const gate = createGate({
+    hosts: hostRule(config),
+    routes,
+    limits: options.limits ?? noLimits,
+    authenticator: options.authenticator,
+    crossOrigin,
+    idempotencyStore,
+    running,
+    peerAddressOf: (request) => socket?.requestIP(request)?.address ?? "",
+  });
+  app.compile();
+
+  async function handle(received: Request): Promise<Response> {
+    const request = addressed(received);
+    const hostHeader = request.headers.get("host");
+    const context: RequestContext = {
+      startMilliseconds: clock.monotonicMilliseconds(),
+      requestId: names.requestId(request),
+      // A request made inside this process has no Host header and is judged by its address instead.
+      host: hostHeader ?? (request === received ? new URL(request.url).host : null),
+      route: null,
+      path: "",
+      principal: null,
+      ticket: null,
+      ticketHeld: false,
+      timings: [],
+      traceId: null,
+      failure: null,
+    };
+    attachContext(request, context);
+    let response: Response;
+    try {
+      response = await app.fetch(request);
+      if (context.failure !== null) response = await failedOrReplayed(request, context);
+    } catch (error) {
+      response = failed(request, error);
+    } finally {
+      if (context.ticketHeld && context.ticket) running.release(context.ticket);
+    }
+    return finished(response, request, context);
+  }
+
+  /** A loser of a race between processes answers what the winner stored; every other failure is a problem. */
+  async function failedOrReplayed(request: Request, context: RequestContext): Promise<Response> {
+    const error = context.failure?.error;
+    if (error instanceof BsoptError && error.code === racedCode && context.ticket) {
+      try {
+        const replay = await replayOf(idempotencyStore, context.ticket);
+        if (replay) return replay;
+      } catch (lookupError) {
+        return failed(request, lookupError);
+      }
+    }
+    return failed(request, error);
+  }
+
+  function failed(request: Request, error: unknown): Response {
+    const context = contextOf(request);
+    context.traceId ??= names.traceId(request);
+    const told = problemOf(error);
+    if (told.status >= 500) {
+      const fields = { error, code: told.code, trace_id: context.traceId, request_id: context.requestId };
+      log.error({ ...fields, route: context.route?.pattern, method: request.method }, "request failed");
+    }
+    return problemResponse(told, { traceId: context.traceId, path: context.path });
+  }
+
+  function finished(response: Response, request: Request, context: RequestContext): Response {
+    const { headers } = response;
+    for (const [name, value] of answerHeaders) headers.set(name, value);
+    if (!headers.has("content-security-policy")) headers.set("content-security-policy", apiContentPolicy);
+    headers.set("x-request-id", context.requestId);
+    if (context.principal !== null && !headers.has("cache-control")) headers.set("cache-control", "no-store");
+    setCrossOrigin(headers, request, crossOrigin);
+    const total = clock.monotonicMilliseconds() - context.startMilliseconds;
+    let timing = `total;dur=${total.toFixed(3)}`;
+    for (const part of context.timings) timing += `, ${part.name};dur=${part.durationMilliseconds.toFixed(3)}`;
+    headers.set("server-timing", timing);
+    if (isDraining) headers.set("connection", "close");
+    return response;
+  }
+
+  function listen(address: { host: string; port: number }): { url: string; port: number } {
+    assert(socket === null, "listen() was called twice");
+    try {
+      socket = Bun.serve({
+        hostname: address.host,
+        port: address.port,
+        fetch: handle,
+        maxRequestBodySize: serverBodyBytesMax,
+        idleTimeout: idleTimeoutSeconds,
+        development: false,
+        reusePort: false,
+      });
+    } catch (cause) {
+      throw new BsoptError({
+        reason: "unavailable",
+        code: "LISTEN_FAILED",
+        detail: `cannot listen on ${address.host} port ${address.port}`,
+        hint: "another process may hold the port, or the address is not this machine's",
+        cause,
+      });
+    }
+    app.server = socket as typeof app.server;
+    return { url: socket.url.origin, port: socket.port ?? address.port };
+  }
+
+  async function drain(): Promise<void> {
+    if (isDraining) return;
+    isDraining = true;
+    if (socket === null) return;
+    await clock.sleep(config.drainMilliseconds);
+    const stopping = socket.stop(false);
+    const deadline = new AbortController();
+    await Promise.race([stopping, clock.sleep(config.stopDeadlineMilliseconds, deadline.signal)]);
+    deadline.abort();
+    await socket.stop(true);
+  }
+
+  return {
+    app,
+    routes,
+    listen,
+    handle,
+    drain,
+    get isDraining() {
+      return isDraining;
+    },
+  };
+}
+
+/**
+ * A request whose Host cannot stand in an address arrives with a bare path for its URL, which nothing can route by.
+ * It is given a stand-in address, and goes on without its body, so that the gate can judge the Host it sent.
+ */
+function addressed(request: Request): Request {
+  const { url } = request;
+  if (url.startsWith("http://") || url.startsWith("https://")) return request;
+  const path = url.startsWith("/") ? url : "/";
+  return new Request(`http://localhost${path}`, { method: request.method, headers: request.headers });
+}
+
+function setCrossOrigin(headers: Headers, request: Request, crossOrigin: CrossOrigin): void {
+  const origin = request.headers.get("origin");
+  for (const [name, value] of Object.entries(crossOrigin.answerHeaders(origin))) {
+    if (!headers.has(name)) headers.set(name, value);
+  }
+}

@@ -1,0 +1,57 @@
+// Small features that only tests serve: one route of each kind the gate decides about.
+
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
+import type { IdempotencyTicket } from "../../src/http/idempotency";
+import { idempotencyOf, principalOf, recordTiming } from "../../src/http/request-context";
+
+export const Thing = Type.Object(
+  { name: Type.String({ maxLength: 20 }), size: Type.Optional(Type.Number({ minimum: 0 })) },
+  { additionalProperties: false, $id: "Thing", examples: [{ name: "one", size: 1 }] },
+);
+
+export const ThingMade = Type.Object(
+  { id: Type.String(), name: Type.String() },
+  { additionalProperties: false, $id: "ThingMade", examples: [{ id: "a", name: "one" }] },
+);
+
+export function probeRoutes(
+  options: {
+    onMake?: (name: string, ticket: IdempotencyTicket | null) => Promise<void> | void;
+    onRead?: (request: Request) => unknown;
+  } = {},
+) {
+  return new Elysia({ name: "probe" })
+    .get("/open", () => ({ open: true }), {
+      detail: { permission: "public", operationId: "readOpen", summary: "Anyone may", tags: ["Probe"] },
+    })
+    .get("/api/v1/things/:id", ({ params, request }) => ({ id: params.id, seen: options.onRead?.(request) ?? null }), {
+      params: Type.Object({ id: Type.String({ examples: ["a"] }) }, { additionalProperties: false }),
+      detail: { permission: "pricing:read", operationId: "readThing", summary: "Read a thing", tags: ["Probe"] },
+    })
+    .post(
+      "/api/v1/things",
+      async ({ body, request }) => {
+        recordTiming(request, "work", 0.25);
+        await options.onMake?.(body.name, idempotencyOf(request));
+        return { id: principalOf(request).userId, name: body.name };
+      },
+      {
+        body: Thing,
+        response: { 201: ThingMade },
+        detail: {
+          permission: "orders:write",
+          operationId: "makeThing",
+          summary: "Make a thing",
+          tags: ["Probe"],
+          bodyBytesMax: 4096,
+          idempotent: true,
+        },
+      },
+    )
+    .delete("/api/v1/things/:id", () => undefined, {
+      params: Type.Object({ id: Type.String({ examples: ["a"] }) }, { additionalProperties: false }),
+      response: { 204: Type.Void() },
+      detail: { permission: "admin", operationId: "deleteThing", summary: "Delete a thing", tags: ["Probe"] },
+    });
+}
