@@ -11,6 +11,14 @@ export function constant<T>(pair: usize): T {
   return load<T>(pair);
 }
 
+/** One double in memory, in every lane. */
+// @ts-ignore: decorator
+@inline
+export function repeated<T>(address: usize): T {
+  if (isVector<T>()) return v128.load64_splat(address);
+  else return load<T>(address);
+}
+
 // @ts-ignore: decorator
 @inline
 export function splat<T>(value: f64): T {
@@ -71,7 +79,7 @@ export function abs<T>(a: T): T {
 @inline
 export function neg<T>(a: T): T {
   if (isVector<T>()) return f64x2.neg(a);
-  else return f64.neg(a);
+  else return -a;
 }
 
 /** b < a ? b : a. A NaN in either gives a. */

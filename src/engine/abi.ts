@@ -1,0 +1,52 @@
+// The host's half of assembly/abi/layout.ts: the offsets of a request block and the ids of columns. Separate so that both
+// halves can be laid side by side; a test compares them, and the kernel's version number stops a mismatched pair at start.
+
+import type { InputName, OutputName } from "./catalog";
+
+/** Must equal what the wasm says of itself. */
+export const abiVersion = 1;
+
+/** Offsets within a request block, in bytes. */
+export const requestLayout = {
+  model: 0,
+  count: 4,
+  outputMask: 8,
+  broadcastMask: 12,
+  scratch: 16,
+  isCall: 20,
+  status: 24,
+  flags: 28,
+  inputs: 32,
+  outputs: 96,
+  factors: 224,
+} as const;
+
+export const flagIsCallBroadcast = 1;
+export const flagUnattainableIsZero = 2;
+
+/** Columns of inputs and outputs a block has room for. */
+export const inputsMax = 16;
+export const outputsMax = 32;
+
+/** The kernel's id of every input; `price` stands in where a volatility is asked for. */
+export const inputIds: Readonly<Record<InputName | "price", number>> = {
+  spot: 0,
+  strike: 1,
+  time_to_expiry: 2,
+  rate: 3,
+  dividend_yield: 4,
+  volatility: 5,
+  price: 6,
+};
+
+/** The kernel's id of every output. */
+export const outputIds: Readonly<Record<OutputName | "implied_volatility" | "attainable_error", number>> = {
+  price: 0,
+  delta: 1,
+  gamma: 2,
+  vega: 3,
+  theta: 4,
+  rho: 5,
+  implied_volatility: 30,
+  attainable_error: 31,
+};
