@@ -53,7 +53,7 @@ export interface ParityFit {
   readonly strikesSeen: number;
   /** Of those, the ones the line finally rests on. */
   readonly strikesUsed: number;
-  /** Root mean square of C − P − D·(F − K) over the strikes used, in price units; NaN where none was used. */
+  /** Weighted root mean square of C − P − D·(F − K), in price units; NaN where there was no liquid strike. */
   readonly residualRms: number;
 }
 
@@ -70,8 +70,8 @@ export const parityFailureDetail: Readonly<Record<ParityFailure, string>> = {
 
 /** A side counts as liquid where (ask − bid) / mid is at most this. */
 export const relativeSpreadMax = 0.25;
-/** Strikes below half or above twice the money are left out: |ln(K/K₀)| at most this; K₀ is where |C − P| is smallest. */
-export const logMoneynessMax = Math.LN2;
+/** Strikes further than this from the money, |ln(K/K₀)|, are left out; K₀ is where |C − P| is smallest. */
+export const logMoneynessMax = 1;
 /** A free line wants this many liquid strikes; a line with one number held wants `strikesMinHeld`. */
 export const strikesMin = 4;
 export const strikesMinHeld = 2;
@@ -116,11 +116,10 @@ export function fitParity(request: ParityRequest): ParityFit | ParityFailure {
   if (!isUsable(line.discount) || !isUsable(forward)) return "no_line";
 
   let squares = 0;
-  let strikesUsed = 0;
+  let weightSum = 0;
   points.forEach((point, index) => {
-    if (!(weights[index]! > 0)) return;
-    squares += residual(point, line) ** 2;
-    strikesUsed += 1;
+    squares += weights[index]! * residual(point, line) ** 2;
+    weightSum += weights[index]!;
   });
   return {
     source: isGiven
@@ -136,8 +135,8 @@ export function fitParity(request: ParityRequest): ParityFit | ParityFailure {
     dividendYield:
       dividendYield ?? (spot === undefined ? Number.NaN : -Math.log(line.prepaidForward / spot) / timeToExpiry),
     strikesSeen: request.strikes.length,
-    strikesUsed: isGiven ? 0 : strikesUsed,
-    residualRms: strikesUsed > 0 ? Math.sqrt(squares / strikesUsed) : Number.NaN,
+    strikesUsed: isGiven ? 0 : weights.filter((weight) => weight > 0).length,
+    residualRms: weightSum > 0 ? Math.sqrt(squares / weightSum) : Number.NaN,
   };
 }
 

@@ -1,0 +1,34 @@
+// A file of option quotes, whichever of the known layouts it has. The layout shows in the first line that isn't blank, so
+// the file is read once and standard input will do.
+
+import type { ChainFile } from "../../domain/chain";
+import type { ByteSource } from "../tabular/bytes";
+import { type CsvRecord, readCsvRecords, shownRecord } from "../tabular/csv";
+import { malformed, type TableLimits } from "../tabular/table";
+import { isIndexLine, readQuoteTable } from "./cboe/quote-table";
+import { isPlainHeader, type PlainDefaults, readPlainColumns } from "./plain-columns";
+
+/** Reads a chain. Throws BsoptError `invalid` naming the file, the line and what was expected there. */
+export async function readChainFile(
+  source: ByteSource,
+  file: string,
+  limits: TableLimits,
+  defaults: PlainDefaults,
+): Promise<ChainFile> {
+  const records = readCsvRecords(source, file, limits);
+  const first = await records.next();
+  if (first.done) throw malformed("EMPTY_FILE", file, "is empty");
+  const all = withFirst(first.value, records);
+  if (isIndexLine(first.value.fields)) return readQuoteTable(all, file);
+  if (isPlainHeader(first.value.fields)) return readPlainColumns(all, file, defaults);
+  throw malformed(
+    "UNKNOWN_LAYOUT",
+    `${file} line ${first.value.line}`,
+    `${shownRecord(first.value.fields)} begins neither a Cboe quote table (an index line with Last:) nor a chain in plain columns (a header with symbol or strike)`,
+  );
+}
+
+async function* withFirst(first: CsvRecord, rest: AsyncIterable<CsvRecord>): AsyncGenerator<CsvRecord> {
+  yield first;
+  yield* rest;
+}
