@@ -1,0 +1,10 @@
+// The one file that knows where embedded files are: inside the executable every module has the same folder, so a
+// path made anywhere else would be wrong there. It only reads; what the bytes mean is their user's business.
+
+import { readFileSync } from "node:fs";
+import kernelWasmPath from "../../dist/kernel.wasm" with { type: "file" };
+
+/** The wasm kernel this program was built with. Throws the file system's error where the build left it out. */
+export function kernelWasmBytes(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(kernelWasmPath));
+}

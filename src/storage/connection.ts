@@ -1,0 +1,117 @@
+// One client with exactly one connection, opened and tuned. Separate because the settings live on the
+// connection, not in the file: a pool would open further ones untuned, so every client here has room for
+// one, and a connection that was replaced is tuned again before anyone uses it.
+//
+// Invariants:
+// 1. `client` is used by nobody before `tune` has succeeded on its present connection.
+// 2. A writer's connection can take the write lock only while tuned: `lockSql` names a temporary table that
+//    tuning makes, so on any other connection it fails.
+// 3. busy_timeout is 0: waiting inside SQLite would stop the event loop. Whoever meets SQLITE_BUSY waits outside.
+
+import { type Client, createClient } from "@libsql/client/sqlite3";
+import { BsoptError } from "../foundation/errors";
+import { asBsoptError } from "./database-error";
+
+export type ConnectionRole = "writer" | "reader";
+
+const common = [
+  "PRAGMA busy_timeout = 0",
+  // Temporary tables and sorts stay off the disk: TMPDIR may be read-only or full.
+  "PRAGMA temp_store = MEMORY",
+  "PRAGMA trusted_schema = OFF",
+];
+
+const settings: Readonly<Record<ConnectionRole, readonly string[]>> = {
+  writer: [
+    ...common,
+    "PRAGMA journal_mode = WAL",
+    // NORMAL loses acknowledged rows in a power cut; FULL does not.
+    "PRAGMA synchronous = FULL",
+    // On macOS fsync alone does not reach the platter. A no-op elsewhere.
+    "PRAGMA fullfsync = ON",
+    "PRAGMA checkpoint_fullfsync = ON",
+    "PRAGMA foreign_keys = ON",
+    // The log is cut back to 64 MiB after a burst.
+    "PRAGMA journal_size_limit = 67108864",
+    // The temporary table whose presence says "this connection is tuned".
+    "CREATE TEMP TABLE IF NOT EXISTS tuned_connection (mark INTEGER)",
+  ],
+  reader: [...common, "PRAGMA query_only = ON"],
+};
+
+/**
+ * Takes the write lock inside a deferred transaction, changing nothing. Run through the driver's `exec`, which
+ * finalises the statement when it fails. `BEGIN IMMEDIATE` through the driver's other path leaves its failed
+ * statement open: the connection then answers OK to writes it never commits, and replacing it leaves two
+ * file handles behind each time.
+ */
+export const lockSql =
+  "UPDATE schema_migrations SET tag = tag WHERE 0 AND EXISTS (SELECT 1 FROM temp.tuned_connection)";
+
+export class Connection {
+  readonly client: Client;
+  readonly role: ConnectionRole;
+  #isTuned = false;
+  #isSound = true;
+  #generation = 0;
+
+  /** Opens without touching the file's content; `tune` is the first to do so. */
+  constructor(clientUrl: string, role: ConnectionRole) {
+    this.role = role;
+    try {
+      this.client = createClient({ url: clientUrl, intMode: "bigint", concurrency: 1 });
+    } catch (error) {
+      throw asBsoptError(error);
+    }
+  }
+
+  get isTuned(): boolean {
+    return this.#isTuned;
+  }
+
+  /** Counts the connections this client has had, so that what is counted per connection can be told apart. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /**
+   * Says that the connection can no longer be trusted: `tune` will replace it. Needed after a prepared statement
+   * failed with SQLITE_BUSY, or a transaction could not be closed. Each replacement leaves file handles behind
+   * until the garbage collector comes by, so it is not the way to wait for a lock.
+   */
+  distrust(): void {
+    this.#isTuned = false;
+    this.#isSound = false;
+  }
+
+  /**
+   * Makes the connection ready for use: replaces it where it was distrusted, and sets what is not set. Throws the
+   * driver's own error: the caller decides whether SQLITE_BUSY is worth another try, which may follow at once.
+   */
+  async tune(): Promise<void> {
+    if (this.#isTuned) return;
+    if (!this.#isSound) await this.client.reconnect();
+    this.#isSound = true;
+    this.#generation += 1;
+    // Through `exec`, which finalises what fails: after SQLITE_BUSY the same connection may try again.
+    await this.client.executeMultiple(settings[this.role].join(";\n"));
+    if (this.role === "writer") await this.#requireWriteAheadLog();
+    this.#isTuned = true;
+  }
+
+  async #requireWriteAheadLog(): Promise<void> {
+    const answer = await this.client.execute("PRAGMA journal_mode");
+    if (answer.rows[0]?.[0] === "wal") return;
+    throw new BsoptError({
+      reason: "unavailable",
+      code: "DATABASE_WAL_REFUSED",
+      detail: "The file system of the data folder does not support a write-ahead log.",
+      hint: "Put the data folder on a local disk; network file systems do not work.",
+    });
+  }
+
+  close(): void {
+    this.#isTuned = false;
+    this.client.close();
+  }
+}

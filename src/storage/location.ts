@@ -1,0 +1,99 @@
+// Where the database lives: a `file:` address taken apart, its folder made, its file made private. Separate
+// because it must happen before anything opens the file. It never opens a file that already exists: closing
+// any handle on it would drop the locks this whole process holds on it (POSIX).
+
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { BsoptError } from "../foundation/errors";
+import type { Log } from "../foundation/log";
+
+export interface DatabaseLocation {
+  /** Absolute path of the database file. */
+  readonly path: string;
+  /** The same for the driver, with what an address would misread escaped. */
+  readonly clientUrl: string;
+}
+
+function invalidUrl(detail: string): BsoptError {
+  return new BsoptError({
+    reason: "invalid",
+    code: "DATABASE_URL_INVALID",
+    detail,
+    hint: "Write it as file:PATH, for example file:./bsopt-data/bsopt.db.",
+  });
+}
+
+/**
+ * Takes `file:PATH` apart. The path is taken literally (no percent-decoding), relative to the working folder.
+ * Throws DATABASE_URL_UNSUPPORTED for a server's address and DATABASE_URL_INVALID for anything else.
+ */
+export function parseDatabaseUrl(url: string): DatabaseLocation {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+  if (scheme !== undefined && ["libsql", "http", "https", "ws", "wss"].includes(scheme)) {
+    throw new BsoptError({
+      reason: "unsupported",
+      code: "DATABASE_URL_UNSUPPORTED",
+      detail: "Remote databases are not supported yet.",
+      hint: "Use a file: database_url, for example file:./bsopt-data/bsopt.db.",
+    });
+  }
+  if (scheme !== "file") throw invalidUrl("The database address must start with file:.");
+  let path = url.slice("file:".length);
+  const authority = /^\/\/([^/]*)(\/.*)?$/.exec(path);
+  if (authority) {
+    if (authority[1] !== "" && authority[1] !== "localhost")
+      throw invalidUrl("The database address names another host.");
+    path = authority[2] ?? "";
+  }
+  if (path.trim() === "" || path.endsWith("/")) throw invalidUrl("The database address names no file.");
+  if (path.includes(":memory:")) throw invalidUrl("A database in memory would forget what was acknowledged.");
+  if (path.includes("?")) throw invalidUrl("The database address takes no parameters after a question mark.");
+  const absolute = resolve(path);
+  const escaped = absolute.replace(/[%#]/g, encodeURIComponent);
+  return { path: absolute, clientUrl: `file:${escaped}` };
+}
+
+/**
+ * Makes the folder (0700) and an empty file (0600) where they are missing; SQLite gives its log the file's
+ * mode. Warns where an existing file can be read by others, and leaves its mode to its owner.
+ * Throws DATA_FOLDER_UNUSABLE with a hint.
+ */
+export function prepareFiles(location: DatabaseLocation, log: Log): void {
+  const folder = dirname(location.path);
+  try {
+    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // The umask may have narrowed the mode further than the owner needs.
+    if (made !== undefined) chmodSync(folder, 0o700);
+    closeSync(openSync(location.path, "wx", 0o600));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "EEXIST") throw folderUnusable(folder, code, error);
+  }
+  const stats = statSync(location.path, { throwIfNoEntry: false });
+  if (!stats?.isFile()) throw folderUnusable(folder, "EISDIR", undefined);
+  if (process.platform !== "win32" && (stats.mode & 0o077) !== 0) {
+    log.warn(
+      { file: basename(location.path), mode: (stats.mode & 0o777).toString(8) },
+      "others on this machine can read the database file; chmod 600 makes it private",
+    );
+  }
+}
+
+function folderUnusable(folder: string, code: string | undefined, cause: unknown): BsoptError {
+  const why: Record<string, string> = {
+    EACCES: "this user may not write there",
+    EPERM: "this user may not write there",
+    EROFS: "the file system is read-only",
+    ENOTDIR: "a part of the path is a file, not a folder",
+    EISDIR: "the database's path names a folder, not a file",
+    ENOSPC: "the disk is full",
+    ENAMETOOLONG: "the path is too long",
+  };
+  return new BsoptError({
+    reason: "unavailable",
+    code: "DATA_FOLDER_UNUSABLE",
+    detail: `The data folder cannot be used: ${why[code ?? ""] ?? "it cannot be made or written"}.`,
+    hint: `Choose a folder this user can write with --data-dir or BSOPT_DATA_DIR, or mend ${folder}.`,
+    cause,
+  });
+}

@@ -1,0 +1,204 @@
+// The room's door: opens the database (folder, settings, migrations, checks) and hands out the one way to write,
+// the reader, and the background loops. What others import from this room starts here, with table.ts' columns,
+// idempotency.ts and migrate.ts beside it.
+
+import { statSync } from "node:fs";
+import type { SQLiteTable } from "drizzle-orm/sqlite-core";
+import { Agent } from "../foundation/agent";
+import type { Clock } from "../foundation/clock";
+import { BsoptError } from "../foundation/errors";
+import type { Log } from "../foundation/log";
+import type { Random } from "../foundation/random";
+import type { ReadDatabase, Tx } from "./bind";
+import { Connection } from "./connection";
+import { asBsoptError, databaseCorrupt, databaseFailed } from "./database-error";
+import { answerKeptMicroseconds, sweep, sweepCountMax } from "./idempotency";
+import { parseDatabaseUrl, prepareFiles } from "./location";
+import { applyPending, type Migration, pendingCount, startBusyMillisecondsMax } from "./migrate";
+import { migrations as embeddedMigrations } from "./migrations-manifest";
+import { whileBusy } from "./patience";
+import { Reader } from "./reader";
+import { schemaDifferences } from "./schema-check";
+import { idempotencyAnswers } from "./table";
+import { defaultWriterLimits, Writer, type WriterLimits, type WriterStatistics } from "./writer";
+
+export type { ReadDatabase, Tx } from "./bind";
+export type { WriterLimits, WriterStatistics } from "./writer";
+
+export interface Storage {
+  /**
+   * The one way to write. Runs `work` in a transaction and resolves with its value once that is committed to
+   * the disk. Where `work` throws, its writes are undone and the error passes on. Inside, nothing may be awaited
+   * but `tx` (else InvariantError), and `work` runs at most once. Throws unavailable WRITE_QUEUE_FULL,
+   * DATABASE_BUSY, DATABASE_FULL, DATABASE_FAILED, STORAGE_CLOSED.
+   */
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Selects over what is committed. Not to be used inside a write. */
+  readonly read: ReadDatabase;
+  /** Reads the file's header; throws where the database cannot be read or the storage has stopped. */
+  ping(): Promise<void>;
+  /** Calls `listener` within about a second of another process's commit, never for this process's own. Returns the way to stop. */
+  onForeignWrite(listener: () => void): () => void;
+  /** The loops this room runs: `database-watch` (started by onForeignWrite) and `idempotency-sweep`. Whoever serves starts them; close stops them. */
+  readonly agents: readonly Agent[];
+  statistics(): WriterStatistics;
+  /** Settles what is queued, stops the agents, closes the connections. */
+  close(): Promise<void>;
+}
+
+export interface StorageOptions {
+  /** `file:PATH`. */
+  readonly url: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Apply pending migrations (default), or refuse to open where some are pending. */
+  readonly migrate?: boolean;
+  /**
+   * Every table the program declares, compared with the database at the start. Left out, only storage's own are
+   * looked at, and further ones are no difference.
+   */
+  readonly tables?: readonly SQLiteTable[];
+  /** Called once when storage has stopped for good: the outcome of a COMMIT is unknown, the file is damaged, or an invariant broke. End the process. */
+  readonly onFatal?: (error: unknown) => void;
+  /** The executable's own unless a test brings others. */
+  readonly migrations?: readonly Migration[];
+  readonly limits?: Partial<WriterLimits>;
+}
+
+const watchIntervalMilliseconds = 1000;
+const sweepIntervalMilliseconds = 10 * 60 * 1000;
+const agentFailuresMax = 5;
+/** Files up to this size are checked whole at the start (about 10 ms); larger ones are for `bsopt doctor`. */
+const checkedBytesMax = 32 * 1024 * 1024;
+
+/**
+ * Opens the database, making folder and file where they are missing. Throws BsoptErrors whose hints name what to
+ * mend: DATABASE_URL_INVALID, DATABASE_URL_UNSUPPORTED, DATA_FOLDER_UNUSABLE, DATABASE_CORRUPT, DATABASE_FOREIGN,
+ * DATABASE_NEWER, DATABASE_NOT_MIGRATED, DATABASE_SCHEMA_DIFFERS, MIGRATION_*, DATABASE_BUSY (after 30 s).
+ */
+export async function openStorage(options: StorageOptions): Promise<Storage> {
+  const { clock, random, log } = options;
+  const location = parseDatabaseUrl(options.url);
+  prepareFiles(location, log);
+  const limits: WriterLimits = { ...defaultWriterLimits, ...options.limits };
+  const migrations = options.migrations ?? embeddedMigrations;
+  const startPatience = { clock, random, log, busyMillisecondsMax: startBusyMillisecondsMax };
+  const readPatience = { clock, random, log, busyMillisecondsMax: limits.busyMillisecondsMax };
+
+  const writerConnection = new Connection(location.clientUrl, "writer");
+  const readerConnection = new Connection(location.clientUrl, "reader");
+  const closeConnections = () => {
+    writerConnection.close();
+    readerConnection.close();
+  };
+  try {
+    await whileBusy(startPatience, () => writerConnection.tune());
+    await requireIntact(writerConnection, location.path, log);
+    if (options.migrate ?? true) {
+      const applied = await applyPending(writerConnection, migrations, startPatience);
+      if (applied.length > 0) log.info({ applied }, "database migrated");
+    } else if ((await pendingCount(writerConnection, migrations)) > 0) {
+      throw new BsoptError({
+        reason: "conflict",
+        code: "DATABASE_NOT_MIGRATED",
+        detail: "The database lacks migrations that this executable needs.",
+        hint: "Run `bsopt migrate up`.",
+      });
+    }
+    await whileBusy(startPatience, () => readerConnection.tune());
+  } catch (error) {
+    closeConnections();
+    throw asBsoptError(error);
+  }
+
+  const writer = new Writer({
+    connection: writerConnection,
+    clock,
+    random,
+    log,
+    limits,
+    onFatal: options.onFatal ?? (() => {}),
+  });
+  const reader = new Reader({
+    connection: readerConnection,
+    patience: readPatience,
+    requireAllowed: () => writer.requireOutside("storage.read"),
+    onCorruption: (error) => writer.fail(error),
+  });
+
+  const listeners = new Set<() => void>();
+  let lookedAt = await lookAtVersion();
+  async function lookAtVersion(): Promise<string> {
+    return writer.between(async (client) => {
+      const answer = await client.execute("PRAGMA data_version");
+      // A replaced connection counts anew, and was replaced because another process wrote.
+      return `${writerConnection.generation}:${String(answer.rows[0]?.[0])}`;
+    });
+  }
+  const agentOf = (name: string, intervalMilliseconds: number, round: () => Promise<void>) =>
+    new Agent({
+      name,
+      intervalMilliseconds,
+      failuresMax: agentFailuresMax,
+      clock,
+      round,
+      onFailure: (error) => log.warn({ agent: name, err: error }, "background round failed"),
+    });
+  const watch = agentOf("database-watch", watchIntervalMilliseconds, async () => {
+    const version = await lookAtVersion();
+    if (version === lookedAt) return;
+    lookedAt = version;
+    for (const listener of listeners) listener();
+  });
+  const sweeper = agentOf("idempotency-sweep", sweepIntervalMilliseconds, async () => {
+    const madeBefore = clock.nowMicroseconds() - answerKeptMicroseconds;
+    while ((await writer.write((tx) => sweep(tx, madeBefore))) === sweepCountMax);
+  });
+
+  const storage: Storage = {
+    write: (work) => writer.write(work),
+    read: reader.database,
+    async ping() {
+      if (writer.failure !== null) throw databaseFailed(writer.failure);
+      await reader.execute("PRAGMA schema_version");
+    },
+    onForeignWrite(listener) {
+      listeners.add(listener);
+      watch.start();
+      return () => listeners.delete(listener);
+    },
+    agents: [watch, sweeper],
+    statistics: () => writer.statistics,
+    async close() {
+      await Promise.all([watch.stop(), sweeper.stop()]);
+      await writer.close();
+      reader.close();
+      closeConnections();
+    },
+  };
+
+  const tables = options.tables ?? (options.migrations === undefined ? [idempotencyAnswers] : []);
+  const differences = await schemaDifferences({ read: storage.read, tables, isComplete: options.tables !== undefined });
+  if (differences.length > 0) {
+    await storage.close();
+    throw new BsoptError({
+      reason: "conflict",
+      code: "DATABASE_SCHEMA_DIFFERS",
+      detail: `The database is not as this executable expects: ${differences.join("; ")}.`,
+      hint: "Somebody changed the schema by hand, or the file comes from another build. Restore a backup or use that build.",
+    });
+  }
+  return storage;
+}
+
+async function requireIntact(connection: Connection, path: string, log: Log): Promise<void> {
+  const { size } = statSync(path);
+  if (size > checkedBytesMax) {
+    log.info({ size_bytes: size }, "database not checked whole at the start: it is large");
+    return;
+  }
+  const answer = await connection.client.execute("PRAGMA quick_check(1)");
+  const verdict = String(answer.rows[0]?.[0]);
+  if (verdict !== "ok") throw databaseCorrupt(new Error(verdict));
+}
