@@ -3,23 +3,8 @@
 // service, in the transaction of its act; this file must never write one, or an act and its answer could part.
 
 import { createHash } from "node:crypto";
+import type { IdempotencyTicket, StoredAnswer } from "../storage/idempotency";
 import { Refusal } from "./problem";
-
-/** What a service stores its answer under, in the transaction of its act. */
-export interface IdempotencyTicket {
-  readonly principalId: string;
-  /** Method and concrete path, so that two things acted upon never share an answer. */
-  readonly route: string;
-  readonly key: string;
-  /** SHA-256 in hex over the canonical JSON of query and body. */
-  readonly bodyHash: string;
-}
-
-export interface StoredAnswer {
-  readonly status: number;
-  /** JSON, secrets already withheld. */
-  readonly body: string;
-}
 
 /** Where answers were stored: storage offers it, over its readers. */
 export interface IdempotencyStore {

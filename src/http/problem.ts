@@ -139,6 +139,13 @@ export function problemResponse(told: Problem, context: { traceId: string; path:
   });
 }
 
+/** The same answer as that of an unavailable server: a probe reads the number, a person the body. */
+export function unavailableResponse(answer: Response): Response {
+  const headers = new Headers(answer.headers);
+  headers.set("retry-after", "1");
+  return new Response(answer.body, { status: 503, headers });
+}
+
 /** What a 401 asks for. Two ways in, so two challenges. */
 export const challenge = 'Bearer realm="bsopt", ApiKey realm="bsopt", header="X-API-Key"';
 

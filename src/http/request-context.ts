@@ -4,7 +4,7 @@
 
 import type { Principal } from "../domain/principal";
 import { assert } from "../foundation/assert";
-import type { IdempotencyTicket } from "./idempotency";
+import type { IdempotencyTicket } from "../storage/idempotency";
 import type { Route } from "./routes";
 
 export interface RequestContext {
@@ -21,6 +21,8 @@ export interface RequestContext {
   ticketHeld: boolean;
   readonly timings: { readonly name: string; readonly durationMilliseconds: number }[];
   traceId: string | null;
+  /** The answer stands, but tells that the server is unavailable. */
+  isUnavailable: boolean;
   /** What a handler threw, until the answer is made of it. */
   failure: { readonly error: unknown } | null;
 }
@@ -57,4 +59,9 @@ export function recordTiming(request: Request, name: string, durationMillisecond
   const { timings } = contextOf(request);
   assert(/^[a-z][a-z0-9_-]*$/.test(name), `timing name ${name} is no token`);
   if (timings.length < timingsMax) timings.push({ name, durationMilliseconds });
+}
+
+/** Gives the answer to this request the status of an unavailable server, its body left as it is: for health routes. */
+export function markUnavailable(request: Request): void {
+  contextOf(request).isUnavailable = true;
 }

@@ -154,7 +154,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
   const params = schemaOf(declared.hooks.params, `${name} params`);
   const query = schemaOf(declared.hooks.query, `${name} query`);
   const responses = responsesOf(declared.hooks.response, name);
-  const [onlyStatus, ...otherStatuses] = Object.keys(responses);
+  const [onlyStatus, ...otherStatuses] = Object.keys(responses).filter((status) => status.startsWith("2"));
   return {
     method: declared.method as RouteMethod,
     pattern: declared.path,

@@ -15,7 +15,7 @@ import { createGate, type EarlyContext } from "./gate";
 import { hostRule } from "./host";
 import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
 import { type Limits, noLimits } from "./limits";
-import { problemOf, problemResponse } from "./problem";
+import { problemOf, problemResponse, unavailableResponse } from "./problem";
 import { attachContext, contextOf, type RequestContext } from "./request-context";
 import { buildRouteTable, type RouteTable } from "./routes";
 import { requestNames } from "./trace";
@@ -131,6 +131,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
       ticketHeld: false,
       timings: [],
       traceId: null,
+      isUnavailable: false,
       failure: null,
     };
     attachContext(request, context);
@@ -138,6 +139,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     try {
       response = await app.fetch(request);
       if (context.failure !== null) response = await failedOrReplayed(request, context);
+      else if (context.isUnavailable) response = unavailableResponse(response);
     } catch (error) {
       response = failed(request, error);
     } finally {

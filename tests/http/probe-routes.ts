@@ -2,8 +2,8 @@
 
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
-import type { IdempotencyTicket } from "../../src/http/idempotency";
 import { idempotencyOf, principalOf, recordTiming } from "../../src/http/request-context";
+import type { IdempotencyTicket } from "../../src/storage/idempotency";
 
 export const Thing = Type.Object(
   { name: Type.String({ maxLength: 20 }), size: Type.Optional(Type.Number({ minimum: 0 })) },

@@ -1,0 +1,61 @@
+// What GET /api/v1/status says on the wire.
+
+import { type Static, t } from "elysia";
+import { timestamp } from "../../foundation/wire";
+
+const closed = { additionalProperties: false } as const;
+const count = (description: string) => t.Integer({ minimum: 0, description });
+
+export const EngineInformation = t.Object(
+  {
+    version: t.String({ description: "Version of the kernel's numbers." }),
+    wasm_sha256: t.String({ description: "SHA-256 of the kernel, in hexadecimal." }),
+    simd: t.Boolean({ description: "Whether the kernel runs two lanes at once." }),
+    workers: count("Workers beside the main thread."),
+  },
+  { ...closed, $id: "EngineInformation" },
+);
+
+export const StatusAnswer = t.Object(
+  {
+    status: t.Literal("ok"),
+    version: t.String(),
+    build_time: timestamp({ description: "When this executable was built." }),
+    start_time: timestamp({ description: "When this process started." }),
+    uptime_seconds: t.Number({ minimum: 0 }),
+    active_agents: count("Supervised background loops that run."),
+    active_sessions: count("Trading sessions that are active."),
+    total_signals: count("Signals since the beginning."),
+    total_decisions: count("Decisions since the beginning."),
+    last_heartbeat: t.Union([timestamp({ description: "When the process last beat." }), t.Null()]),
+    environment: t.Union([t.Literal("production"), t.Literal("development"), t.Literal("test")]),
+    engine: EngineInformation,
+  },
+  {
+    ...closed,
+    $id: "Status",
+    examples: [
+      {
+        status: "ok",
+        version: "0.1.0",
+        build_time: "2026-01-02T03:04:05Z",
+        start_time: "2026-01-03T00:00:00.000000Z",
+        uptime_seconds: 12.5,
+        active_agents: 3,
+        active_sessions: 0,
+        total_signals: 0,
+        total_decisions: 0,
+        last_heartbeat: "2026-01-03T00:00:12.250000Z",
+        environment: "production",
+        engine: {
+          version: "1",
+          wasm_sha256: "0000000000000000000000000000000000000000000000000000000000000000",
+          simd: true,
+          workers: 0,
+        },
+      },
+    ],
+  },
+);
+
+export type Status = Static<typeof StatusAnswer>;

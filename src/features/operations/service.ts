@@ -1,0 +1,66 @@
+// Gathers what an operator wants to know about the running process. It owns no figure: app.ts hands in the counters
+// that other features keep, the build and the engine's description.
+
+import type { BuildInfo } from "../../config/build-info";
+import type { Agent } from "../../foundation/agent";
+import { type Clock, type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
+import type { Status } from "./model";
+
+/** A figure of the status that another feature keeps; one that nobody keeps yet is 0. */
+export interface StatusCounter {
+  readonly name: "active_sessions" | "total_signals" | "total_decisions";
+  read(): number;
+}
+
+export interface Operations {
+  status(): Status;
+}
+
+export interface OperationsOptions {
+  readonly build: BuildInfo;
+  readonly environment: Status["environment"];
+  readonly engine: {
+    readonly version: string;
+    readonly wasmSha256: string;
+    readonly simd: boolean;
+    readonly workers: number;
+  };
+  readonly agents: () => readonly Agent[];
+  readonly counters: readonly StatusCounter[];
+  readonly lastHeartbeat: () => EpochMicroseconds | null;
+  readonly clock: Clock;
+}
+
+/** The process counts its uptime from this call. */
+export function createOperations(options: OperationsOptions): Operations {
+  const { build, environment, engine, agents, counters, lastHeartbeat, clock } = options;
+  const startTime = formatTimestamp(clock.nowMicroseconds());
+  const startMilliseconds = clock.monotonicMilliseconds();
+  const total = (name: StatusCounter["name"]) =>
+    counters.reduce((sum, counter) => (counter.name === name ? sum + counter.read() : sum), 0);
+
+  return {
+    status() {
+      const beat = lastHeartbeat();
+      return {
+        status: "ok",
+        version: build.version,
+        build_time: build.buildTime,
+        start_time: startTime,
+        uptime_seconds: (clock.monotonicMilliseconds() - startMilliseconds) / 1000,
+        active_agents: agents().filter(({ state }) => state === "running").length,
+        active_sessions: total("active_sessions"),
+        total_signals: total("total_signals"),
+        total_decisions: total("total_decisions"),
+        last_heartbeat: beat === null ? null : formatTimestamp(beat),
+        environment,
+        engine: {
+          version: engine.version,
+          wasm_sha256: engine.wasmSha256,
+          simd: engine.simd,
+          workers: engine.workers,
+        },
+      };
+    },
+  };
+}
