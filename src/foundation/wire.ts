@@ -40,3 +40,13 @@ export function timestamp(options: WireOptions = {}): TUnsafe<string> {
 export function queryInteger(options: WireOptions & { minimum: number; maximum: number }): TUnsafe<string> {
   return Type.Unsafe<string>({ ...options, [Kind]: "QueryInteger", type: "integer" });
 }
+
+/** One word of a closed list. The list is the source: its type comes along, which a mapped union would lose. */
+export function oneOf<Word extends string>(words: readonly Word[], options: WireOptions = {}): TUnsafe<Word> {
+  return Type.Unsafe<Word>(
+    Type.Union(
+      words.map((word) => Type.Literal(word)),
+      options,
+    ),
+  );
+}

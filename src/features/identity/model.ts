@@ -4,7 +4,7 @@
 import { type Static, Type } from "@sinclair/typebox";
 import { permissions } from "../../domain/permission";
 import { rateClasses } from "../../domain/principal";
-import { queryInteger, timestamp } from "../../foundation/wire";
+import { oneOf, queryInteger, timestamp } from "../../foundation/wire";
 import { ipAllowCountMax, keyIdLength, keyNameLengthMax, pageLimitDefault, pageLimitMax, scopeCountMax } from "./rules";
 
 const closed = { additionalProperties: false } as const;
@@ -22,17 +22,14 @@ const name = Type.String({
   description: "A name for people: no control characters, no space in front.",
 });
 
-const scopes = Type.Array(Type.Union(permissions.map((permission) => Type.Literal(permission))), {
+const scopes = Type.Array(oneOf(permissions), {
   minItems: 1,
   maxItems: scopeCountMax,
   uniqueItems: true,
   description: "What the key may do, at most: never more than its owner's role and its maker's scopes.",
 });
 
-const rateClass = Type.Union(
-  rateClasses.map((word) => Type.Literal(word)),
-  { description: "Which rate limit counts the key's requests." },
-);
+const rateClass = oneOf(rateClasses, { description: "Which rate limit counts the key's requests." });
 
 const ipAllow = Type.Array(Type.String({ minLength: 2, maxLength: 49 }), {
   minItems: 1,

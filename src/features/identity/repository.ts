@@ -1,7 +1,7 @@
 // Identity's SQL. Every function takes the database it works on, so that what must be true together is written
 // in one transaction by whoever calls; nothing here decides anything or knows a secret's text.
 
-import { and, asc, desc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
+import { and, asc, count, desc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import type { Permission, Role } from "../../domain/permission";
 import type { RateClass } from "../../domain/principal";
@@ -101,16 +101,17 @@ export async function hasKey(tx: Tx, id: string): Promise<boolean> {
 
 /** How many of a user's keys are neither revoked nor expired. */
 export async function countLiveKeys(tx: Tx, userId: string, now: bigint): Promise<number> {
-  return Number(
-    await tx.$count(
-      apiKeys,
+  const rows = await tx
+    .select({ count: count() })
+    .from(apiKeys)
+    .where(
       and(
         eq(apiKeys.userId, userId),
         isNull(apiKeys.revokedAt),
         or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)),
       ),
-    ),
-  );
+    );
+  return Number(rows[0]?.count ?? 0);
 }
 
 /** Keys newest first, of one user or (null) of all, from behind the mark on. */
@@ -150,7 +151,11 @@ export async function endKey(tx: Tx, key: { id: string; userId: string | null; n
 
 /** How many living keys a key has made. */
 export async function countMadeBy(tx: Tx, id: string): Promise<number> {
-  return Number(await tx.$count(apiKeys, and(eq(apiKeys.createdByKeyId, id), isNull(apiKeys.revokedAt))));
+  const rows = await tx
+    .select({ count: count() })
+    .from(apiKeys)
+    .where(and(eq(apiKeys.createdByKeyId, id), isNull(apiKeys.revokedAt)));
+  return Number(rows[0]?.count ?? 0);
 }
 
 /** Notes when keys were last used; never moves a moment backwards. */
