@@ -11,10 +11,12 @@ import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
+import { documentRoutes } from "./documents";
 import { createGate, type EarlyContext } from "./gate";
 import { hostRule } from "./host";
 import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
 import { type Limits, noLimits } from "./limits";
+import type { DocumentInfo } from "./openapi";
 import { problemOf, problemResponse, unavailableResponse } from "./problem";
 import { attachContext, contextOf, type RequestContext } from "./request-context";
 import { buildRouteTable, type RouteTable } from "./routes";
@@ -28,7 +30,7 @@ export interface HttpServerOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
-  readonly documents: { readonly title: string; readonly version: string; readonly description: string };
+  readonly documents: DocumentInfo;
   /** Default: nothing is limited. */
   readonly limits?: Limits;
 }
@@ -102,6 +104,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     // The name of Elysia's parser that reads nothing; its types know it on single routes only.
     .onParse({ as: "global" }, { fn: "none" } as never);
   for (const feature of options.features) app.use(feature);
+  app.use(documentRoutes({ info: options.documents, routes: () => routes.routes }));
 
   const routes = buildRouteTable(app, config);
   const gate = createGate({

@@ -9,3 +9,8 @@ declare module "*.wasm" {
   const path: string;
   export default path;
 }
+
+declare module "swagger-ui-dist/*" {
+  const path: string;
+  export default path;
+}

@@ -1,0 +1,107 @@
+// Shows the API to people and programs: the OpenAPI document at two addresses and a page that reads it, wholly from
+// this server. The page is @elysiajs/swagger's; the plugin is not mounted itself, because it loads its script from
+// another host, serves a document of its own (3.0, refused by validators) and declares no permission. It must never
+// name another host.
+
+import { createHash } from "node:crypto";
+import { swagger } from "@elysiajs/swagger";
+import { type DocumentDecoration, Elysia } from "elysia";
+import { assert } from "../foundation/assert";
+import { referenceAssetPaths } from "../storage/assets";
+import { type DocumentInfo, openApiDocument } from "./openapi";
+import type { Route } from "./routes";
+
+const scriptAddress = "/docs/assets/reference.js";
+const styleAddress = "/docs/assets/reference.css";
+
+/** The plugin writes this host into its page whatever it is told; a page where it is missing has changed. */
+const pluginVersionMark = "0";
+const pluginScriptAddress = `https://unpkg.com/swagger-ui-dist@${pluginVersionMark}/swagger-ui-bundle.js`;
+
+const assetCache = "public, max-age=3600";
+const documentCache = "no-cache";
+
+/** Routes for the documents. `routes` is asked when a document is first wanted, after all features are known. */
+export function documentRoutes(options: { readonly info: DocumentInfo; readonly routes: () => readonly Route[] }) {
+  const { info, routes } = options;
+  let document: string | null = null;
+  let page: Promise<{ html: string; policy: string }> | null = null;
+
+  function answerDocument(): Response {
+    document ??= `${JSON.stringify(openApiDocument(routes(), info), null, 2)}\n`;
+    return new Response(document, {
+      headers: { "content-type": "application/json", "cache-control": documentCache },
+    });
+  }
+
+  async function answerPage(): Promise<Response> {
+    page ??= renderPage(info);
+    const { html, policy } = await page;
+    return new Response(html, {
+      headers: {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": policy,
+        "cache-control": documentCache,
+      },
+    });
+  }
+
+  const asset = (path: string, type: string) =>
+    new Response(Bun.file(path), { headers: { "content-type": type, "cache-control": assetCache } });
+  const hidden = (operationId: string, summary: string): DocumentDecoration => ({
+    permission: "public",
+    hide: true,
+    operationId,
+    summary,
+    tags: ["Documents"],
+  });
+
+  return new Elysia({ name: "documents" })
+    .get("/openapi.json", answerDocument, { detail: hidden("openApi", "This API as OpenAPI 3.1") })
+    .get("/swagger/json", answerDocument, { detail: hidden("openApiAlias", "This API as OpenAPI 3.1") })
+    .get("/docs", answerPage, { detail: hidden("reference", "This API as a page") })
+    .get("/swagger", answerPage, { detail: hidden("referenceAlias", "This API as a page") })
+    .get(scriptAddress, () => asset(referenceAssetPaths.script, "text/javascript; charset=utf-8"), {
+      detail: hidden("referenceScript", "The page's script"),
+    })
+    .get(styleAddress, () => asset(referenceAssetPaths.style, "text/css; charset=utf-8"), {
+      detail: hidden("referenceStyle", "The page's style"),
+    });
+}
+
+/** The plugin's page with its script taken from here, and the policy under which just that page can run. */
+async function renderPage(info: DocumentInfo): Promise<{ html: string; policy: string }> {
+  const plugin = swagger({
+    provider: "swagger-ui",
+    path: "/page",
+    version: pluginVersionMark,
+    theme: styleAddress,
+    autoDarkMode: false,
+    documentation: { info: { ...info } },
+    swaggerOptions: {
+      url: "/openapi.json",
+      // Without this the page would send the document's address to a validator on another host.
+      validatorUrl: null,
+      deepLinking: true,
+      persistAuthorization: false,
+    } as never,
+  });
+  const rendered = await (await plugin.handle(new Request("http://localhost/page"))).text();
+  assert(rendered.includes(pluginScriptAddress), "the plugin's page no longer loads its script as expected");
+  const html = rendered.replace(pluginScriptAddress, scriptAddress);
+  const inline = [...html.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(
+    ([, text]) => `'sha256-${createHash("sha256").update(text!).digest("base64")}'`,
+  );
+  const policy = [
+    "default-src 'none'",
+    `script-src 'self' ${inline.join(" ")}`,
+    // The interface sets styles on its elements and draws its icons from data addresses.
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join("; ");
+  return { html, policy };
+}

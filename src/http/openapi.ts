@@ -1,0 +1,365 @@
+// Makes the OpenAPI 3.1 document from the very routes and schemas the gate decides by, so that the two cannot differ.
+// Separate from the pages that show it: this is a pure function. Our own, because what the plugins emit is refused by
+// validators and knows neither the gate's problems nor its permissions. It must never describe what no route declares.
+
+import type { TSchema } from "@sinclair/typebox";
+import { assert } from "../foundation/assert";
+import { jsonDepthMax } from "./body";
+import { type ProblemStatus, problemTitles, problemType } from "./problem";
+import type { Route } from "./routes";
+
+export interface DocumentInfo {
+  readonly title: string;
+  readonly version: string;
+  readonly description: string;
+}
+
+/** A JSON value: the document is nothing else. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+type JsonObject = { readonly [key: string]: Json };
+
+/** The document of all routes not marked `detail.hide`. Throws InvariantError where a schema is not named, or two are named alike. */
+export function openApiDocument(routes: readonly Route[], info: DocumentInfo): JsonObject {
+  const shown = routes.filter((route) => route.detail.hide !== true);
+  const schemas = new SchemaBook();
+  const paths: Record<string, Record<string, Json>> = {};
+  // Sorted, so that the document does not depend on the order in which features were added.
+  const ordered = [...shown].sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
+  for (const route of ordered) {
+    const path = route.pattern.replace(/:([A-Za-z0-9_]+)/g, "{$1}");
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route, schemas) };
+  }
+  const tags = [...new Set(shown.map(({ detail }) => detail.tags?.[0] as string))].sort();
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: info.title,
+      version: info.version,
+      description: info.description,
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/", description: "The server that gave out this document." }],
+    tags: tags.map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: { ...schemas.components(), Problem: problemSchema, ProblemFault: problemFaultSchema },
+      responses: problemResponses(),
+      parameters: { IdempotencyKey: idempotencyParameter },
+      headers: { RequestId: requestIdHeader, IdempotencyReplayed: replayedHeader },
+      securitySchemes: {
+        ApiKey: { type: "apiKey", in: "header", name: "X-API-Key", description: "A key: `bso_<id>_<secret>`." },
+        Bearer: { type: "http", scheme: "bearer", description: "The same key as a bearer token." },
+      },
+    },
+  };
+}
+
+function nameOf(route: Route): string {
+  return `${route.pattern} ${route.method}`;
+}
+
+function operationOf(route: Route, schemas: SchemaBook): JsonObject {
+  const { detail } = route;
+  const isPublic = route.permission === "public";
+  const needs = isPublic ? "" : `Needs the permission \`${route.permission}\`.`;
+  const parameters = [
+    ...parametersOf(route.parameters.params, "path", schemas),
+    ...parametersOf(route.parameters.query, "query", schemas),
+    ...(route.isIdempotent ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : []),
+  ];
+  return {
+    operationId: detail.operationId as string,
+    summary: detail.summary as string,
+    ...(detail.description || needs ? { description: [detail.description, needs].filter(Boolean).join("\n\n") } : {}),
+    tags: detail.tags as string[],
+    security: isPublic ? [] : [{ ApiKey: [] }, { Bearer: [] }],
+    ...(parameters.length > 0 && { parameters }),
+    ...(route.body && {
+      requestBody: {
+        required: true,
+        description: `At most ${route.bodyBytesMax} bytes, nested at most ${jsonDepthMax} deep.`,
+        content: { "application/json": mediaOf(route.body.schema, schemas, `${nameOf(route)} body`) },
+      },
+    }),
+    responses: responsesOf(route, schemas),
+  };
+}
+
+function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
+  const responses: Record<string, Json> = {};
+  const declared = Object.entries(route.responses);
+  assert(declared.length > 0, `${nameOf(route)} declares no response`);
+  for (const [status, schema] of declared) {
+    const isEmpty = schema.type === "void";
+    responses[status] = {
+      description: descriptionOf(status, schema),
+      headers: {
+        "X-Request-Id": { $ref: "#/components/headers/RequestId" },
+        ...(route.isIdempotent && { "Idempotency-Replayed": { $ref: "#/components/headers/IdempotencyReplayed" } }),
+      },
+      ...(!isEmpty && {
+        content: { "application/json": mediaOf(schema, schemas, `${nameOf(route)} response ${status}`) },
+      }),
+    };
+  }
+  for (const status of problemsOf(route)) {
+    responses[status] ??= { $ref: `#/components/responses/${problemResponseName(status)}` };
+  }
+  return responses;
+}
+
+/** The statuses the gate and the mapper may answer for a route, read off what it declares. */
+function problemsOf(route: Route): readonly ProblemStatus[] {
+  const hasParameters = route.parameters.params !== undefined || route.parameters.query !== undefined;
+  const found: ProblemStatus[] = [400, 500];
+  if (route.permission !== "public") found.push(401, 403, 429, 503);
+  if (route.parameters.params) found.push(404);
+  if (route.body) found.push(411, 413, 415, 422);
+  if (hasParameters) found.push(422);
+  if (route.isIdempotent) found.push(409, 422);
+  return [...new Set(found)].sort((one, other) => one - other);
+}
+
+function descriptionOf(status: string, schema: TSchema): string {
+  if (typeof schema.description === "string") return schema.description;
+  switch (status) {
+    case "201":
+      return "Made.";
+    case "204":
+      return "Done; there is nothing to tell.";
+    default:
+      return "Answered.";
+  }
+}
+
+/** The schema by reference, with its examples where a reader of the operation sees them. */
+function mediaOf(schema: TSchema, schemas: SchemaBook, where: string): JsonObject {
+  const members = isUnionOfNamed(schema) ? (schema.anyOf as TSchema[]) : [schema];
+  assert(
+    members.every(({ $id }) => $id !== undefined),
+    `${where}: the schema is not named; give it an $id`,
+  );
+  const examples = members.flatMap((member) =>
+    ((member.examples ?? []) as Json[]).map((value, index, all) => ({
+      name: all.length === 1 ? `${member.$id}` : `${member.$id}${index + 1}`,
+      value,
+    })),
+  );
+  return {
+    schema: schemas.reference(schema),
+    ...(examples.length > 0 && {
+      examples: Object.fromEntries(examples.map(({ name, value }) => [name, { value }])),
+    }),
+  };
+}
+
+function parametersOf(schema: TSchema | undefined, place: "path" | "query", schemas: SchemaBook): JsonObject[] {
+  const properties = Object.entries((schema?.properties ?? {}) as Record<string, TSchema>);
+  return properties.map(([name, property]) => {
+    const { description, ...rest } = schemas.inline(property) as Record<string, Json>;
+    return {
+      name,
+      in: place,
+      required: place === "path" || ((schema?.required ?? []) as string[]).includes(name),
+      ...(description !== undefined && { description }),
+      schema: rest,
+    };
+  });
+}
+
+function isUnionOfNamed(schema: TSchema): boolean {
+  const members = schema.anyOf as TSchema[] | undefined;
+  return schema.$id === undefined && members !== undefined && members.every(({ $id }) => $id !== undefined);
+}
+
+/** Gathers named schemas as they are met and writes each once. */
+class SchemaBook {
+  readonly #components = new Map<string, { readonly text: string; readonly json: Json }>();
+
+  /** All named schemas, sorted by name. */
+  components(): Record<string, Json> {
+    const names = [...this.#components.keys()].sort();
+    return Object.fromEntries(names.map((name) => [name, this.#components.get(name)!.json]));
+  }
+
+  /** A `$ref` to a named schema, `oneOf` over a union of named ones, the schema itself otherwise. */
+  reference(schema: TSchema): Json {
+    const name = schema.$id;
+    if (name === undefined) return this.inline(schema);
+    assert(/^[A-Z][A-Za-z0-9]*$/.test(name), `schema name ${name} is not PascalCase`);
+    const text = JSON.stringify(schema);
+    const known = this.#components.get(name);
+    assert(known === undefined || known.text === text, `two different schemas are named ${name}`);
+    if (known === undefined) {
+      // Entered before it is written, so that a schema met within itself would not loop.
+      this.#components.set(name, { text, json: null });
+      this.#components.set(name, { text, json: this.inline(schema) });
+    }
+    return { $ref: `#/components/schemas/${name}` };
+  }
+
+  /** The schema written out as JSON Schema 2020-12; only its named parts become references. */
+  inline(schema: TSchema): Json {
+    if (schema.anyOf) return this.#union(schema);
+    const written: Record<string, Json> = {};
+    for (const [key, value] of Object.entries(schema)) {
+      switch (key) {
+        case "$id":
+          break;
+        case "properties":
+          written[key] = Object.fromEntries(
+            Object.entries(value as Record<string, TSchema>).map(([name, child]) => [name, this.reference(child)]),
+          );
+          break;
+        case "items":
+          written[key] = this.reference(value);
+          break;
+        case "patternProperties": {
+          // How TypeBox writes a record: one pattern for every key.
+          const [values] = Object.values(value as Record<string, TSchema>);
+          if (values) written.additionalProperties = this.reference(values);
+          break;
+        }
+        case "additionalProperties":
+          if (!("patternProperties" in schema)) written[key] = value as Json;
+          break;
+        default:
+          written[key] = JSON.parse(JSON.stringify(value)) as Json;
+      }
+    }
+    return written;
+  }
+
+  #union(schema: TSchema): Json {
+    const { $id: _, anyOf, ...words } = schema;
+    const members = anyOf as TSchema[];
+    const isNull = (member: TSchema) => member.type === "null";
+    const constants = members.filter((member) => "const" in member);
+    const said = JSON.parse(JSON.stringify(words)) as JsonObject;
+    if (constants.length === members.length) {
+      const values = constants.map((member) => member.const as Json);
+      const [type, ...others] = new Set(values.map((value) => typeof value));
+      return { ...said, ...(others.length === 0 && { type: type as string }), enum: values };
+    }
+    if (isUnionOfNamed(schema)) return { ...said, oneOf: members.map((member) => this.reference(member)) };
+    const written = members.map((member) => this.reference(member));
+    const other = written[members.findIndex((member) => !isNull(member))] as JsonObject;
+    if (members.length === 2 && members.some(isNull) && typeof other.type === "string" && !("enum" in other)) {
+      return { ...said, ...other, type: [other.type, "null"] };
+    }
+    return { ...said, anyOf: written };
+  }
+}
+
+const problemFaultSchema: JsonObject = {
+  type: "object",
+  description: "One fault inside the request.",
+  required: ["pointer", "code", "detail"],
+  properties: {
+    pointer: { type: "string", description: "Where, as a JSON Pointer (RFC 6901) into the body." },
+    code: { type: "string", description: "Which fault; stable." },
+    detail: { type: "string", description: "The fault in words." },
+  },
+  additionalProperties: false,
+};
+
+const problemSchema: JsonObject = {
+  type: "object",
+  description: "Why a request failed (RFC 9457).",
+  required: ["type", "title", "status", "detail", "instance", "code", "trace_id", "retryable", "errors", "error"],
+  properties: {
+    type: { type: "string", format: "uri", description: "The kind of problem; stable." },
+    title: { type: "string", description: "The status in words." },
+    status: { type: "integer", description: "The HTTP status." },
+    detail: { type: "string", description: "This problem in words." },
+    instance: { type: "string", format: "uri-reference", description: "The address asked for." },
+    code: { type: "string", description: "The kind of problem as one word; stable." },
+    trace_id: { type: "string", description: "Finds the request in the server's log." },
+    retryable: { type: "boolean", description: "Whether the same request may succeed later." },
+    errors: { type: "array", items: { $ref: "#/components/schemas/ProblemFault" } },
+    error: { type: "string", description: "The same as detail, for simple clients." },
+  },
+  additionalProperties: false,
+  examples: [
+    {
+      type: problemType("SCHEMA_INVALID"),
+      title: problemTitles[422],
+      status: 422,
+      detail: "/spot is required",
+      instance: "/api/v1/pricing/price",
+      code: "SCHEMA_INVALID",
+      trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+      retryable: false,
+      errors: [{ pointer: "/spot", code: "REQUIRED", detail: "is required" }],
+      error: "/spot is required",
+    },
+  ],
+};
+
+const problemDescriptions: Readonly<Record<ProblemStatus, string>> = {
+  400: "The request is malformed: its host, its address or its body.",
+  401: "No credentials, or none that hold.",
+  403: "The credentials do not allow this.",
+  404: "There is no such thing, or it is another user's.",
+  405: "The address does not answer this method; Allow tells which it does.",
+  409: "It conflicts with what is, or the first request with this Idempotency-Key still runs.",
+  411: "A body is needed, and neither its length nor chunked transfer coding was sent.",
+  413: "The body is larger than the route takes.",
+  415: "The body is not application/json, or is compressed.",
+  422: "Well-formed, but not what the schema or the rules allow.",
+  429: "Too many requests; Retry-After tells when to come back.",
+  500: "A fault of the server; the trace id finds it in the log.",
+  503: "Not available now; Retry-After tells when to come back.",
+};
+
+const headersOfProblem: Readonly<Partial<Record<ProblemStatus, JsonObject>>> = {
+  401: { "WWW-Authenticate": { schema: { type: "string" }, description: "The ways to authenticate." } },
+  429: { "Retry-After": { schema: { type: "integer" }, description: "Seconds." } },
+  503: { "Retry-After": { schema: { type: "integer" }, description: "Seconds." } },
+};
+
+function problemResponseName(status: ProblemStatus): string {
+  return `Problem${status}`;
+}
+
+function problemResponses(): JsonObject {
+  const statuses = Object.keys(problemTitles).map(Number) as ProblemStatus[];
+  // A method that an address does not answer belongs to no operation, so 405 is told in words only.
+  return Object.fromEntries(
+    statuses
+      .filter((status) => status !== 405)
+      .map((status) => [
+        problemResponseName(status),
+        {
+          description: problemDescriptions[status],
+          headers: { "X-Request-Id": { $ref: "#/components/headers/RequestId" }, ...headersOfProblem[status] },
+          content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
+        },
+      ]),
+  );
+}
+
+const idempotencyParameter: JsonObject = {
+  name: "Idempotency-Key",
+  in: "header",
+  required: false,
+  description:
+    "Names this request, so that sending it again within 24 hours gets the stored answer and makes nothing twice.",
+  schema: {
+    type: "string",
+    minLength: 1,
+    maxLength: 255,
+    pattern: "^[\\x21-\\x7e]+$",
+    examples: ["order-2026-01-02-1"],
+  },
+};
+
+const requestIdHeader: JsonObject = {
+  description: "Names this request in the server's log; a well-formed one that was sent comes back.",
+  schema: { type: "string" },
+};
+
+const replayedHeader: JsonObject = {
+  description: "`true` where the answer is the stored one of an earlier request.",
+  schema: { type: "string", enum: ["true"] },
+};
