@@ -22,7 +22,16 @@ export function quoteFault({ bid, ask }: QuoteSides): QuoteFault | null {
   return bid > ask ? "crossed" : null;
 }
 
-/** The middle of a two-sided quote, else NaN. */
+/**
+ * The middle of a two-sided quote, else NaN. Quotes are decimals: the middle of 3416.4 and 3449.8 is 3433.1, not the
+ * double a few ulp above it that halving the doubles' sum gives.
+ */
 export function midOf(quote: QuoteSides): number {
-  return quoteFault(quote) === null ? quote.bid / 2 + quote.ask / 2 : Number.NaN;
+  if (quoteFault(quote) !== null) return Number.NaN;
+  const halved = quote.bid / 2 + quote.ask / 2;
+  const decimal = Math.round(halved * priceScale) / priceScale;
+  return Math.abs(decimal - halved) <= 4 * Number.EPSILON * halved ? decimal : halved;
 }
+
+/** Prices are decimals of at most nine places. */
+const priceScale = 1e9;

@@ -16,6 +16,8 @@ export class ColumnBuilder {
   readonly #schema: TableSchema;
   readonly #cells: (number | string | null)[][];
   readonly #faults: CellFault[] = [];
+  readonly #lines: number[] = [];
+  readonly #faultyRows = new Set<number>();
   #faultCount = 0;
   #count = 0;
 
@@ -36,7 +38,7 @@ export class ColumnBuilder {
       const cell = cells[index] ?? "";
       this.#cells[index]!.push(this.#schema[name] === "text" ? cell.trim() || null : this.#number(line, name, cell));
     });
-    this.#count += 1;
+    this.#endRow(line);
   }
 
   /** A row of JSON values in the order of the names; undefined is missing. */
@@ -50,7 +52,7 @@ export class ColumnBuilder {
       const empty = kind === "number" ? Number.NaN : null;
       this.#cells[index]!.push(isRight ? (value as number | string) : empty);
     });
-    this.#count += 1;
+    this.#endRow(line);
   }
 
   /** A row of which nothing could be read: it keeps its place, all null. */
@@ -58,8 +60,8 @@ export class ColumnBuilder {
     this.#names.forEach((name, index) => {
       this.#cells[index]!.push(this.#schema[name] === "number" ? Number.NaN : null);
     });
-    this.#count += 1;
     this.#fault(fault);
+    this.#endRow(fault.line);
   }
 
   finish(): ReadTable {
@@ -69,7 +71,14 @@ export class ColumnBuilder {
         ? { name, kind: "number", values: Float64Array.from(values as number[]) }
         : { name, kind: "text", values: values as (string | null)[] };
     });
-    return { count: this.#count, columns, faults: this.#faults, faultCount: this.#faultCount };
+    return {
+      count: this.#count,
+      columns,
+      faults: this.#faults,
+      faultCount: this.#faultCount,
+      lines: Int32Array.from(this.#lines),
+      faultyRows: this.#faultyRows,
+    };
   }
 
   #number(line: number, column: string, cell: string): number {
@@ -78,8 +87,14 @@ export class ColumnBuilder {
     return value ?? Number.NaN;
   }
 
+  #endRow(line: number): void {
+    this.#lines.push(line);
+    this.#count += 1;
+  }
+
   #fault(fault: CellFault): void {
     this.#faultCount += 1;
+    this.#faultyRows.add(this.#count);
     if (this.#faults.length < cellFaultsMax) this.#faults.push(fault);
   }
 }

@@ -32,6 +32,10 @@ export interface ReadTable extends ColumnTable {
   /** At most `cellFaultsMax`; `faultCount` counts them all. */
   readonly faults: readonly CellFault[];
   readonly faultCount: number;
+  /** The line (or number) each row came from. */
+  readonly lines: Int32Array;
+  /** Rows with at least one fault. */
+  readonly faultyRows: ReadonlySet<number>;
 }
 
 /** How many faults a reader keeps in words. */

@@ -20,8 +20,15 @@ export interface TerminalTable {
 
 const gap = "  ";
 
+/** What stands in a row instead of its cells from some column on. */
+export interface RowNotes {
+  readonly notes: readonly (string | null)[];
+  /** Header of the first column the note replaces. */
+  readonly from: string;
+}
+
 /** Lays out columns of equal length within `width` characters. */
-export function layOutTable(columns: readonly TerminalColumn[], width: number): TerminalTable {
+export function layOutTable(columns: readonly TerminalColumn[], width: number, rowNotes?: RowNotes): TerminalTable {
   const measured = columns.map((column) => {
     const cells = column.cells.map(printable);
     const widest = cells.reduce((max, cell) => Math.max(max, cell.length), column.header.length);
@@ -36,17 +43,20 @@ export function layOutTable(columns: readonly TerminalColumn[], width: number): 
     shown = shown.filter((column) => column !== last);
     dropped.push(last.header);
   }
-  const line = (text: (column: (typeof measured)[number]) => string) =>
-    shown
-      .map((column) =>
-        column.align === "left" ? text(column).padEnd(column.width) : text(column).padStart(column.width),
-      )
-      .join(gap)
-      .trimEnd();
-  const lines = [line((column) => column.header), line((column) => "─".repeat(column.width))];
+  type Measured = (typeof measured)[number];
+  const padded = (column: Measured, text: string) =>
+    column.align === "left" ? text.padEnd(column.width) : text.padStart(column.width);
+  const line = (some: readonly Measured[], text: (column: Measured) => string) =>
+    some.map((column) => padded(column, text(column))).join(gap);
+  const lines = [line(shown, (column) => column.header), line(shown, (column) => "─".repeat(column.width))];
+  const noteAt = shown.findIndex((column) => column.header === rowNotes?.from);
   const rowCount = shown[0]?.cells.length ?? 0;
-  for (let row = 0; row < rowCount; row++) lines.push(line((column) => column.cells[row]!));
-  return { lines, dropped };
+  for (let row = 0; row < rowCount; row++) {
+    const note = rowNotes?.notes[row] ?? null;
+    if (note === null || noteAt < 0) lines.push(line(shown, (column) => column.cells[row]!));
+    else lines.push(`${line(shown.slice(0, noteAt), (column) => column.cells[row]!)}${gap}${printable(note)}`);
+  }
+  return { lines: lines.map((text) => text.trimEnd()), dropped };
 }
 
 /** A number with so many decimals, or a dash where it is missing. */

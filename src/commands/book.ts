@@ -1,0 +1,255 @@
+// A book of options from a file, with flags for what its columns leave out, priced in slices and given back in input order.
+// One bad row never spoils another: what can't be read of it becomes NaN, and its status and reason say so.
+
+import { readTable, writeTable } from "../adapters/tabular/formats";
+import {
+  type ColumnTable,
+  fileLimits,
+  formatOfPath,
+  numbersOf,
+  type ReadTable,
+  type TableColumn,
+  type TableFormat,
+  type TableSchema,
+  textsOf,
+} from "../adapters/tabular/table";
+import { layOutTable, type TerminalColumn } from "../adapters/tabular/terminal";
+import { parseTimestamp, timestampFaultDetail, yearFraction } from "../domain/day-count";
+import { modelNamed } from "../engine/catalog";
+import type { Column } from "../engine/engine";
+import type { EpochMicroseconds } from "../foundation/clock";
+import { quoted } from "../foundation/printable";
+import { type PricingCommandDependencies, printFormat } from "./arguments";
+import { CommandExit, exitCodes, UsageError } from "./io";
+import { deliver } from "./output";
+import { createProgress } from "./progress";
+import {
+  type BookFlags,
+  type BookInput,
+  type BookTask,
+  checkTimeFlags,
+  flagOf,
+  givenNumber,
+  statusColumns,
+  timeOf,
+} from "./task";
+
+const rowsPerSlice = 65_536;
+const faultsShownMax = 20;
+
+/** Columns of a book that are carried through untouched. */
+const carriedColumns = ["id", "symbol"] as const;
+
+/**
+ * Prices a file's options. Throws BsoptError where the file can't be read and UsageError where columns and flags don't add up;
+ * exit code 3 where some rows have no price.
+ */
+export async function runBook(
+  dependencies: PricingCommandDependencies,
+  task: BookTask,
+  path: string,
+  flags: BookFlags,
+): Promise<void> {
+  const { engine, io, clock } = dependencies;
+  checkTimeFlags(flags);
+  const [source, name] = path === "-" ? [io.stdin(), "standard input"] : [io.readFile(path), path];
+  const inputFormat: TableFormat =
+    formatOfPath(path) ?? (flags.format === undefined || flags.format === "table" ? "csv" : flags.format);
+  const format = printFormat(flags, inputFormat);
+  const definitions = task.inputs(modelNamed(flags.model));
+  const schema: TableSchema = {
+    ...Object.fromEntries(carriedColumns.map((column) => [column, "text"])),
+    option_type: "text",
+    ...Object.fromEntries(definitions.map((input) => [input.name, "number"])),
+    time_to_expiry: "number",
+    expiry: "text",
+    valuation_time: "text",
+  } as TableSchema;
+  const book = await readTable(inputFormat, source, name, schema, fileLimits);
+  if (book.count === 0) throw new UsageError(`${name} holds no option`);
+  const faults = new FaultList(book);
+
+  const isCall = callsOf(book, name, flags, faults);
+  const inputs: Partial<Record<BookInput, Column>> = {
+    time_to_expiry: timesOf(book, name, flags, clock.nowMicroseconds(), faults),
+  };
+  for (const { name: input, default: fallback } of definitions) {
+    const column = numbersOf(book, input) ?? givenNumber(flags, input) ?? fallback;
+    refuseBoth(book, input, givenNumber(flags, input), name);
+    if (column === undefined)
+      throw new UsageError(`${input} is neither a column of ${name} nor given as --${flagOf(input)}`);
+    inputs[input] = column;
+  }
+  const usable = maskUnreadable(inputs, isCall);
+
+  const progress = createProgress(io.stderr, clock, task.label);
+  const parts: { columns: readonly TableColumn[]; status: Int32Array }[] = [];
+  for (let start = 0; start < book.count; start += rowsPerSlice) {
+    const end = Math.min(start + rowsPerSlice, book.count);
+    const sliced = Object.fromEntries(
+      Object.entries(usable).map(([input, column]) => [
+        input,
+        typeof column === "number" ? column : column.subarray(start, end),
+      ]),
+    );
+    const calls = Uint8Array.from(isCall.subarray(start, end), (value) => (value === 1 ? 1 : 0));
+    const slice = {
+      model: flags.model,
+      count: end - start,
+      isCall: calls,
+      inputs: sliced,
+      units: flags.units ?? "market",
+    };
+    parts.push(task.compute(engine(), slice));
+    await progress.update(end, book.count);
+  }
+  await progress.finish();
+
+  for (const line of faults.inWords(name)) await io.stderr.write(`${line}\n`);
+  const status = joined(parts.map((part) => part.status));
+  const table = resultTable(book, parts, status, faults.rows);
+  const head = { model: flags.model, ...(flags.units === undefined ? {} : { units: flags.units }), count: book.count };
+  const chunks = format === "table" ? printedTable(table, io.stdout.columns) : writeTable(format, table, head);
+  await deliver(io, flags.output, chunks);
+  if (status.some((code) => code >= 10)) throw new CommandExit(exitCodes.partial);
+}
+
+/** What could not be read of a book: the reader's faults and this room's, a bounded number of them in words. */
+class FaultList {
+  readonly rows: Set<number>;
+  readonly #book: ReadTable;
+  readonly #words: string[] = [];
+  #count: number;
+
+  constructor(book: ReadTable) {
+    this.#book = book;
+    this.#count = book.faultCount;
+    this.rows = new Set(book.faultyRows);
+    for (const { line, column, detail } of book.faults) this.#say(line, column, detail);
+  }
+
+  add(row: number, column: string, detail: string): void {
+    // A line of the wrong length has been reported whole; what it lacks needs no second word.
+    if (this.rows.has(row)) return;
+    this.rows.add(row);
+    this.#count += 1;
+    this.#say(this.#book.lines[row]!, column, detail);
+  }
+
+  inWords(file: string): readonly string[] {
+    const more = this.#count - this.#words.length;
+    return [...this.#words.map((words) => `${file} ${words}`), ...(more > 0 ? [`… and ${more} more faults`] : [])];
+  }
+
+  #say(line: number, column: string, detail: string): void {
+    if (this.#words.length < faultsShownMax)
+      this.#words.push(`line ${line}${column === "" ? "" : `, ${column}`}: ${detail}`);
+  }
+}
+
+function refuseBoth(book: ReadTable, column: string, flag: unknown, file: string): void {
+  if (flag !== undefined && book.columns.some((each) => each.name === column))
+    throw new UsageError(`${column} is a column of ${file} and given as a flag; one of them must go`);
+}
+
+/** 1 for a call, 0 for a put, 2 where the row doesn't say. */
+function callsOf(book: ReadTable, file: string, flags: BookFlags, faults: FaultList): Uint8Array {
+  refuseBoth(book, "option_type", flags.type, file);
+  if (flags.type !== undefined) return new Uint8Array(book.count).fill(flags.type === "call" ? 1 : 0);
+  const texts = textsOf(book, "option_type");
+  if (!texts) throw new UsageError(`option_type is neither a column of ${file} nor given as --type`);
+  return Uint8Array.from(texts, (text, row) => {
+    if (text === "call") return 1;
+    if (text === "put") return 0;
+    faults.add(row, "option_type", `${quoted(text ?? "")} is neither call nor put`);
+    return 2;
+  });
+}
+
+/** Years to expiry: a column of them, moments of expiry, or what the flags say for all. NaN where a row's can't be read. */
+function timesOf(book: ReadTable, file: string, flags: BookFlags, now: EpochMicroseconds, faults: FaultList): Column {
+  const years = numbersOf(book, "time_to_expiry");
+  const expiries = textsOf(book, "expiry");
+  const flagged = timeOf(flags, now);
+  if ([years, expiries, flagged].filter((each) => each !== undefined).length > 1)
+    throw new UsageError(`the time to expiry is given twice: by time_to_expiry, expiry or a flag; ${file} needs one`);
+  if (years) return years;
+  if (flagged !== undefined) return flagged;
+  if (!expiries) throw new UsageError(`time_to_expiry and expiry are neither columns of ${file} nor given as flags`);
+  refuseBoth(book, "valuation_time", flags.valuationTime, file);
+  const moments = textsOf(book, "valuation_time");
+  const dayCount = flags.dayCount ?? "act/365f";
+  const momentOf = (text: string | null, row: number, column: string): EpochMicroseconds | null => {
+    const moment = parseTimestamp(text ?? "");
+    if (typeof moment === "bigint") return moment;
+    faults.add(row, column, `${quoted(text ?? "")} ${timestampFaultDetail[moment]}`);
+    return null;
+  };
+  return Float64Array.from(expiries, (text, row) => {
+    const expiry = momentOf(text, row, "expiry");
+    const valuation = moments?.[row] ? momentOf(moments[row]!, row, "valuation_time") : (flags.valuationTime ?? now);
+    return expiry === null || valuation === null ? Number.NaN : yearFraction(valuation, expiry, dayCount);
+  });
+}
+
+/** Rows that don't say whether they are a call get NaN for a time, so that the kernel answers them non_finite. */
+function maskUnreadable(
+  inputs: Partial<Record<BookInput, Column>>,
+  isCall: Uint8Array,
+): Partial<Record<BookInput, Column>> {
+  if (!isCall.includes(2)) return inputs;
+  const time = inputs.time_to_expiry!;
+  const masked = Float64Array.from(isCall, (value, row) =>
+    value === 2 ? Number.NaN : typeof time === "number" ? time : time[row]!,
+  );
+  return { ...inputs, time_to_expiry: masked };
+}
+
+function joined(parts: readonly Int32Array[]): Int32Array {
+  const whole = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** The book's own columns, then what was computed, then status and reason. */
+function resultTable(
+  book: ReadTable,
+  parts: readonly { columns: readonly TableColumn[] }[],
+  status: Int32Array,
+  unreadable: ReadonlySet<number>,
+): ColumnTable {
+  const computed = parts[0]!.columns.map((first, index): TableColumn => {
+    const values = new Float64Array(book.count);
+    let at = 0;
+    for (const part of parts) {
+      const slice = part.columns[index]!.values as Float64Array;
+      values.set(slice, at);
+      at += slice.length;
+    }
+    return { name: first.name, kind: "number", values };
+  });
+  const ownColumns = book.columns.filter(({ name }) => !computed.some((column) => column.name === name));
+  return { count: book.count, columns: [...ownColumns, ...computed, ...statusColumns(status, unreadable)] };
+}
+
+function* printedTable(table: ColumnTable, width: number): Generator<string> {
+  const columns = table.columns.map(
+    (column, index): TerminalColumn => ({
+      header: column.name.replaceAll("_", " "),
+      align: column.kind === "text" ? "left" : "right",
+      dropOrder: column.name === "status" || column.name === "reason" ? 0 : index,
+      cells: Array.from(column.values as ArrayLike<number | string | null>, (value) =>
+        value === null || Number.isNaN(value)
+          ? "–"
+          : typeof value === "number"
+            ? String(Number(value.toPrecision(8)))
+            : value,
+      ),
+    }),
+  );
+  yield `${layOutTable(columns, width).lines.join("\n")}\n`;
+}

@@ -1,0 +1,50 @@
+// `bsopt price`: one option from flags, or a book of them from a file. What both commands share is task.ts, single.ts and
+// book.ts; this file says what price asks of the engine.
+
+import { Command } from "commander";
+import type { TableColumn } from "../adapters/tabular/table";
+import { type InputName, modelNamed, models, type OutputName, type Units } from "../engine/catalog";
+import { outputsArgument, type PricingCommandDependencies, unitsOption } from "./arguments";
+import { runBook } from "./book";
+import { runSingle } from "./single";
+import { addBookOptions, type BookFlags, type BookTask, modelInputs } from "./task";
+
+interface PriceFlags extends BookFlags {
+  readonly outputs?: readonly OutputName[];
+  readonly units: Units;
+}
+
+/** Prices and Greeks. Exit code 3 where something has no price. */
+export function priceCommand(dependencies: PricingCommandDependencies): Command {
+  const command = new Command("price").description("price one option from flags, or a file of options");
+  return addBookOptions(command, taskFor(undefined))
+    .addOption(unitsOption())
+    .option("--outputs <names>", "what to compute, separated by commas", outputsArgument)
+    .action((path: string | undefined, flags: PriceFlags) => {
+      const task = taskFor(flags.outputs);
+      return path === undefined ? runSingle(dependencies, task, flags) : runBook(dependencies, task, path, flags);
+    });
+}
+
+function taskFor(asked: readonly OutputName[] | undefined): BookTask {
+  return {
+    label: "price",
+    models,
+    inputs: modelInputs,
+    compute: (engine, { model, count, isCall, inputs, units }) => {
+      const outputs = asked ?? modelNamed(model).outputs;
+      const { columns, status } = engine.price({ model, count, isCall, inputs: inputs as PriceInputs, outputs, units });
+      return {
+        columns: outputs.map((name): TableColumn => ({ name, kind: "number", values: columns[name]! })),
+        status,
+      };
+    },
+    answer: ({ price, ...greeks }, { units }) => ({
+      ...(price === undefined ? {} : { price }),
+      ...(Object.keys(greeks).length === 0 ? {} : { greeks }),
+      units,
+    }),
+  };
+}
+
+type PriceInputs = Partial<Record<InputName, number | Float64Array>>;

@@ -1,0 +1,101 @@
+// One option from flags: `bsopt price --spot 100 --strike 105 …` and `bsopt iv …`.
+
+import { writeTable } from "../adapters/tabular/formats";
+import type { TableColumn } from "../adapters/tabular/table";
+import { modelNamed, statusName } from "../engine/catalog";
+import { formatTimestamp } from "../foundation/clock";
+import { type PricingCommandDependencies, printFormat } from "./arguments";
+import { CommandExit, exitCodes, UsageError } from "./io";
+import { deliver } from "./output";
+import {
+  type BookFlags,
+  type BookInput,
+  type BookTask,
+  checkTimeFlags,
+  flagOf,
+  givenNumber,
+  statusColumns,
+  timeOf,
+} from "./task";
+
+/** Prices the flags' option. Throws UsageError naming every flag that is missing; exit code 3 where it has no price. */
+export async function runSingle(
+  { engine, io, clock }: PricingCommandDependencies,
+  task: BookTask,
+  flags: BookFlags,
+): Promise<void> {
+  checkTimeFlags(flags);
+  const format = printFormat(flags, "table");
+  const now = clock.nowMicroseconds();
+  const definitions = task.inputs(modelNamed(flags.model));
+  const time = timeOf(flags, now);
+  const missing = definitions
+    .filter((input) => givenNumber(flags, input.name) === undefined && input.default === undefined)
+    .map((input) => `--${flagOf(input.name)}`);
+  if (flags.type === undefined) missing.push("--type");
+  if (time === undefined) missing.push("--days (or --time, or --expiry)");
+  if (missing.length > 0)
+    throw new UsageError(`missing ${missing.join(", ")}`, "or name a file of options; --help tells all flags");
+
+  const inputs: Partial<Record<BookInput, number>> = { time_to_expiry: time! };
+  for (const input of definitions) inputs[input.name] = givenNumber(flags, input.name) ?? input.default!;
+  const units = flags.units ?? "market";
+  const slice = { model: flags.model, count: 1, isCall: Uint8Array.of(flags.type === "call" ? 1 : 0), inputs, units };
+  const { columns, status } = task.compute(engine(), slice);
+  const outputs = Object.fromEntries(columns.map((column) => [column.name, cellOf(column, 0)]));
+  const statusText = statusName(status[0]!);
+
+  if (format === "table") {
+    await deliver(io, flags.output, [describeSingle(flags, inputs, columns, statusText)]);
+  } else if (format === "json") {
+    const { version, wasmSha256 } = engine().info;
+    const document = {
+      ...task.answer(outputs, { units }),
+      status: statusText,
+      model: flags.model,
+      time_to_expiry: Number.isFinite(time) ? time : null,
+      ...(flags.expiry === undefined ? {} : { valuation_time: formatTimestamp(flags.valuationTime ?? now) }),
+      engine: { version, wasm_sha256: wasmSha256 },
+    };
+    await deliver(io, flags.output, [`${JSON.stringify(document)}\n`]);
+  } else {
+    const given: TableColumn[] = Object.entries(inputs).map(([name, value]) => ({
+      name,
+      kind: "number",
+      values: Float64Array.of(value),
+    }));
+    const table = {
+      count: 1,
+      columns: [
+        { name: "option_type", kind: "text", values: [flags.type!] } as const,
+        ...given,
+        ...columns,
+        ...statusColumns(status, new Set()),
+      ],
+    };
+    await deliver(io, flags.output, writeTable(format, table, {}));
+  }
+  if (status[0]! >= 10) throw new CommandExit(exitCodes.partial);
+}
+
+function cellOf(column: TableColumn, row: number): number | null {
+  const value = column.values[row];
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+function describeSingle(
+  flags: BookFlags,
+  inputs: Partial<Record<BookInput, number>>,
+  columns: readonly TableColumn[],
+  status: string,
+): string {
+  const given = Object.entries(inputs).map(
+    ([name, value]) => `${name.replaceAll("_", " ")} ${Number(value.toPrecision(10))}`,
+  );
+  const width = Math.max(...columns.map((column) => column.name.length), "status".length);
+  const lines = columns.map((column) => {
+    const value = cellOf(column, 0);
+    return `${column.name.padEnd(width)}  ${value === null ? "–" : Number(value.toPrecision(12))}`;
+  });
+  return `${flags.model} ${flags.type}: ${given.join(", ")}\n${lines.join("\n")}\n${"status".padEnd(width)}  ${status}\n`;
+}

@@ -1,0 +1,137 @@
+// What `price` and `iv` have in common before anything is read: the numbers a model takes as flags, the three ways of saying
+// how long an option has to live, and what distinguishes one command from the other. The two ways of giving options are
+// single.ts and book.ts.
+
+import { type Command, Option } from "commander";
+import type { TableColumn } from "../adapters/tabular/table";
+import { type DayCount, dayCounts, yearFraction } from "../domain/day-count";
+import { type InputName, type ModelDefinition, type ModelName, statusName, type Units } from "../engine/catalog";
+import type { Column, Engine } from "../engine/engine";
+import type { EpochMicroseconds } from "../foundation/clock";
+import { formatOption, momentArgument, numberArgument, type PrintFormat } from "./arguments";
+import { UsageError } from "./io";
+
+/** A number the engine is given by name: a model's input, or the price of which the volatility is sought. */
+export type BookInput = InputName | "price";
+
+/** What distinguishes one command from the other. */
+export interface BookTask {
+  readonly label: string;
+  /** Models the command offers. */
+  readonly models: readonly ModelDefinition[];
+  /** Numbers needed for that model beside the time; those with a default may be left out. */
+  readonly inputs: (model: ModelDefinition) => readonly BookInputDefinition[];
+  /** Columns in the order they are printed. */
+  readonly compute: (engine: Engine, slice: BookSlice) => { columns: readonly TableColumn[]; status: Int32Array };
+  /** The single answer as JSON, in the API's shape. */
+  readonly answer: (
+    outputs: Readonly<Record<string, number | null>>,
+    asked: { readonly units: Units },
+  ) => Record<string, unknown>;
+}
+
+export interface BookInputDefinition {
+  readonly name: BookInput;
+  readonly title: string;
+  readonly unit: string;
+  readonly default?: number | undefined;
+}
+
+/** Rows handed to the engine at once. */
+export interface BookSlice {
+  readonly model: ModelName;
+  readonly count: number;
+  readonly isCall: Uint8Array;
+  readonly inputs: Partial<Record<BookInput, Column>>;
+  readonly units: Units;
+}
+
+/** The flags of both commands; numbers under their wire names in camel case. */
+export interface BookFlags {
+  readonly model: ModelName;
+  readonly type?: "call" | "put";
+  readonly time?: number;
+  readonly days?: number;
+  readonly expiry?: EpochMicroseconds;
+  readonly valuationTime?: EpochMicroseconds;
+  readonly dayCount?: DayCount;
+  readonly units?: Units;
+  readonly format?: PrintFormat;
+  readonly json?: true;
+  readonly output?: string;
+  readonly [input: string]: unknown;
+}
+
+/** A model's numbers beside the time, which has flags of its own. */
+export function modelInputs(model: ModelDefinition): readonly BookInputDefinition[] {
+  return model.inputs.filter(({ name }) => name !== "time_to_expiry");
+}
+
+/** Adds what both commands take: a flag for every input of any of their models, the time, and the forms of output. */
+export function addBookOptions(command: Command, task: BookTask): Command {
+  command
+    .argument("[book]", "file of options, a row each: csv, json, ndjson or arrow; - is standard input")
+    .addOption(
+      new Option("--model <model>", "how to price")
+        .choices(task.models.map((model) => model.name))
+        .default(task.models[0]!.name),
+    )
+    .addOption(new Option("--type <type>", "call or put").choices(["call", "put"]));
+  const described = new Map(
+    task.models.flatMap((model) => task.inputs(model).map((input) => [input.name, input] as const)),
+  );
+  for (const { name, title, unit, default: fallback } of described.values()) {
+    const words = `${title}, in ${unit}${fallback === undefined ? "" : ` (default ${fallback})`}`;
+    command.option(`--${flagOf(name)} <number>`, words, numberArgument);
+  }
+  return command
+    .option("--time <years>", "time to expiry in years", numberArgument)
+    .option("--days <days>", "time to expiry in days of a 365-day year", numberArgument)
+    .option("--expiry <moment>", "moment of expiry, such as 2026-12-18T16:00:00-05:00", momentArgument)
+    .option("--valuation-time <moment>", "moment to value at, with an expiry; else now", momentArgument)
+    .addOption(new Option("--day-count <convention>", "how an expiry becomes years").choices(dayCounts))
+    .addOption(formatOption())
+    .option("--json", "the same as --format json")
+    .option("-o, --output <file>", "write there; the ending tells the format");
+}
+
+/** Throws UsageError where the flags give the time to expiry more than once. */
+export function checkTimeFlags({ time, days, expiry }: BookFlags): void {
+  const given = [time, days, expiry].filter((value) => value !== undefined);
+  if (given.length > 1) throw new UsageError("give only one of --time, --days and --expiry");
+}
+
+/** A wire name as a flag without its dashes. */
+export function flagOf(name: string): string {
+  return name.replaceAll("_", "-");
+}
+
+/** The key commander keeps a flag's value under. */
+function keyOf(name: string): string {
+  return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** What a flag gave for an input. */
+export function givenNumber(flags: BookFlags, name: BookInput): number | undefined {
+  return flags[keyOf(name)] as number | undefined;
+}
+
+/** The flags' time to expiry in years; undefined where they give none. */
+export function timeOf(flags: BookFlags, now: EpochMicroseconds): number | undefined {
+  if (flags.time !== undefined) return flags.time;
+  if (flags.days !== undefined) return flags.days / 365;
+  if (flags.expiry === undefined) return undefined;
+  return yearFraction(flags.valuationTime ?? now, flags.expiry, flags.dayCount ?? "act/365f");
+}
+
+/** Status as its code, and for rows without a result the reason by name. */
+export function statusColumns(status: Int32Array, unreadable: ReadonlySet<number>): TableColumn[] {
+  const reasons = Array.from(status, (code, row) => {
+    if (code < 10) return null;
+    return unreadable.has(row) ? "unreadable_row" : statusName(code);
+  });
+  return [
+    { name: "status", kind: "integer", values: status },
+    { name: "reason", kind: "text", values: reasons },
+  ];
+}
