@@ -64,7 +64,7 @@ interface DeclaredRoute {
 
 /**
  * The table of everything the app serves. Throws BsoptError `internal`: ROUTE_INCOMPLETE where a route declares no
- * permission, operation id, summary or single tag; ROUTE_AMBIGUOUS where two overlap; ROUTE_UNSUPPORTED for shapes
+ * permission, operation id, summary, single tag or response; ROUTE_AMBIGUOUS where two overlap; ROUTE_UNSUPPORTED for shapes
  * the gate does not decide about; SCHEMA_OPEN where an object schema does not say `additionalProperties: false`.
  */
 export function buildRouteTable(app: AnyElysia, options: { requestBytesMax: number }): RouteTable {
@@ -149,6 +149,9 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
   }
   if (!detail.summary || detail.tags?.length !== 1) {
     throw refuse("ROUTE_INCOMPLETE", `${name} needs a summary and exactly one tag`);
+  }
+  if (detail.hide !== true && declared.hooks.response === undefined) {
+    throw refuse("ROUTE_INCOMPLETE", `${name} declares no response`);
   }
   const body = schemaOf(declared.hooks.body, `${name} body`);
   const params = schemaOf(declared.hooks.params, `${name} params`);

@@ -15,18 +15,30 @@ export const ThingMade = Type.Object(
   { additionalProperties: false, $id: "ThingMade", examples: [{ id: "a", name: "one" }] },
 );
 
+const Opened = Type.Object(
+  { open: Type.Literal(true) },
+  { additionalProperties: false, $id: "Opened", examples: [{ open: true }] },
+);
+
+const ThingRead = Type.Object(
+  { id: Type.String(), seen: Type.Union([Type.String(), Type.Null()]) },
+  { additionalProperties: false, $id: "ThingRead" },
+);
+
 export function probeRoutes(
   options: {
     onMake?: (name: string, ticket: IdempotencyTicket | null) => Promise<void> | void;
-    onRead?: (request: Request) => unknown;
+    onRead?: (request: Request) => string;
   } = {},
 ) {
   return new Elysia({ name: "probe" })
-    .get("/open", () => ({ open: true }), {
+    .get("/open", () => ({ open: true as const }), {
+      response: { 200: Opened },
       detail: { permission: "public", operationId: "readOpen", summary: "Anyone may", tags: ["Probe"] },
     })
     .get("/api/v1/things/:id", ({ params, request }) => ({ id: params.id, seen: options.onRead?.(request) ?? null }), {
       params: Type.Object({ id: Type.String({ examples: ["a"] }) }, { additionalProperties: false }),
+      response: { 200: ThingRead },
       detail: { permission: "pricing:read", operationId: "readThing", summary: "Read a thing", tags: ["Probe"] },
     })
     .post(
