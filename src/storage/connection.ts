@@ -45,8 +45,7 @@ const settings: Readonly<Record<ConnectionRole, readonly string[]>> = {
  * statement open: the connection then answers OK to writes it never commits, and replacing it leaves two
  * file handles behind each time.
  */
-export const lockSql =
-  "UPDATE schema_migrations SET tag = tag WHERE 0 AND EXISTS (SELECT 1 FROM temp.tuned_connection)";
+export const lockSql = "UPDATE schema_migrations SET tag = (SELECT mark FROM temp.tuned_connection) WHERE 0";
 
 export class Connection {
   readonly client: Client;

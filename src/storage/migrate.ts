@@ -9,6 +9,7 @@
 //    does nothing, and rebuilding a parent table with it ON empties the children through ON DELETE CASCADE.
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import type { Transaction } from "@libsql/client/sqlite3";
 import { assert, InvariantError } from "../foundation/assert";
 import type { EpochMicroseconds } from "../foundation/clock";
@@ -91,8 +92,9 @@ export async function migrateDown(to: number, options: MigrateOptions): Promise<
   });
 }
 
-/** Which migrations are applied, pending or unknown to this executable. Changes no schema. */
+/** Which migrations are applied, pending or unknown to this executable. Changes nothing, and makes no file. */
 export async function migrationStatus(options: MigrateOptions): Promise<MigrationStatus> {
+  if (!existsSync(parseDatabaseUrl(options.url).path)) return statusOf([], options.migrations ?? embeddedMigrations);
   return withConnection(options, false, (connection, migrations) => readStatus(connection, migrations));
 }
 
@@ -317,6 +319,10 @@ async function readStatus(connection: Connection, migrations: readonly Migration
   const applied = await readApplied(connection).catch((error: unknown) => {
     throw asBsoptError(error);
   });
+  return statusOf(applied, migrations);
+}
+
+function statusOf(applied: readonly AppliedRow[], migrations: readonly Migration[]): MigrationStatus {
   const states: MigrationState[] = applied.map((row, index) => ({
     version: index + 1,
     tag: row.tag,

@@ -136,7 +136,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       return `${writerConnection.generation}:${String(answer.rows[0]?.[0])}`;
     });
   }
-  const agentOf = (name: string, intervalMilliseconds: number, round: () => Promise<void>) =>
+  const agentOf = (name: string, intervalMilliseconds: number, round: (signal: AbortSignal) => Promise<void>) =>
     new Agent({
       name,
       intervalMilliseconds,
@@ -151,9 +151,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     lookedAt = version;
     for (const listener of listeners) listener();
   });
-  const sweeper = agentOf("idempotency-sweep", sweepIntervalMilliseconds, async () => {
+  const sweeper = agentOf("idempotency-sweep", sweepIntervalMilliseconds, async (signal) => {
     const madeBefore = clock.nowMicroseconds() - answerKeptMicroseconds;
-    while ((await writer.write((tx) => sweep(tx, madeBefore))) === sweepCountMax);
+    while (!signal.aborted && (await writer.write((tx) => sweep(tx, madeBefore))) === sweepCountMax);
   });
 
   const storage: Storage = {
@@ -171,8 +171,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     agents: [watch, sweeper],
     statistics: () => writer.statistics,
     async close() {
-      await Promise.all([watch.stop(), sweeper.stop()]);
-      await writer.close();
+      // In one step: no round begins any more, no write is accepted; then wait for what is under way.
+      await Promise.all([watch.stop(), sweeper.stop(), writer.close()]);
       reader.close();
       closeConnections();
     },

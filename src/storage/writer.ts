@@ -339,15 +339,13 @@ export class Writer {
     } catch (error) {
       scope.abandon();
       await undoScope(group, scope);
-      return { isDone: false, error: asBsoptError(error) };
+      return { isDone: false, error: explained(group, error) };
     }
   }
 
   #commitFailed(group: Group, error: unknown): void {
     this.#options.connection.distrust();
-    const isUndone = databaseCode(error) === "TRANSACTION_CLOSED";
-    const cause = asBsoptError(isUndone && group.undoneBy !== undefined ? group.undoneBy : error);
-    if (!isUndone && !isCertainlyUndone(error)) {
+    if (!wasClosed(error) && !isCertainlyUndone(error)) {
       const unknown = new BsoptError({
         reason: "internal",
         code: "DATABASE_COMMIT_UNKNOWN",
@@ -359,12 +357,23 @@ export class Writer {
       this.fail(unknown);
       return;
     }
+    const cause = explained(group, error);
     for (const { queued, outcome } of group.members) queued.reject(outcome.isDone ? cause : outcome.error);
   }
 
   #closeQuietly(transaction: Transaction | null): void {
     if (transaction !== null && !closeQuietly(transaction)) this.#options.connection.distrust();
   }
+}
+
+/** The driver's word for a statement after SQLite has undone the transaction. */
+function wasClosed(error: unknown): boolean {
+  return databaseCode(error) === "TRANSACTION_CLOSED";
+}
+
+/** The typed error, told by what undid the transaction where that came first. */
+function explained(group: Group, error: unknown): unknown {
+  return asBsoptError(wasClosed(error) && group.undoneBy !== undefined ? group.undoneBy : error);
 }
 
 /** Undoes and gives back a transaction; false where its connection was lost with it. */
@@ -422,7 +431,7 @@ class WorkScope implements Executor {
     } catch (error) {
       if (isCorruption(error)) this.#group.corruption ??= asBsoptError(error);
       else if (this.#group.transaction.closed) this.#group.undoneBy ??= error;
-      throw asBsoptError(error);
+      throw explained(this.#group, error);
     }
   }
 
@@ -458,7 +467,7 @@ class WorkScope implements Executor {
       inner.abandon();
       // Where the outer part is over already, its own undoing has covered this one.
       if (this.#isOpen) await undoScope(this.#group, inner);
-      throw asBsoptError(error);
+      throw explained(this.#group, error);
     } finally {
       if (this.#inner === inner) this.#inner = null;
     }

@@ -1,0 +1,78 @@
+// A process of its own for storage tests: it holds the lock, writes until it is killed, or starts beside others.
+// Speaks in lines on standard output; each line is written before the next step begins.
+//
+//   hold URL                     takes the write lock and says `held`; on `commit` or `rollback` ends it and says `released`
+//   acknowledge URL BATCH COUNT  writes COUNT works (0: for ever), 16 at a time, each of three rows; says `ack ID` after each
+//   start URL                    opens and closes the real database; says `started VERSION`
+//   count URL BATCH              says `count N`, the rows of that batch, read by a connection of its own
+
+import { writeSync } from "node:fs";
+import { createClient } from "@libsql/client/sqlite3";
+import { count, eq } from "drizzle-orm";
+import { systemClock } from "../../src/foundation/clock";
+import { silentLog } from "../../src/foundation/log";
+import { systemRandom } from "../../src/foundation/random";
+import { migrationStatus } from "../../src/storage/migrate";
+import { openStorage } from "../../src/storage/storage";
+import { itemMigrations, items } from "./storage-schema";
+
+const say = (line: string) => writeSync(1, `${line}\n`);
+const [mode, url, batch = "", countText = "0"] = process.argv.slice(2);
+if (mode === undefined || url === undefined) throw new Error("MODE URL");
+const base = { url, clock: systemClock, random: systemRandom, log: silentLog };
+const openItems = () => openStorage({ ...base, migrations: itemMigrations, tables: [items] });
+
+switch (mode) {
+  case "hold": {
+    const client = createClient({ url, intMode: "bigint", concurrency: 1 });
+    const transaction = await client.transaction("write");
+    await transaction.execute("INSERT INTO items (id, batch, part) VALUES ('held', 'held', 0)");
+    say("held");
+    for await (const chunk of console) {
+      if (chunk.trim() === "commit") await transaction.commit();
+      else await transaction.rollback();
+      break;
+    }
+    client.close();
+    say("released");
+    break;
+  }
+  case "acknowledge": {
+    const storage = await openItems();
+    say("open");
+    const countMax = Number(countText) || Number.POSITIVE_INFINITY;
+    let next = 0;
+    const writer = async () => {
+      while (next < countMax) {
+        const id = `${batch}-${next++}`;
+        await storage.write(async (tx) => {
+          await tx.insert(items).values({ id: `${id}/0`, batch: id, part: 0 });
+          await tx.nested(async (inner) => {
+            await inner.insert(items).values({ id: `${id}/1`, batch: id, part: 1 });
+          });
+          await tx.insert(items).values({ id: `${id}/2`, batch: id, part: 2 });
+        });
+        say(`ack ${id}`);
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, writer));
+    await storage.close();
+    say("done");
+    break;
+  }
+  case "start": {
+    const storage = await openStorage(base);
+    await storage.close();
+    say(`started ${(await migrationStatus(base)).version}`);
+    break;
+  }
+  case "count": {
+    const storage = await openItems();
+    const rows = await storage.read.select({ rows: count() }).from(items).where(eq(items.batch, batch));
+    say(`count ${rows[0]!.rows}`);
+    await storage.close();
+    break;
+  }
+  default:
+    throw new Error(`unknown mode ${mode}`);
+}
