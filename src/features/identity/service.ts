@@ -215,7 +215,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       failuresMax: 5,
       clock,
       round: flushUses,
-      onFailure: (error) => log.warn({ error }, "noting when API keys were used failed; it will be tried again"),
+      onFailure: (error) => log.warn({ err: error }, "noting when API keys were used failed; it will be tried again"),
     }),
   ];
 
@@ -263,6 +263,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       });
       await finish(tx, idempotency, { status: 201, body: JSON.stringify({ ...created, secret: null }) });
     });
+    log.info({ key_id: created.id, user_id: userId, made_by_key_id: created.created_by_key_id }, "API key made");
     return created;
   }
 
@@ -289,6 +290,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       return countMadeBy(tx, key.id);
     });
     forgetAll();
+    log.info({ key_id: key.id }, "API key revoked");
     return { madeCount };
   }
 

@@ -29,7 +29,7 @@ export class Faults {
     throw new BsoptError({
       reason: "invalid",
       code: first.code,
-      detail: `${first.pointer} ${first.detail}.`,
+      detail: `${first.pointer} ${first.detail}`,
       faults: this.#list,
     });
   }
