@@ -1,29 +1,38 @@
-// `bsopt health`: asks a running server whether it lives, for container probes on images that have no shell.
+// `bsopt health`: asks the server that these settings describe whether it lives, for container probes on images that
+// have no shell.
 
 import { Command } from "commander";
 import { BsoptError } from "../foundation/errors";
-import type { CommandIo } from "./io";
+import { addSettings, readSettings, type SettingsSource } from "./settings-options";
 
 const timeoutMilliseconds = 3000;
 
-/** Resolves where GET /health answers 200 within three seconds; throws `unavailable` otherwise. */
-export function healthCommand(dependencies: { io: CommandIo; defaultUrl: string }): Command {
-  return new Command("health")
-    .description("ask a running server whether it lives; exit code 0 or 1")
-    .option("--url <url>", "where the server is", dependencies.defaultUrl)
-    .action(async ({ url }: { url: string }) => {
-      const target = new URL("/health", url);
-      try {
-        const response = await fetch(target, { signal: AbortSignal.timeout(timeoutMilliseconds), redirect: "manual" });
-        if (response.status === 200) return await dependencies.io.stdout.write("ok\n");
-      } catch (error) {
-        throw new BsoptError({
-          reason: "unavailable",
-          code: "NO_ANSWER",
-          detail: `no answer from ${target}`,
-          cause: error,
-        });
-      }
-      throw new BsoptError({ reason: "unavailable", code: "UNHEALTHY", detail: `${target} did not answer 200` });
+/** Prints ok where GET /health answers 200 within three seconds; throws `unavailable` otherwise. */
+export function healthCommand(source: SettingsSource): Command {
+  const command = new Command("health").description("ask the running server whether it lives");
+  return addSettings(command, ["host", "port"]).action(async () => {
+    const { host, port } = (await readSettings(command, source)).http;
+    const target = `http://${reachable(host)}:${port}/health`;
+    const response = await fetch(target, {
+      signal: AbortSignal.timeout(timeoutMilliseconds),
+      redirect: "manual",
+    }).catch((cause) => {
+      throw new BsoptError({ reason: "unavailable", code: "NO_ANSWER", detail: `no answer from ${target}`, cause });
     });
+    if (response.status !== 200) {
+      throw new BsoptError({
+        reason: "unavailable",
+        code: "UNHEALTHY",
+        detail: `${target} answered ${response.status}`,
+      });
+    }
+    await source.io.stdout.write("ok\n");
+  });
+}
+
+/** The address to ask where the server listens on every one. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") ? `[${host}]` : host;
 }

@@ -2,71 +2,76 @@
 
 import { Command } from "commander";
 import type { Config } from "../config/config";
-import { UsageError } from "./io";
+import { formatTimestamp } from "../foundation/clock";
+import type { MigrationStatus } from "../storage/migrate";
+import { type CommandIo, UsageError } from "./io";
 import { addSettings, readSettings, type SettingsSource } from "./settings-options";
 
-export interface MigrationLine {
-  readonly tag: string;
-  readonly state: "applied" | "pending";
-}
-
-/** What storage offers; main.ts loads it when a subcommand runs. */
+/** What storage offers on one database; loaded when a subcommand runs. */
 export interface Migrator {
-  up(): Promise<readonly string[]>;
-  /** Takes back everything newer than the tag; the empty tag takes back all. */
-  down(toTag: string): Promise<readonly string[]>;
-  status(): Promise<readonly MigrationLine[]>;
+  up(): Promise<MigrationStatus>;
+  /** Undoes the newest first until `count` migrations are left. */
+  down(count: number): Promise<MigrationStatus>;
+  status(): Promise<MigrationStatus>;
 }
 
 export interface MigrateDependencies extends SettingsSource {
   readonly openMigrator: (config: Config) => Promise<Migrator>;
 }
 
-const keys = ["data_dir", "database_url", "log_level"] as const;
+interface Options {
+  readonly json?: true;
+  readonly to: string;
+}
 
-/** Each subcommand prints a line a migration and ends; --json prints an array. */
+const settingKeys = ["data_dir", "database_url"] as const;
+
+/** Each subcommand does its work and prints where the database then stands; --json for machines. */
 export function migrateCommand(dependencies: MigrateDependencies): Command {
   const { io, openMigrator } = dependencies;
-  const parent = new Command("migrate").description("apply, take back or list the database's migrations");
-
-  const print = async (json: true | undefined, rows: readonly MigrationLine[], nothing: string) => {
-    const text = rows.map(({ state, tag }) => `${state.padEnd(8)}  ${tag}\n`).join("");
-    await io.stdout.write(json ? `${JSON.stringify(rows)}\n` : text || `${nothing}\n`);
+  const subcommand = (
+    name: string,
+    description: string,
+    act: (migrator: Migrator, options: Options) => Promise<MigrationStatus>,
+  ) => {
+    const command = addSettings(new Command(name).description(description).option("--json", "as JSON"), settingKeys);
+    return command.allowExcessArguments(false).action(async (options: Options) => {
+      const migrator = await openMigrator(await readSettings(command, dependencies));
+      await print(io, await act(migrator, options), options.json === true);
+    });
   };
+  const down = subcommand(
+    "down",
+    "undo the newest migrations, and what they made, until N are left",
+    (migrator, { to }) => {
+      if (!/^\d{1,4}$/.test(to)) throw new UsageError("--to takes how many migrations shall be left: 0 undoes all");
+      return migrator.down(Number(to));
+    },
+  );
+  return new Command("migrate")
+    .description("apply, undo or list the database's migrations")
+    .addCommand(subcommand("up", "apply what is pending", (migrator) => migrator.up()))
+    .addCommand(down.requiredOption("--to <n>", "how many migrations shall be left"))
+    .addCommand(subcommand("status", "list migrations and whether each is applied", (migrator) => migrator.status()));
+}
 
-  const up = addSettings(new Command("up").description("apply what is pending"), keys).option("--json", "as JSON");
-  up.action(async ({ json }: { json?: true }) => {
-    const migrator = await openMigrator(await readSettings(up, dependencies));
-    const tags = await migrator.up();
-    await print(
-      json,
-      tags.map((tag) => ({ tag, state: "applied" })),
-      "nothing was pending",
+async function print(io: CommandIo, status: MigrationStatus, isJson: boolean): Promise<void> {
+  const rows = status.migrations.map(({ version, tag, state, appliedAtMicroseconds }) => ({
+    version,
+    tag,
+    state,
+    applied_at: appliedAtMicroseconds === null ? null : formatTimestamp(appliedAtMicroseconds),
+  }));
+  if (isJson) {
+    const problem = status.problem && { code: status.problem.code, detail: status.problem.detail };
+    await io.stdout.write(
+      `${JSON.stringify({ version: status.version, latest_version: status.latestVersion, migrations: rows, problem })}\n`,
     );
-  });
-
-  const down = addSettings(new Command("down").description("take back every migration newer than the one named"), keys)
-    .requiredOption("--to <tag>", "tag to go back to, such as 0000_initial; none takes back all, with all data")
-    .option("--json", "as JSON");
-  down.action(async ({ to, json }: { to: string; json?: true }) => {
-    if (to.trim() === "") throw new UsageError("--to needs the tag of a migration, or none");
-    const migrator = await openMigrator(await readSettings(down, dependencies));
-    const tags = await migrator.down(to === "none" ? "" : to);
-    await print(
-      json,
-      tags.map((tag) => ({ tag, state: "pending" })),
-      "nothing to take back",
+  } else {
+    const lines = rows.map(
+      ({ tag, state, applied_at }) => `${state.padEnd(8)}  ${tag}${applied_at ? `  ${applied_at}` : ""}\n`,
     );
-  });
-
-  const status = addSettings(
-    new Command("status").description("list migrations and whether each is applied"),
-    keys,
-  ).option("--json", "as JSON");
-  status.action(async ({ json }: { json?: true }) => {
-    const migrator = await openMigrator(await readSettings(status, dependencies));
-    await print(json, await migrator.status(), "there are no migrations");
-  });
-
-  return parent.addCommand(up).addCommand(down).addCommand(status);
+    await io.stdout.write(`${lines.join("")}version ${status.version} of ${status.latestVersion}\n`);
+  }
+  if (status.problem) throw status.problem;
 }

@@ -36,7 +36,7 @@ function welcome(build: BuildInfo, app: App, io: CommandIo): string {
   const lines = [`bsopt ${build.version} listens on ${app.url}`, `  documents  ${app.url}/docs`];
   if (app.firstAdminKey) {
     lines.push(
-      `  admin key  ${io.stderr.isTTY ? `${app.firstAdminKey.secret}  (kept in ${app.firstAdminKey.path})` : app.firstAdminKey.path}`,
+      `  admin key  ${io.stderr.isTTY ? `${app.firstAdminKey.text}  (kept in ${app.firstAdminKey.path})` : app.firstAdminKey.path}`,
     );
   }
   return `${lines.join("\n")}\n`;

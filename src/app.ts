@@ -1,0 +1,169 @@
+// The composition root: builds every part once, hands each what it needs, and stops them in order. Read from top to
+// bottom it tells what the process consists of. No part reaches another but through here.
+
+import { join } from "node:path";
+import { openKeyFile } from "./adapters/key-file";
+import type { BuildInfo } from "./config/build-info";
+import type { Config } from "./config/config";
+import type { Engine } from "./engine/engine";
+import { healthRoutes } from "./features/health";
+import { agentsProbe, createHealth, type Health } from "./features/health/service";
+import { identityRoutes } from "./features/identity";
+import { createIdentity, type Identity } from "./features/identity/service";
+import { apiKeys, users } from "./features/identity/table";
+import { operationsRoutes } from "./features/operations";
+import { createOperations, type Operations } from "./features/operations/service";
+import { pricingRoutes } from "./features/pricing";
+import { createPricing, type PricingService } from "./features/pricing/service";
+import type { Agent } from "./foundation/agent";
+import { InvariantError } from "./foundation/assert";
+import type { Clock } from "./foundation/clock";
+import type { Log } from "./foundation/log";
+import type { Random } from "./foundation/random";
+import { type DocumentInfo, openApiDocument } from "./http/openapi";
+import { idempotencyOf, markUnavailable, principalOf, recordTiming } from "./http/request-context";
+import { createServer } from "./http/server";
+import { find } from "./storage/idempotency";
+import { openStorage } from "./storage/storage";
+import { idempotencyAnswers } from "./storage/table";
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly build: BuildInfo;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface App {
+  /** Where the server listens, without a slash at the end. */
+  readonly url: string;
+  /** The first administrator's key on the start that made it, and the file that keeps it. */
+  readonly firstAdminKey: { readonly text: string; readonly path: string } | null;
+  /** Rejects where the process must end: storage cannot promise anything any more. */
+  readonly failed: Promise<never>;
+  /** Drains the server, then stops what stands behind it. */
+  stop(): Promise<void>;
+}
+
+/** Opens storage, makes the first key where there is none, starts the loops and listens. Throws BsoptErrors in words. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const { config, build, engine, clock, random, log } = options;
+
+  const { promise: failed, reject: fail } = Promise.withResolvers<never>();
+  // Whoever waits sees the failure; where nobody does yet, it must not count as unhandled.
+  failed.catch(() => undefined);
+  const storage = await openStorage({
+    url: config.storage.databaseUrl,
+    clock,
+    random,
+    log,
+    tables: [users, apiKeys, idempotencyAnswers],
+    onFatal: fail,
+  });
+  const identity = createIdentity({ storage, clock, random, log });
+  const keyPath = join(config.storage.dataDirectory, "admin-api-key");
+  const firstKeyText = await identity.ensureFirstAdminKey(openKeyFile(keyPath));
+
+  const pricing = createPricing({ engine, clock, batchRowsMax: config.pricing.batchRowsMax });
+  const agents: Agent[] = [...storage.agents, ...identity.agents];
+  const health = createHealth({
+    probes: [
+      { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
+      agentsProbe(() => agents),
+    ],
+    clock,
+    isDraining: () => server.isDraining,
+    eventLoopLagMillisecondsMax: config.http.eventLoopLagMillisecondsMax,
+  });
+  agents.push(health.heartbeat);
+  const operations = createOperations({
+    build,
+    environment: config.environment,
+    engine: engine.info,
+    agents: () => agents,
+    counters: [],
+    lastHeartbeat: health.lastHeartbeat,
+    clock,
+  });
+
+  const server = createServer({
+    features: featureRoutes({ health, operations, identity, pricing }, config),
+    authenticator: identity,
+    idempotencyStore: { find: (scope) => find(storage.read, scope) },
+    config: config.http,
+    log,
+    clock,
+    random,
+    documents: documentInfo(build),
+  });
+  for (const agent of agents) agent.start();
+  const { url } = server.listen({ host: config.http.host, port: config.http.port });
+  log.info({ url, version: build.version, commit: build.commit }, "listening");
+
+  return {
+    url,
+    firstAdminKey: firstKeyText === null ? null : { text: firstKeyText, path: keyPath },
+    failed,
+    async stop() {
+      log.info({}, "stopping");
+      await server.drain();
+      for (const agent of agents) await agent.stop();
+      await identity.close();
+      await storage.close();
+      log.info({}, "stopped");
+    },
+  };
+}
+
+interface Services {
+  readonly health: Health;
+  readonly operations: Operations;
+  readonly identity: Identity;
+  readonly pricing: PricingService;
+}
+
+/** Every route there is. A new feature is one line here. */
+function featureRoutes({ health, operations, identity, pricing }: Services, config: Config) {
+  return [
+    healthRoutes({ health, markUnavailable }),
+    operationsRoutes({ operations }),
+    identityRoutes({ identity, principalOf, idempotencyOf }),
+    pricingRoutes({ pricing, recordTiming, batchBytesMax: config.http.batchBytesMax }),
+  ];
+}
+
+function documentInfo(build: BuildInfo): DocumentInfo {
+  return {
+    title: "bsopt",
+    version: build.version,
+    description: "Option prices, Greeks and implied volatilities.",
+  };
+}
+
+/** The OpenAPI document of the server this would be, without opening anything. */
+export function apiDocument(options: Pick<AppOptions, "config" | "build" | "clock" | "random" | "log">): object {
+  const { config, build, clock, random, log } = options;
+  const services: Services = { health: absent(), operations: absent(), identity: absent(), pricing: absent() };
+  const server = createServer({
+    features: featureRoutes(services, config),
+    authenticator: absent(),
+    idempotencyStore: absent(),
+    config: config.http,
+    log,
+    clock,
+    random,
+    documents: documentInfo(build),
+  });
+  return openApiDocument(server.routes.routes, documentInfo(build));
+}
+
+/** Stands where only the routes' declarations are wanted: using it is a mistake. */
+function absent<T extends object>(): T {
+  return new Proxy({} as T, {
+    get: (_, name) => {
+      throw new InvariantError(`${String(name)} was used of a service that is absent`);
+    },
+  });
+}

@@ -1,0 +1,29 @@
+// The process: hands its streams, environment and signals to the commands and leaves with their exit code. It holds
+// no logic of its own, because only subprocesses run it.
+
+import { systemIo } from "./commands/io";
+import { buildProgram } from "./commands/program";
+import { runCommandLine } from "./commands/run";
+import { buildInfo } from "./config/build-info";
+import { createEngine, type Engine } from "./engine/engine";
+import { systemClock } from "./foundation/clock";
+import { systemRandom } from "./foundation/random";
+import { kernelWasmBytes } from "./storage/assets";
+
+let engine: Engine | undefined;
+
+const io = systemIo(systemRandom);
+const program = buildProgram({
+  io,
+  environment: process.env,
+  clock: systemClock,
+  random: systemRandom,
+  build: buildInfo,
+  engine: () => (engine ??= createEngine({ wasmBytes: kernelWasmBytes(), version: buildInfo.version })),
+  untilStopped: () =>
+    new Promise((resolve) => {
+      // Once: a second signal finds no listener and ends the process at once.
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+    }),
+});
+process.exit(await runCommandLine({ program, argv: process.argv.slice(2), io }));
