@@ -1,13 +1,261 @@
-// Walks columns of prices back to volatilities, a status per row. Not there yet: every row answers that it is unsupported.
-import { countOffset, nullBits, outputAddress, outputAttainableError, outputImpliedVolatility, statusOffset } from "../abi/layout";
-import { statusUnsupportedOutput } from "../abi/status";
+// Walks columns of European option prices back to Black–Scholes–Merton volatilities, a status per row; it never throws or allocates.
+// Separate from batch/price because the direction, the statuses and the second solver are its own. Tiles of 128 rows go through
+// four small two-lane loops; rows that are not usual (see iv/robust) are then done one by one. An odd last row goes through the
+// same source one lane wide, so a row's bits depend on that row alone.
+// Domain: spot, strike and time to expiry in [2^-200, 2^200), |rate·T| and |dividend_yield·T| <= 256, |ln(forward/strike)| <= 700.
+import {
+  countOffset,
+  flagUnattainableIsZero,
+  flagsOffset,
+  inputDividendYield,
+  inputPrice,
+  inputRate,
+  inputSpot,
+  inputStrike,
+  inputTimeToExpiry,
+  nullBits,
+  outputAddress,
+  outputAttainableError,
+  outputImpliedVolatility,
+  scratchOffset,
+  statusOffset,
+  tileRows,
+} from "../abi/layout";
+import {
+  statusAboveMaximum,
+  statusBelowIntrinsic,
+  statusExpired,
+  statusNonFinite,
+  statusNotConverged,
+  statusOk,
+  statusOutOfDomain,
+} from "../abi/status";
+import { guessDeviation } from "../iv/guess";
+import { solveRobust } from "../iv/robust";
+import { storeDeviation } from "../iv/step";
+import {
+  cell,
+  columnCap,
+  columnCapLow,
+  columnDeviation,
+  columnDifference,
+  columnDividendProduct,
+  columnGap,
+  columnLogMoneyness,
+  columnRateProduct,
+  columnRegular,
+  columnTarget,
+  columnTimeValue,
+  columnTimeValueLow,
+} from "../iv/tile";
+import { storeMoneyness, storeTimeValue } from "../iv/time-value";
+import { constant, div, mul, mulAdd, putSign, sqrt } from "../lane/lane";
+import { inputColumn, isCallColumn, spreadBroadcasts } from "./columns";
 
+const table: usize = memory.data<f64>([1.1102230246251565e-16, 1.1102230246251565e-16], 16); // 2^-53
+const smallest: f64 = 6.223015277861142e-61; // 2^-200
+const largest: f64 = 1.6069380442589903e60; // 2^200
+const discountExponentMax: f64 = 256.0;
+const logMoneynessMax: f64 = 700.0;
+
+/** Implied volatilities for the request block at the address; returns how many rows have a status other than ok. */
 export function impliedVolatilityBatch(request: usize): i32 {
-  const count = load<i32>(request, countOffset);
-  for (let row = 0; row < count; row++) {
-    store<u64>(outputAddress(request, outputImpliedVolatility) + (row << 3), nullBits);
-    store<u64>(outputAddress(request, outputAttainableError) + (row << 3), nullBits);
-    store<i32>(<usize>load<u32>(request, statusOffset) + (row << 2), statusUnsupportedOutput);
+  const count = <usize>load<i32>(request, countOffset);
+  const scratch = <usize>load<u32>(request, scratchOffset);
+  spreadBroadcasts(request, scratch, inputPrice + 1);
+  let notOk = 0;
+  for (let first: usize = 0; first < count; first += tileRows) {
+    notOk += doTile(
+      scratch,
+      <i32>min<usize>(count - first, tileRows),
+      inputColumn(request, scratch, inputSpot, first),
+      inputColumn(request, scratch, inputStrike, first),
+      inputColumn(request, scratch, inputTimeToExpiry, first),
+      inputColumn(request, scratch, inputRate, first),
+      inputColumn(request, scratch, inputDividendYield, first),
+      inputColumn(request, scratch, inputPrice, first),
+      isCallColumn(request, scratch, first),
+      outputAddress(request, outputImpliedVolatility) + (first << 3),
+      outputAddress(request, outputAttainableError) + (first << 3),
+      <usize>load<u32>(request, statusOffset) + (first << 2),
+      (load<u32>(request, flagsOffset) & flagUnattainableIsZero) != 0,
+    );
   }
-  return count;
+  return notOk;
+}
+
+function doTile(
+  scratch: usize,
+  rows: i32,
+  spot: usize,
+  strike: usize,
+  time: usize,
+  rate: usize,
+  dividendYield: usize,
+  price: usize,
+  isCall: usize,
+  volatility: usize,
+  attainableError: usize,
+  status: usize,
+  unattainableIsZero: bool,
+): i32 {
+  const last: usize = (<usize>rows & ~1) << 3;
+  const isOdd = (rows & 1) != 0;
+  for (let at: usize = 0; at < last; at += 16) {
+    moneynessOf<v128>(scratch, at, spot, strike, time, rate, dividendYield);
+  }
+  if (isOdd) moneynessOf<f64>(scratch, last, spot, strike, time, rate, dividendYield);
+  for (let at: usize = 0; at < last; at += 16) {
+    timeValueOf<v128>(scratch, at, spot, strike, time, rate, dividendYield, price, isCall);
+  }
+  if (isOdd) timeValueOf<f64>(scratch, last, spot, strike, time, rate, dividendYield, price, isCall);
+  for (let at: usize = 0; at < last; at += 16) guessOf<v128>(scratch, at);
+  if (isOdd) guessOf<f64>(scratch, last);
+  for (let at: usize = 0; at < last; at += 16) storeDeviation<v128>(scratch, at);
+  if (isOdd) storeDeviation<f64>(scratch, last);
+  for (let at: usize = 0; at < last; at += 16) {
+    answer<v128>(scratch, at, time, price, volatility, attainableError);
+  }
+  if (isOdd) answer<f64>(scratch, last, time, price, volatility, attainableError);
+
+  let notOk = 0;
+  for (let row: usize = 0; row < <usize>rows; row++) {
+    const at = row << 3;
+    let code = statusOk;
+    if (load<u64>(cell(scratch, columnRegular, at)) == 0) {
+      code = judge(
+        scratch,
+        at,
+        load<f64>(spot + at),
+        load<f64>(strike + at),
+        load<f64>(time + at),
+        load<f64>(rate + at),
+        load<f64>(dividendYield + at),
+        load<f64>(price + at),
+      );
+      if (code == statusOk) {
+        if (solveRobust(scratch, at)) answer<f64>(scratch, at, time, price, volatility, attainableError);
+        else code = statusNotConverged;
+      }
+      if (code != statusOk) {
+        notOk++;
+        store<u64>(volatility + at, unattainableIsZero && code == statusBelowIntrinsic ? 0 : nullBits);
+        store<u64>(attainableError + at, nullBits);
+      }
+    }
+    store<i32>(status + (row << 2), code);
+  }
+  return notOk;
+}
+
+// @ts-ignore: decorator
+@inline
+function moneynessOf<T>(
+  scratch: usize,
+  at: usize,
+  spot: usize,
+  strike: usize,
+  time: usize,
+  rate: usize,
+  dividendYield: usize,
+): void {
+  storeMoneyness<T>(
+    scratch,
+    at,
+    load<T>(spot + at),
+    load<T>(strike + at),
+    load<T>(time + at),
+    load<T>(rate + at),
+    load<T>(dividendYield + at),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function timeValueOf<T>(
+  scratch: usize,
+  at: usize,
+  spot: usize,
+  strike: usize,
+  time: usize,
+  rate: usize,
+  dividendYield: usize,
+  price: usize,
+  isCall: usize,
+): void {
+  storeTimeValue<T>(
+    scratch,
+    at,
+    load<T>(spot + at),
+    load<T>(strike + at),
+    load<T>(time + at),
+    load<T>(rate + at),
+    load<T>(dividendYield + at),
+    load<T>(price + at),
+    putSign<T>(isCall + (at >> 3)),
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function guessOf<T>(scratch: usize, at: usize): void {
+  store<T>(
+    cell(scratch, columnDeviation, at),
+    guessDeviation<T>(
+      load<T>(cell(scratch, columnLogMoneyness, at)),
+      load<T>(cell(scratch, columnGap, at)),
+      load<T>(cell(scratch, columnTarget, at)),
+    ),
+  );
+}
+
+/** σ = s/√T and 2^-53·(1 + price/(vega·σ)), where vega·σ = time value·s/D. */
+// @ts-ignore: decorator
+@inline
+function answer<T>(
+  scratch: usize,
+  at: usize,
+  time: usize,
+  price: usize,
+  volatility: usize,
+  attainableError: usize,
+): void {
+  const s = load<T>(cell(scratch, columnDeviation, at));
+  const condition = mul<T>(
+    div<T>(load<T>(price + at), load<T>(cell(scratch, columnTimeValue, at))),
+    div<T>(load<T>(cell(scratch, columnDifference, at)), s),
+  );
+  store<T>(volatility + at, div<T>(s, sqrt<T>(load<T>(time + at))));
+  store<T>(attainableError + at, mulAdd<T>(condition, constant<T>(table), constant<T>(table)));
+}
+
+/** Which status a row that is not regular gets: ok where a volatility exists. Statuses go before one another as listed. */
+function judge(
+  scratch: usize,
+  at: usize,
+  spot: f64,
+  strike: f64,
+  time: f64,
+  rate: f64,
+  dividendYield: f64,
+  price: f64,
+): i32 {
+  if (!isFinite(spot) || !isFinite(strike) || !isFinite(time)) return statusNonFinite;
+  if (!isFinite(rate) || !isFinite(dividendYield) || !isFinite(price)) return statusNonFinite;
+  if (spot <= 0.0 || strike <= 0.0) return statusOutOfDomain;
+  if (time <= 0.0) return statusExpired;
+  if (spot < smallest || spot >= largest || strike < smallest || strike >= largest) return statusOutOfDomain;
+  if (time < smallest || time >= largest) return statusOutOfDomain;
+  const rateProduct = load<f64>(cell(scratch, columnRateProduct, at));
+  const dividendProduct = load<f64>(cell(scratch, columnDividendProduct, at));
+  if (!(abs<f64>(rateProduct) <= discountExponentMax)) return statusOutOfDomain;
+  if (!(abs<f64>(dividendProduct) <= discountExponentMax)) return statusOutOfDomain;
+  if (!(load<f64>(cell(scratch, columnLogMoneyness, at)) <= logMoneynessMax)) return statusOutOfDomain;
+  const timeValue = load<f64>(cell(scratch, columnTimeValue, at));
+  if (!(timeValue > 0.0)) return statusBelowIntrinsic;
+  const distance = load<f64>(cell(scratch, columnCap, at)) - timeValue;
+  const distanceLow =
+    load<f64>(cell(scratch, columnCapLow, at)) - load<f64>(cell(scratch, columnTimeValueLow, at));
+  if (!(distance + distanceLow > 0.0)) return statusAboveMaximum;
+  return statusOk;
 }

@@ -1,0 +1,295 @@
+// From the inputs of a row to the one number that carries its volatility: the time value over its largest possible value.
+// Separate because here, not in the solver, digits are lost: near the money ln(forward/strike) is a small difference of larger
+// numbers, and an in-the-money price less its intrinsic value is one too. Both are therefore carried with a low word.
+// Legend: x = ln(S/K) + (r - q)T, A = S e^(-qT), B = K e^(-rT), m = min(A, B), w = e^|x| - 1 = |A - B|/m, O = price - max(0, ±(A - B)).
+// Units: S, K and price in money, T in years, r and q continuous per year.
+// Errors (tests/numerics/implied-volatility): x within 0.1 units of 2^-53 of max(|ln(S/K)|, |(r - q)T|) before its own rounding;
+// the intrinsic value within 1 unit of itself, exactly S - K where both rates are zero.
+// Source: put-call parity; the arithmetic is Dekker's (error-free).
+import {
+  abs,
+  add,
+  addBits,
+  and,
+  constant,
+  div,
+  exponentTimes2Pow20,
+  isWithinBinades,
+  lessOrEqual,
+  lessThan,
+  mul,
+  mulAdd,
+  neg,
+  or,
+  powerOfTwo,
+  select,
+  sub,
+  subBits,
+  xor,
+} from "../lane/lane";
+import { productLow, sumLow, sumLowOrdered } from "./error-free";
+import {
+  cell,
+  columnCap,
+  columnCapLow,
+  columnGap,
+  columnLogMoneyness,
+  columnLogMoneynessLow,
+  columnMoneynessSign,
+  columnDividendProduct,
+  columnRateProduct,
+  columnRegular,
+  columnTarget,
+  columnTimeValue,
+  columnTimeValueLow,
+} from "./tile";
+
+const table: usize = memory.data<f64>(
+  [
+    // 2 atanh f = 2f + f³ P(f²), P as in math/log-ratio
+    0.13614059585772761, 0.13614059585772761, // 0
+    0.13209052444000552, 0.13209052444000552, // 16
+    0.15388901197185678, 0.15388901197185678, // 32
+    0.18181736789201602, 0.18181736789201602, // 48
+    0.22222223059033036, 0.22222223059033036, // 64
+    0.285714285672117, 0.285714285672117, // 80
+    0.40000000000008085, 0.40000000000008085, // 96
+    0.6666666666666666, 0.6666666666666666, // 112
+    6.610366634074438e-7, 6.610366634074438e-7, // 128: high part of ln 2, times 2^-20
+    1.8198155682283284e-16, 1.8198155682283284e-16, // 144: the rest
+    1.0, 1.0, // 160
+    0.5, 0.5, // 176: a time value above half its cap goes to the other solver
+    1e-270, 1e-270, // 192: and one below this too
+    16.0, 16.0, // 208: largest |x| of the two-lane path
+    256.0, 256.0, // 224: largest |rate·T|
+    1.7976931348623157e308, 1.7976931348623157e308, // 240
+  ],
+  16,
+);
+
+const exponentialTable: usize = memory.data<f64>(
+  [
+    1.4426950408889634, 1.4426950408889634, // 0: 1/ln 2
+    6755399441056767.0, 6755399441056767.0, // 16: 1.5·2^52 + 1023
+    0.6931471803691238, 0.6931471803691238, // 32: ln 2, its first 32 bits
+    1.9082149292705877e-10, 1.9082149292705877e-10, // 48: ln 2, the rest
+    2.499422202131824e-8, 2.499422202131824e-8, // 64: r^11
+    2.763244326854133e-7, 2.763244326854133e-7, // 80
+    2.755762361263948e-6, 2.755762361263948e-6, // 96
+    2.480148611786172e-5, 2.480148611786172e-5, // 112
+    0.00019841269430419725, 0.00019841269430419725, // 128
+    0.0013888888951598894, 0.0013888888951598894, // 144
+    0.008333333333560953, 0.008333333333560953, // 160
+    0.04166666666649137, 0.04166666666649137, // 176
+    0.16666666666666163, 0.16666666666666163, // 192
+    0.5000000000000018, 0.5000000000000018, // 208: r^2
+  ],
+  16,
+);
+
+const patterns: usize = memory.data<u64>(
+  [
+    0x0008000000000000, 0x0008000000000000, // 0: half a binade
+    0xfff0000000000000, 0xfff0000000000000, // 16: whole binades
+    0x8000000000000000, 0x8000000000000000, // 32: the sign
+  ],
+  16,
+);
+
+/** High word of 2^-200 and the width of the domain of spot, strike and time to expiry in binades. */
+const lowestHigh: i32 = (1023 - 200) << 20;
+const binadesWide: i32 = 400;
+
+/** First stage: |x| and its low word, the sign of x, r·T and q·T, and whether the inputs lie in the two-lane domain. */
+// @ts-ignore: decorator
+@inline
+export function storeMoneyness<T>(scratch: usize, at: usize, spot: T, strike: T, time: T, rate: T, dividendYield: T): void {
+  const binades = and<T>(addBits<T>(subBits<T>(spot, strike), constant<T>(patterns)), constant<T>(patterns + 16));
+  const near = subBits<T>(spot, binades);
+  const n = exponentTimes2Pow20<T>(binades);
+  const difference = sub<T>(near, strike); // exact: the two lie within a factor of 1.5
+  const sum = add<T>(near, strike);
+  const inverse = div<T>(constant<T>(table + 160), sum);
+  const f = mul<T>(difference, inverse);
+  const product = mul<T>(f, sum);
+  const remainder = sub<T>(
+    sub<T>(sub<T>(difference, product), productLow<T>(f, sum, product)),
+    mul<T>(f, sumLow<T>(near, strike, sum)),
+  );
+  const fLow = mul<T>(remainder, inverse);
+  const z = mul<T>(f, f);
+  let p = mulAdd<T>(constant<T>(table), z, constant<T>(table + 16));
+  p = mulAdd<T>(p, z, constant<T>(table + 32));
+  p = mulAdd<T>(p, z, constant<T>(table + 48));
+  p = mulAdd<T>(p, z, constant<T>(table + 64));
+  p = mulAdd<T>(p, z, constant<T>(table + 80));
+  p = mulAdd<T>(p, z, constant<T>(table + 96));
+  p = mulAdd<T>(p, z, constant<T>(table + 112));
+  const tail = add<T>(mulAdd<T>(mul<T>(f, z), p, add<T>(fLow, fLow)), mul<T>(n, constant<T>(table + 144)));
+
+  const carry = sub<T>(rate, dividendYield);
+  const drift = mul<T>(carry, time);
+  const driftLow = add<T>(
+    productLow<T>(carry, time, drift),
+    mul<T>(sumLow<T>(rate, neg<T>(dividendYield), carry), time),
+  );
+
+  const whole = mul<T>(n, constant<T>(table + 128)); // exact
+  const twice = add<T>(f, f);
+  const logRatio = add<T>(whole, twice);
+  const high = add<T>(logRatio, drift);
+  const low = add<T>(
+    add<T>(sumLow<T>(whole, twice, logRatio), sumLow<T>(logRatio, drift, high)),
+    add<T>(tail, driftLow),
+  );
+  const x = add<T>(high, low);
+  const xLow = sumLow<T>(high, low, x);
+  const sign = and<T>(x, constant<T>(patterns + 32));
+  const magnitude = abs<T>(x);
+  const rateProduct = mul<T>(rate, time);
+  const dividendProduct = mul<T>(dividendYield, time);
+  const isInDomain = and<T>(
+    and<T>(
+      isWithinBinades<T>(spot, strike, lowestHigh, binadesWide),
+      isWithinBinades<T>(time, time, lowestHigh, binadesWide),
+    ),
+    and<T>(
+      lessOrEqual<T>(abs<T>(rateProduct), constant<T>(table + 224)),
+      lessOrEqual<T>(abs<T>(dividendProduct), constant<T>(table + 224)),
+    ),
+  );
+  store<T>(cell(scratch, columnLogMoneyness, at), magnitude);
+  store<T>(cell(scratch, columnLogMoneynessLow, at), xor<T>(xLow, sign));
+  store<T>(cell(scratch, columnMoneynessSign, at), sign);
+  store<T>(cell(scratch, columnRateProduct, at), rateProduct);
+  store<T>(cell(scratch, columnDividendProduct, at), dividendProduct);
+  store<T>(cell(scratch, columnRegular, at), and<T>(isInDomain, lessOrEqual<T>(magnitude, constant<T>(table + 208))));
+}
+
+/** e^r - 1 - r on [-ln2/2, ln2/2]. */
+// @ts-ignore: decorator
+@inline
+function exponentialTail<T>(r: T): T {
+  let p = mulAdd<T>(constant<T>(exponentialTable + 64), r, constant<T>(exponentialTable + 80));
+  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 96));
+  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 112));
+  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 128));
+  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 144));
+  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 160));
+  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 176));
+  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 192));
+  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 208));
+  return mul<T>(mul<T>(r, r), p);
+}
+
+/**
+ * Second stage: the cap m, the time value with its low word, w and the target time value / m. Completes the mask of regular lanes.
+ * `putSign` has the sign bit set for a put.
+ */
+// @ts-ignore: decorator
+@inline
+export function storeTimeValue<T>(
+  scratch: usize,
+  at: usize,
+  spot: T,
+  strike: T,
+  time: T,
+  rate: T,
+  dividendYield: T,
+  price: T,
+  putSign: T,
+): void {
+  const magic = constant<T>(exponentialTable + 16);
+  const sign = load<T>(cell(scratch, columnMoneynessSign, at));
+  const magnitude = load<T>(cell(scratch, columnLogMoneyness, at));
+  // sign as a number: -1 below the strike, else 1
+  const isForwardLow = lessThan<T>(or<T>(constant<T>(table + 160), sign), constant<T>(zeros));
+  const base = select<T>(isForwardLow, spot, strike);
+  const discountRate = select<T>(isForwardLow, dividendYield, rate);
+  const exponent = neg<T>(
+    select<T>(
+      isForwardLow,
+      load<T>(cell(scratch, columnDividendProduct, at)),
+      load<T>(cell(scratch, columnRateProduct, at)),
+    ),
+  );
+
+  const shifted = mulAdd<T>(exponent, constant<T>(exponentialTable), magic);
+  const n = sub<T>(shifted, magic);
+  const exponentLow = productLow<T>(neg<T>(discountRate), time, exponent);
+  const r = sub<T>(
+    sub<T>(exponent, mul<T>(n, constant<T>(exponentialTable + 32))),
+    sub<T>(mul<T>(n, constant<T>(exponentialTable + 48)), exponentLow),
+  );
+  const scaled = mul<T>(base, powerOfTwo<T>(shifted));
+  const growth = mul<T>(scaled, add<T>(r, exponentialTail<T>(r)));
+  const cap = add<T>(scaled, growth);
+  const capLow = sumLowOrdered<T>(scaled, growth, cap);
+
+  const gapShifted = mulAdd<T>(magnitude, constant<T>(exponentialTable), magic);
+  const gapN = sub<T>(gapShifted, magic);
+  const gapR = sub<T>(
+    sub<T>(magnitude, mul<T>(gapN, constant<T>(exponentialTable + 32))),
+    sub<T>(mul<T>(gapN, constant<T>(exponentialTable + 48)), load<T>(cell(scratch, columnLogMoneynessLow, at))),
+  );
+  const gapTail = exponentialTail<T>(gapR);
+  const gapPower = powerOfTwo<T>(gapShifted);
+  const gapGrowth = mul<T>(gapPower, add<T>(gapR, gapTail));
+  const gapWhole = sub<T>(gapPower, constant<T>(table + 160));
+  const gap = add<T>(gapWhole, gapGrowth);
+  store<T>(cell(scratch, columnGap, at), gap);
+  store<T>(cell(scratch, columnCap, at), cap);
+  store<T>(cell(scratch, columnCapLow, at), capLow);
+
+  // in the money where the sign of x, turned for a put, is positive
+  const isInTheMoney = lessThan<T>(constant<T>(zeros), xor<T>(xor<T>(magnitude, sign), putSign));
+  let timeValue = price;
+  let timeValueLow = constant<T>(zeros);
+  if (!isNoneSet<T>(isInTheMoney)) {
+    const growthSum = add<T>(gapR, gapTail);
+    const gapLow = add<T>(
+      sumLowOrdered<T>(gapWhole, gapGrowth, gap),
+      mul<T>(gapPower, sumLowOrdered<T>(gapR, gapTail, growthSum)),
+    );
+    const product = mul<T>(cap, gap);
+    const productRest = add<T>(
+      productLow<T>(cap, gap, product),
+      add<T>(mul<T>(cap, gapLow), mul<T>(capLow, gap)),
+    );
+    // undiscounted and without carry the intrinsic value is a plain difference, and exact with its low word
+    const larger = select<T>(isForwardLow, strike, spot);
+    const plain = sub<T>(larger, base);
+    const isPlain = lessOrEqual<T>(
+      add<T>(
+        abs<T>(load<T>(cell(scratch, columnRateProduct, at))),
+        abs<T>(load<T>(cell(scratch, columnDividendProduct, at))),
+      ),
+      constant<T>(zeros),
+    );
+    const intrinsic = select<T>(isPlain, plain, product);
+    const intrinsicLow = select<T>(isPlain, sumLow<T>(larger, neg<T>(base), plain), productRest);
+    const rest = sub<T>(price, intrinsic);
+    const restLow = sub<T>(sumLow<T>(price, neg<T>(intrinsic), rest), intrinsicLow);
+    const value = add<T>(rest, restLow);
+    timeValue = select<T>(isInTheMoney, value, price);
+    timeValueLow = select<T>(isInTheMoney, sumLow<T>(rest, restLow, value), constant<T>(zeros));
+  }
+  const target = div<T>(timeValue, cap);
+  store<T>(cell(scratch, columnTimeValue, at), timeValue);
+  store<T>(cell(scratch, columnTimeValueLow, at), timeValueLow);
+  store<T>(cell(scratch, columnTarget, at), target);
+  const isRegular = and<T>(
+    and<T>(load<T>(cell(scratch, columnRegular, at)), lessOrEqual<T>(price, constant<T>(table + 240))),
+    and<T>(lessOrEqual<T>(target, constant<T>(table + 176)), lessOrEqual<T>(constant<T>(table + 192), target)),
+  );
+  store<T>(cell(scratch, columnRegular, at), isRegular);
+}
+
+const zeros: usize = memory.data<f64>([0.0, 0.0], 16);
+
+// @ts-ignore: decorator
+@inline
+function isNoneSet<T>(mask: T): bool {
+  if (isVector<T>()) return !v128.any_true(mask);
+  else return i64.reinterpret_f64(mask) == 0;
+}
