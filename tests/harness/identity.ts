@@ -14,6 +14,8 @@ import { openStorage, type Storage } from "../../src/storage/storage";
 export interface IdentityFixture {
   readonly folder: string;
   readonly storage: Storage;
+  /** The storage as identity sees it here. */
+  readonly watched: Pick<Storage, "write" | "read" | "onForeignWrite">;
   readonly identity: Identity;
   readonly clock: ManualClock;
   readonly keyFile: KeyFile;
@@ -59,6 +61,7 @@ export async function openIdentity(
   return {
     folder,
     storage,
+    watched,
     identity,
     clock,
     keyFile: openKeyFile(join(folder, "admin-api-key")),

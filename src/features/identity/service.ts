@@ -65,7 +65,28 @@ export interface IdentityOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Narrower bounds of what is kept in memory, for tests. */
+  readonly limits?: Partial<IdentityLimits>;
 }
+
+/** How much identity keeps in memory at most. */
+export interface IdentityLimits {
+  /** Keys remembered as admitted. */
+  readonly admissionCountMax: number;
+  /** Ids remembered as belonging to no key. */
+  readonly absentCountMax: number;
+  /** Lookups under way at once. */
+  readonly lookupCountMax: number;
+  /** Uses noted and not yet written; past it a use goes unnoted. */
+  readonly usesPendingCountMax: number;
+}
+
+const defaultLimits: IdentityLimits = {
+  admissionCountMax: 10_000,
+  absentCountMax: 10_000,
+  lookupCountMax: 1_000,
+  usesPendingCountMax: 10_000,
+};
 
 export interface Identity extends Authenticator {
   /** Makes a key; its text is in the answer and nowhere else. With a ticket, the answer is stored beside it. */
@@ -100,10 +121,6 @@ interface Admission {
   lastUsedAt: EpochMicroseconds | null;
 }
 
-const admissionCountMax = 10_000;
-const absentCountMax = 10_000;
-const lookupCountMax = 1_000;
-const usesPendingCountMax = 10_000;
 const usesPerFlushMax = 500;
 /** How long a looked-up key is believed without hearing from the database. */
 const freshMilliseconds = 5_000;
@@ -112,6 +129,10 @@ const flushEveryMilliseconds = 10_000;
 
 export function createIdentity(options: IdentityOptions): Identity {
   const { storage, clock, random, log } = options;
+  const { admissionCountMax, absentCountMax, lookupCountMax, usesPendingCountMax } = {
+    ...defaultLimits,
+    ...options.limits,
+  };
   const admissions = new Map<string, Admission>();
   const absent = new Map<string, number>();
   const lookups = new Map<string, Promise<Admission | null>>();

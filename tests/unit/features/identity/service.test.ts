@@ -10,7 +10,13 @@ import type { Credentials, Principal } from "../../../../src/domain/principal";
 import type { ApiKeyRequest } from "../../../../src/features/identity/model";
 import { insertKey, insertUser } from "../../../../src/features/identity/repository";
 import { liveKeyCountPerUserMax } from "../../../../src/features/identity/rules";
-import { createIdentity, type Identity, type KeyFile, type Maker } from "../../../../src/features/identity/service";
+import {
+  createIdentity,
+  type Identity,
+  type IdentityLimits,
+  type KeyFile,
+  type Maker,
+} from "../../../../src/features/identity/service";
 import { apiKeys, users } from "../../../../src/features/identity/table";
 import { type ManualClock, systemClock } from "../../../../src/foundation/clock";
 import { BsoptError } from "../../../../src/foundation/errors";
@@ -44,6 +50,24 @@ async function failureOf(act: () => unknown): Promise<BsoptError> {
     return error as BsoptError;
   }
   throw new Error("nothing was thrown");
+}
+
+/** The same queries, whose answers come no earlier than the gate opens. */
+function delayed<Query extends object>(query: Query, gate: Promise<void>): Query {
+  return new Proxy(query, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      if (name === "then") {
+        return (done: (rows: unknown) => void, failed: (error: unknown) => void) =>
+          value.call(target, (rows: unknown) => gate.then(() => done(rows)), failed);
+      }
+      return (...args: unknown[]) => {
+        const next = value.apply(target, args);
+        return typeof next === "object" && next !== null && !(next instanceof Promise) ? delayed(next, gate) : next;
+      };
+    },
+  });
 }
 
 async function firstKey(): Promise<{ text: string; principal: Principal; maker: Maker }> {
@@ -221,27 +245,45 @@ describe("S2.14 the cache of keys", () => {
     expect(fixture.readCount()).toBe(reads + 3);
   });
 
-  test("is bounded: ten thousand unknown ids push the first one out", async () => {
-    const absent = (index: number) => `bso_${String(index).padStart(12, "0")}_${"s".repeat(43)}`;
-    await failureOf(() => admit(absent(0)));
-    for (let start = 1; start <= 10_000; start += 500) {
-      await Promise.all(Array.from({ length: 500 }, (_, offset) => failureOf(() => admit(absent(start + offset)))));
-    }
+  const absentKey = (index: number) => `bso_${String(index).padStart(12, "0")}_${"s".repeat(43)}`;
+  const bounded = (limits: Partial<IdentityLimits>) =>
+    createIdentity({ storage: fixture.watched, clock, random: seededRandom(31n), log: silentLog, limits });
+
+  test("is bounded: past its limit an unknown id pushes the oldest out", async () => {
+    const small = bounded({ absentCountMax: 10 });
+    const look = (index: number) => failureOf(() => small.authenticate({ apiKey: absentKey(index), peerAddress }));
+    for (let index = 0; index <= 10; index++) await look(index);
     const reads = fixture.readCount();
-    await failureOf(() => admit(absent(10_000)));
+    for (let index = 1; index <= 10; index++) await look(index);
     expect(fixture.readCount()).toBe(reads);
-    await failureOf(() => admit(absent(0)));
+    await look(0);
     expect(fixture.readCount()).toBe(reads + 1);
   });
 
-  test("refuses to queue more than a thousand lookups at once", async () => {
-    const absent = (index: number) => `bso_${String(index).padStart(12, "0")}_${"s".repeat(43)}`;
+  test("is bounded: past its limit a known key pushes the oldest out", async () => {
+    const small = bounded({ admissionCountMax: 2 });
+    const texts = [(await madeKey()).secret, (await madeKey()).secret, (await madeKey()).secret];
+    for (const apiKey of texts) await small.authenticate({ apiKey, peerAddress });
+    const reads = fixture.readCount();
+    for (const apiKey of texts.slice(1)) await small.authenticate({ apiKey, peerAddress });
+    expect(fixture.readCount()).toBe(reads);
+    await small.authenticate({ apiKey: texts[0]!, peerAddress });
+    expect(fixture.readCount()).toBe(reads + 1);
+  });
+
+  test("refuses to queue more lookups at once than its limit", async () => {
+    const small = bounded({ lookupCountMax: 10 });
     const outcomes = await Promise.all(
-      Array.from({ length: 1100 }, (_, index) => failureOf(() => admit(absent(index)))),
+      Array.from({ length: 15 }, (_, index) =>
+        failureOf(() => small.authenticate({ apiKey: absentKey(index), peerAddress })),
+      ),
     );
     const busy = outcomes.filter((failure) => failure.reason === "unavailable");
-    expect(busy.length).toBe(100);
+    expect(busy.length).toBe(5);
     expect(busy[0]!.retryAfterSeconds).toBe(1);
+    expect((await failureOf(() => small.authenticate({ apiKey: absentKey(99), peerAddress }))).reason).toBe(
+      "unauthenticated",
+    );
   });
 
   test("forgets at once what this process revokes", async () => {
@@ -253,12 +295,21 @@ describe("S2.14 the cache of keys", () => {
 
   test("does not remember a lookup that began before a revocation and ended after it", async () => {
     const { id, secret } = await madeKey();
-    // The lookup reads the living key; the revocation commits while its answer is on the way.
-    const early = admit(secret);
-    const revocation = identity.revokeKey({ userId: null, id });
-    await early.catch(() => {});
-    await revocation;
-    expect((await failureOf(() => admit(secret))).code).toBe("API_KEY_REVOKED");
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const slow = createIdentity({
+      storage: { ...fixture.watched, read: delayed(fixture.storage.read, gate) },
+      clock,
+      random: seededRandom(41n),
+      log: silentLog,
+    });
+    const early = slow.authenticate({ apiKey: secret, peerAddress });
+    // Another process revokes while the answer about the living key is on the way.
+    await fixture.storage.read.all(sql`select 1`);
+    await identity.revokeKey({ userId: null, id });
+    fixture.tellForeignWrite();
+    open();
+    await early;
+    expect((await failureOf(() => slow.authenticate({ apiKey: secret, peerAddress }))).code).toBe("API_KEY_REVOKED");
   });
 
   test("stops listening once closed", async () => {
