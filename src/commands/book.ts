@@ -4,12 +4,12 @@
 import { readTable, writeTable } from "../adapters/tabular/formats";
 import {
   type ColumnTable,
+  cellFaultsMax,
   fileLimits,
   formatOfPath,
   numbersOf,
   type ReadTable,
   type TableColumn,
-  type TableFormat,
   type TableSchema,
   textsOf,
 } from "../adapters/tabular/table";
@@ -53,8 +53,7 @@ export async function runBook(
   const { engine, io, clock } = dependencies;
   checkTimeFlags(flags);
   const [source, name] = path === "-" ? [io.stdin(), "standard input"] : [io.readFile(path), path];
-  const inputFormat: TableFormat =
-    formatOfPath(path) ?? (flags.format === undefined || flags.format === "table" ? "csv" : flags.format);
+  const inputFormat = flags.inputFormat ?? formatOfPath(path) ?? "csv";
   const format = printFormat(flags, inputFormat);
   const definitions = task.inputs(modelNamed(flags.model));
   const schema: TableSchema = {
@@ -118,7 +117,7 @@ export async function runBook(
 class FaultList {
   readonly rows: Set<number>;
   readonly #book: ReadTable;
-  readonly #words: string[] = [];
+  readonly #words: { readonly line: number; readonly text: string }[] = [];
   #count: number;
 
   constructor(book: ReadTable) {
@@ -136,14 +135,16 @@ class FaultList {
     this.#say(this.#book.lines[row]!, column, detail);
   }
 
+  /** At most `faultsShownMax` lines, in the order of the file. */
   inWords(file: string): readonly string[] {
-    const more = this.#count - this.#words.length;
-    return [...this.#words.map((words) => `${file} ${words}`), ...(more > 0 ? [`… and ${more} more faults`] : [])];
+    const shown = this.#words.toSorted((left, right) => left.line - right.line).slice(0, faultsShownMax);
+    const more = this.#count - shown.length;
+    return [...shown.map(({ text }) => `${file} ${text}`), ...(more > 0 ? [`… and ${more} more faults`] : [])];
   }
 
   #say(line: number, column: string, detail: string): void {
-    if (this.#words.length < faultsShownMax)
-      this.#words.push(`line ${line}${column === "" ? "" : `, ${column}`}: ${detail}`);
+    if (this.#words.length < 2 * cellFaultsMax)
+      this.#words.push({ line, text: `line ${line}${column === "" ? "" : `, ${column}`}: ${detail}` });
   }
 }
 

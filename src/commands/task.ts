@@ -3,7 +3,7 @@
 // single.ts and book.ts.
 
 import { type Command, Option } from "commander";
-import type { TableColumn } from "../adapters/tabular/table";
+import { type TableColumn, type TableFormat, tableFormats } from "../adapters/tabular/table";
 import { type DayCount, dayCounts, yearFraction } from "../domain/day-count";
 import { type InputName, type ModelDefinition, type ModelName, statusName, type Units } from "../engine/catalog";
 import type { Column, Engine } from "../engine/engine";
@@ -57,6 +57,7 @@ export interface BookFlags {
   readonly dayCount?: DayCount;
   readonly units?: Units;
   readonly format?: PrintFormat;
+  readonly inputFormat?: TableFormat;
   readonly json?: true;
   readonly output?: string;
   readonly [input: string]: unknown;
@@ -81,7 +82,7 @@ export function addBookOptions(command: Command, task: BookTask): Command {
     task.models.flatMap((model) => task.inputs(model).map((input) => [input.name, input] as const)),
   );
   for (const { name, title, unit, default: fallback } of described.values()) {
-    const words = `${title}, in ${unit}${fallback === undefined ? "" : ` (default ${fallback})`}`;
+    const words = `${title} (${unit}${fallback === undefined ? "" : `, default ${fallback}`})`;
     command.option(`--${flagOf(name)} <number>`, words, numberArgument);
   }
   return command
@@ -91,6 +92,11 @@ export function addBookOptions(command: Command, task: BookTask): Command {
     .option("--valuation-time <moment>", "moment to value at, with an expiry; else now", momentArgument)
     .addOption(new Option("--day-count <convention>", "how an expiry becomes years").choices(dayCounts))
     .addOption(formatOption())
+    .addOption(
+      new Option("--input-format <format>", "form of the book where its ending doesn't tell (default csv)").choices(
+        tableFormats,
+      ),
+    )
     .option("--json", "the same as --format json")
     .option("-o, --output <file>", "write there; the ending tells the format");
 }
