@@ -10,7 +10,7 @@
 
 import { type Client, createClient } from "@libsql/client/sqlite3";
 import { BsoptError } from "../foundation/errors";
-import { asBsoptError } from "./database-error";
+import { asBsoptError, storageClosed } from "./database-error";
 
 export type ConnectionRole = "writer" | "reader";
 
@@ -52,6 +52,7 @@ export class Connection {
   readonly role: ConnectionRole;
   #isTuned = false;
   #isSound = true;
+  #isClosed = false;
   #generation = 0;
 
   /** Opens without touching the file's content; `tune` is the first to do so. */
@@ -86,9 +87,11 @@ export class Connection {
   /**
    * Makes the connection ready for use: replaces it where it was distrusted, and sets what is not set. Throws the
    * driver's own error: the caller decides whether SQLITE_BUSY is worth another try, which may follow at once.
+   * Throws STORAGE_CLOSED after `close`: what was closed is never opened again.
    */
   async tune(): Promise<void> {
     if (this.#isTuned) return;
+    if (this.#isClosed) throw storageClosed();
     if (!this.#isSound) await this.client.reconnect();
     this.#isSound = true;
     this.#generation += 1;
@@ -111,6 +114,7 @@ export class Connection {
 
   close(): void {
     this.#isTuned = false;
+    this.#isClosed = true;
     this.client.close();
   }
 }

@@ -142,3 +142,13 @@ export function databaseFailed(cause: unknown): BsoptError {
     cause,
   });
 }
+
+/** What whoever comes after `close` gets. */
+export function storageClosed(): BsoptError {
+  return new BsoptError({
+    reason: "unavailable",
+    code: "STORAGE_CLOSED",
+    detail: "The storage is closing.",
+    retryAfterSeconds: 1,
+  });
+}

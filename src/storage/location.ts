@@ -2,7 +2,7 @@
 // because it must happen before anything opens the file. It never opens a file that already exists: closing
 // any handle on it would drop the locks this whole process holds on it (POSIX).
 
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
@@ -60,22 +60,32 @@ export function parseDatabaseUrl(url: string): DatabaseLocation {
  */
 export function prepareFiles(location: DatabaseLocation, log: Log): void {
   const folder = dirname(location.path);
+  let mode: number;
   try {
     const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
     // The umask may have narrowed the mode further than the owner needs.
     if (made !== undefined) chmodSync(folder, 0o700);
-    closeSync(openSync(location.path, "wx", 0o600));
+    if (!existsSync(location.path)) makeEmptyFile(location.path);
+    const stats = statSync(location.path);
+    if (!stats.isFile()) throw Object.assign(new Error("not a file"), { code: "EISDIR" });
+    mode = stats.mode & 0o777;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== "EEXIST") throw folderUnusable(folder, code, error);
+    throw folderUnusable(folder, (error as NodeJS.ErrnoException).code, error);
   }
-  const stats = statSync(location.path, { throwIfNoEntry: false });
-  if (!stats?.isFile()) throw folderUnusable(folder, "EISDIR", undefined);
-  if (process.platform !== "win32" && (stats.mode & 0o077) !== 0) {
+  if (process.platform !== "win32" && (mode & 0o077) !== 0) {
     log.warn(
-      { file: basename(location.path), mode: (stats.mode & 0o777).toString(8) },
+      { file: basename(location.path), mode: mode.toString(8) },
       "others on this machine can read the database file; chmod 600 makes it private",
     );
+  }
+}
+
+/** Only whoever really makes the file ever holds a handle on it; a process that comes second leaves it alone. */
+function makeEmptyFile(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 
@@ -85,6 +95,7 @@ function folderUnusable(folder: string, code: string | undefined, cause: unknown
     EPERM: "this user may not write there",
     EROFS: "the file system is read-only",
     ENOTDIR: "a part of the path is a file, not a folder",
+    EEXIST: "a part of the path is a file, not a folder",
     EISDIR: "the database's path names a folder, not a file",
     ENOSPC: "the disk is full",
     ENAMETOOLONG: "the path is too long",

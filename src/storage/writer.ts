@@ -32,6 +32,7 @@ import {
   isBusy,
   isCertainlyUndone,
   isCorruption,
+  storageClosed,
 } from "./database-error";
 import { busyBaseMilliseconds, busyWaitMillisecondsMax } from "./patience";
 
@@ -186,13 +187,7 @@ export class Writer {
 
   #requireRunning(): void {
     if (this.#failure !== null) throw databaseFailed(this.#failure);
-    if (!this.#isClosing) return;
-    throw new BsoptError({
-      reason: "unavailable",
-      code: "STORAGE_CLOSED",
-      detail: "The storage is closing.",
-      retryAfterSeconds: 1,
-    });
+    if (this.#isClosing) throw storageClosed();
   }
 
   #lead(): void {

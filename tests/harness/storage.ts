@@ -33,7 +33,7 @@ export function recordingLog(): Log & { readonly lines: LogLine[] } {
   return { lines, debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** The storage options every test starts from. */
+/** The storage options every test starts from. Groups never end by time, so that a slow machine changes nothing. */
 export function storageOptions(url: string): StorageOptions {
   return {
     url,
@@ -42,6 +42,7 @@ export function storageOptions(url: string): StorageOptions {
     log: recordingLog(),
     migrations: itemMigrations,
     tables: [items],
+    limits: { groupMillisecondsMax: Number.POSITIVE_INFINITY },
   };
 }
 
@@ -50,7 +51,8 @@ export async function openTestStorage(
   changes: Partial<StorageOptions> = {},
 ): Promise<Storage & { readonly url: string }> {
   const url = changes.url ?? `file:${join(temporaryFolder(), "test.db")}`;
-  const storage = await openStorage({ ...storageOptions(url), ...changes });
+  const base = storageOptions(url);
+  const storage = await openStorage({ ...base, ...changes, limits: { ...base.limits, ...changes.limits } });
   afterAll(() => storage.close());
   return Object.assign(storage, { url });
 }

@@ -432,7 +432,7 @@ async function bareWriter(limits: Partial<typeof defaultWriterLimits> = {}) {
     clock: systemClock,
     random: seededRandom(3n),
     log,
-    limits: { ...defaultWriterLimits, ...limits },
+    limits: { ...defaultWriterLimits, groupMillisecondsMax: Number.POSITIVE_INFINITY, ...limits },
     onFatal: (error) => fatal.push(error),
   });
   const stored = async () => {
