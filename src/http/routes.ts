@@ -1,4 +1,4 @@
-// The gate's own table of routes, built once from the app's. The gate must decide about the very route Elysia will
+// The gate's own table of routes, built once from the features'. The gate must decide about the very route Elysia will
 // run, so both see the same raw path and this table refuses at start whatever the two could read differently:
 // wildcards, optional parameters, overlapping patterns. It must never normalise a path.
 
@@ -63,12 +63,15 @@ interface DeclaredRoute {
 }
 
 /**
- * The table of everything the app serves. Throws BsoptError `internal`: ROUTE_INCOMPLETE where a route declares no
+ * The table of everything the features serve. It reads them before they are joined into one app, because joining
+ * silently drops the first of two equal routes and writes into their schemas. Throws BsoptError `internal`: ROUTE_INCOMPLETE where a route declares no
  * permission, operation id, summary, single tag or response; ROUTE_AMBIGUOUS where two overlap; ROUTE_UNSUPPORTED for shapes
  * the gate does not decide about; SCHEMA_OPEN where an object schema does not say `additionalProperties: false`.
  */
-export function buildRouteTable(app: AnyElysia, options: { requestBytesMax: number }): RouteTable {
-  const routes = (app.routes as readonly DeclaredRoute[]).map((declared) => readRoute(declared, options));
+export function buildRouteTable(features: readonly AnyElysia[], options: { requestBytesMax: number }): RouteTable {
+  const routes = features.flatMap((feature) =>
+    (feature.routes as readonly DeclaredRoute[]).map((declared) => readRoute(declared, options)),
+  );
   const patterns = new Map<string, { segments: readonly string[]; methods: Map<string, Route> }>();
   const operationIds = new Set<string>();
   for (const route of routes) {

@@ -76,6 +76,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
   let socket: Bun.Server<unknown> | null = null;
   let isDraining = false;
 
+  const features = [...options.features, documentRoutes({ info: options.documents, routes: () => routes.routes })];
+  const routes = buildRouteTable(features, config);
+
   // Elysia reads and checks no body: the gate has, before routing.
   const app = new Elysia({
     // Else it routes from a fixed offset into the address, and a short Host shifts the path.
@@ -103,10 +106,8 @@ export function createServer(options: HttpServerOptions): HttpServer {
     })
     // The name of Elysia's parser that reads nothing; its types know it on single routes only.
     .onParse({ as: "global" }, { fn: "none" } as never);
-  for (const feature of options.features) app.use(feature);
-  app.use(documentRoutes({ info: options.documents, routes: () => routes.routes }));
-
-  const routes = buildRouteTable(app, config);
+  for (const feature of features) app.use(feature);
+  assert(app.routes.length === routes.routes.length, "the app serves routes that the gate does not know");
   const gate = createGate({
     hosts: hostRule(config),
     routes,
