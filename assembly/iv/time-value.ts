@@ -14,6 +14,7 @@ import {
   constant,
   div,
   exponentTimes2Pow20,
+  isAllSet,
   isWithinBinades,
   lessOrEqual,
   lessThan,
@@ -87,6 +88,7 @@ const exponentialTable: usize = memory.data<f64>(
   16,
 );
 
+const zeros: usize = memory.data<f64>([0.0, 0.0], 16);
 const patterns: usize = memory.data<u64>(
   [
     0x0008000000000000, 0x0008000000000000, // 0: half a binade
@@ -124,8 +126,11 @@ export function storeMoneyness<T>(scratch: usize, at: usize, spot: T, strike: T,
   p = mulAdd<T>(p, z, constant<T>(table + 64));
   p = mulAdd<T>(p, z, constant<T>(table + 80));
   p = mulAdd<T>(p, z, constant<T>(table + 96));
-  p = mulAdd<T>(p, z, constant<T>(table + 112));
-  const tail = add<T>(mulAdd<T>(mul<T>(f, z), p, add<T>(fLow, fLow)), mul<T>(n, constant<T>(table + 144)));
+  const cube = mul<T>(f, z);
+  const tail = mul<T>(cube, mulAdd<T>(p, z, constant<T>(table + 112)));
+  const twiceLow = add<T>(fLow, fLow);
+  // the derivative of 2 atanh f is 2/(1 - f²)
+  const tailLow = mulAdd<T>(n, constant<T>(table + 144), mulAdd<T>(twiceLow, mulAdd<T>(z, z, z), twiceLow));
 
   const carry = sub<T>(rate, dividendYield);
   const drift = mul<T>(carry, time);
@@ -140,10 +145,27 @@ export function storeMoneyness<T>(scratch: usize, at: usize, spot: T, strike: T,
   const high = add<T>(logRatio, drift);
   const low = add<T>(
     add<T>(sumLow<T>(whole, twice, logRatio), sumLow<T>(logRatio, drift, high)),
-    add<T>(tail, driftLow),
+    add<T>(tailLow, driftLow),
   );
-  const x = add<T>(high, low);
-  const xLow = sumLow<T>(high, low, x);
+  const rest = add<T>(tail, low);
+  let x = add<T>(high, rest);
+  let xLow = sumLow<T>(high, rest, x);
+  // where moneyness and carry cancel, the rounding of f³P itself shows: its first term is then made exact
+  const isCancelling = lessThan<T>(mul<T>(abs<T>(x), constant<T>(table + 208)), mul<T>(abs<T>(tail), constant<T>(table + 224)));
+  if (!isAllSet<T>(lessOrEqual<T>(mul<T>(abs<T>(tail), constant<T>(table + 224)), mul<T>(abs<T>(x), constant<T>(table + 208))))) {
+    const cubeLow = mulAdd<T>(f, productLow<T>(f, f, z), productLow<T>(f, z, cube));
+    const lead = mul<T>(cube, constant<T>(table + 112));
+    const leadLow = add<T>(
+      productLow<T>(cube, constant<T>(table + 112), lead),
+      mul<T>(cubeLow, constant<T>(table + 112)),
+    );
+    const tailRest = add<T>(add<T>(sub<T>(lead, tail), mul<T>(mul<T>(cube, z), p)), leadLow);
+    const exactHigh = add<T>(high, tail);
+    const exactLow = add<T>(add<T>(sumLow<T>(high, tail, exactHigh), tailRest), low);
+    const exact = add<T>(exactHigh, exactLow);
+    x = select<T>(isCancelling, exact, x);
+    xLow = select<T>(isCancelling, sumLow<T>(exactHigh, exactLow, exact), xLow);
+  }
   const sign = and<T>(x, constant<T>(patterns + 32));
   const magnitude = abs<T>(x);
   const rateProduct = mul<T>(rate, time);
@@ -242,10 +264,11 @@ export function storeTimeValue<T>(
   store<T>(cell(scratch, columnCapLow, at), capLow);
 
   // in the money where the sign of x, turned for a put, is positive
-  const isInTheMoney = lessThan<T>(constant<T>(zeros), xor<T>(xor<T>(magnitude, sign), putSign));
+  const side = xor<T>(xor<T>(magnitude, sign), putSign);
+  const isInTheMoney = lessThan<T>(constant<T>(zeros), side);
   let timeValue = price;
   let timeValueLow = constant<T>(zeros);
-  if (!isNoneSet<T>(isInTheMoney)) {
+  if (!isAllSet<T>(lessOrEqual<T>(side, constant<T>(zeros)))) {
     const growthSum = add<T>(gapR, gapTail);
     const gapLow = add<T>(
       sumLowOrdered<T>(gapWhole, gapGrowth, gap),
@@ -285,11 +308,3 @@ export function storeTimeValue<T>(
   store<T>(cell(scratch, columnRegular, at), isRegular);
 }
 
-const zeros: usize = memory.data<f64>([0.0, 0.0], 16);
-
-// @ts-ignore: decorator
-@inline
-function isNoneSet<T>(mask: T): bool {
-  if (isVector<T>()) return !v128.any_true(mask);
-  else return i64.reinterpret_f64(mask) == 0;
-}
