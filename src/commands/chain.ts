@@ -10,6 +10,7 @@ import { decimals, layOutTable, type TerminalColumn } from "../adapters/tabular/
 import { formatCivilDate } from "../domain/calendar";
 import type { ChainFile, ChainRow } from "../domain/chain";
 import type { Units } from "../engine/catalog";
+import { unreachable } from "../foundation/assert";
 import { type EpochMicroseconds, formatTimestamp } from "../foundation/clock";
 import {
   type ChainExpiry,
@@ -21,7 +22,7 @@ import {
   valueChain,
   volatilityChoices,
 } from "../surfaces/chain";
-import { parityFailureDetail } from "../surfaces/parity";
+import { type ParitySource, parityFailureDetail } from "../surfaces/parity";
 import {
   formatOption,
   momentArgument,
@@ -101,7 +102,7 @@ async function runChain(dependencies: PricingCommandDependencies, paths: string[
     await deliver(io, flags.output, chunks);
   } else {
     if (format !== "json")
-      for (const expiry of valuation.expiries) await io.stderr.write(`note: ${headLine(expiry)}\n`);
+      for (const expiry of valuation.expiries) await io.stderr.write(`note: ${headLines(expiry).join(", ")}\n`);
     await deliver(
       io,
       flags.output,
@@ -174,25 +175,34 @@ function percent(value: number): string {
   return Number.isFinite(value) ? `${(value * 100).toFixed(3)} %` : "unknown";
 }
 
-/** One expiry's name, forward, discount and rate, and where they come from. */
-function headLine({ contract, asOf, timeToExpiry, parity, failure }: ChainExpiry): string {
+/** One expiry's name and time, then its forward, discount and rate and where they come from: two lines. */
+function headLines({ contract, asOf, timeToExpiry, parity, failure }: ChainExpiry): readonly string[] {
   const name = `${contract.root} ${formatCivilDate(contract.expiryDate)} ${contract.settlement}`;
   const time = `${decimals(timeToExpiry, 4)} years from ${formatTimestamp(asOf).slice(0, 16)}Z`;
-  if (parity === null) return `${name}: ${time}, no forward: ${parityFailureDetail[failure!]}`;
-  const origin = {
-    parity: "from parity",
-    parity_with_rate: "rate given, forward from parity",
-    parity_with_dividend_yield: "dividend yield given, discount from parity",
-    given: "rate and dividend yield given",
-  }[parity.source];
-  const fit =
-    parity.source === "given"
-      ? ""
-      : ` over ${parity.strikesUsed} of ${parity.strikesSeen} strikes, residual ${parity.residualRms.toPrecision(2)}`;
-  return (
-    `${name}: ${time}, forward ${decimals(parity.forward, 4)}, discount ${decimals(parity.discount, 6)}, ` +
-    `rate ${percent(parity.rate)}, dividend yield ${percent(parity.dividendYield)} (${origin}${fit})`
-  );
+  if (parity === null) return [`${name}: ${time}`, `no forward: ${parityFailureDetail[failure!]}`];
+  const numbers = [
+    `forward ${decimals(parity.forward, 4)}`,
+    `discount ${decimals(parity.discount, 6)}`,
+    `rate ${percent(parity.rate)}`,
+    `dividend yield ${percent(parity.dividendYield)}`,
+  ];
+  const fit = `over ${parity.strikesUsed} of ${parity.strikesSeen} strikes (residual ${parity.residualRms.toPrecision(2)})`;
+  return [`${name}: ${time}`, [...numbers, sourceInWords(parity.source, fit)].join(", ")];
+}
+
+function sourceInWords(source: ParitySource, fit: string): string {
+  switch (source) {
+    case "parity":
+      return `parity ${fit}`;
+    case "parity_with_rate":
+      return `rate given, parity ${fit}`;
+    case "parity_with_dividend_yield":
+      return `yield given, parity ${fit}`;
+    case "given":
+      return "rate and yield given";
+    default:
+      return unreachable(source);
+  }
 }
 
 function summary({ reasons, pricedCount }: ChainValuation): string {
@@ -295,7 +305,7 @@ function tableChunks(
       notes: expiry.rowIndexes.map((index) => reasonInWords(valuation.reasons[index]!)),
     });
     for (const header of table.dropped) dropped.add(header);
-    return `${headLine(expiry)}\n${table.lines.join("\n")}\n\n`;
+    return `${[...headLines(expiry), ...table.lines].join("\n")}\n\n`;
   });
   return { chunks, dropped: [...dropped] };
 }
