@@ -7,7 +7,9 @@ import { BsoptError } from "../foundation/errors";
 
 /** The primary result code's name (`SQLITE_BUSY`), or null where the error is not the driver's. */
 export function databaseCode(error: unknown): string | null {
-  return error instanceof LibsqlError ? error.code : null;
+  if (error instanceof LibsqlError) return error.code;
+  // What fails before there is a connection comes as a plain Error with the code in its words.
+  return error instanceof Error && error.message.startsWith("ConnectionFailed(") ? "SQLITE_CANTOPEN" : null;
 }
 
 /** Somebody else holds what we need: worth another try. SQLITE_PROTOCOL is a lost race over the log's index. */

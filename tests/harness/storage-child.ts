@@ -4,9 +4,11 @@
 //   hold URL                     takes the write lock and says `held`; on `commit` or `rollback` ends it and says `released`
 //   acknowledge URL BATCH COUNT  writes COUNT works (0: for ever), 16 at a time, each of three rows; says `ack ID` after each
 //   start URL                    opens and closes the real database; says `started VERSION`
+//   fill URL                     writes until the disk is full, says what it met, makes room and goes on
 //   count URL BATCH              says `count N`, the rows of that batch, read by a connection of its own
 
-import { writeSync } from "node:fs";
+import { rmSync, writeFileSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { createClient } from "@libsql/client/sqlite3";
 import { count, eq } from "drizzle-orm";
 import { systemClock } from "../../src/foundation/clock";
@@ -64,6 +66,41 @@ switch (mode) {
     const storage = await openStorage(base);
     await storage.close();
     say(`started ${(await migrationStatus(base)).version}`);
+    break;
+  }
+  case "fill": {
+    const storage = await openItems();
+    const kept: string[] = [];
+    const big = (id: string) =>
+      storage.write(async (tx) => {
+        await tx.insert(items).values({ id: `${id}/0`, batch: "x".repeat(20_000), part: 0 });
+        await tx.insert(items).values({ id: `${id}/1`, batch: "x".repeat(20_000), part: 1 });
+      });
+    /** Every acknowledged work is there with both parts, and no other. */
+    const requireWhole = async (when: string) => {
+      const rows = await storage.read.select({ id: items.id }).from(items).orderBy(items.id);
+      const expected = kept.flatMap((id) => [`${id}/0`, `${id}/1`]).sort();
+      const found = rows.map(({ id }) => id).sort();
+      say(JSON.stringify(found) === JSON.stringify(expected) ? `whole ${when}` : `NOT WHOLE ${when}: ${found.join()}`);
+    };
+    const ballast = join(dirname(url.slice("file:".length)), "ballast");
+    writeFileSync(ballast, Buffer.alloc(600_000));
+    for (let index = 0; index < 1000; index++) {
+      const ids = [`${index}-a`, `${index}-b`];
+      const results = await Promise.allSettled(ids.map(big));
+      const refused = results.find((result) => result.status === "rejected");
+      for (const [at, id] of ids.entries()) if (results[at]?.status === "fulfilled") kept.push(id);
+      if (refused?.status !== "rejected") continue;
+      say(`full ${String((refused.reason as { code?: string }).code)}`);
+      break;
+    }
+    await requireWhole("after full");
+    rmSync(ballast);
+    await big("later");
+    kept.push("later");
+    say("went on");
+    await requireWhole("at the end");
+    await storage.close();
     break;
   }
   case "count": {

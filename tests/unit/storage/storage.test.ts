@@ -6,10 +6,12 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync
 import { join } from "node:path";
 import { createClient } from "@libsql/client/sqlite3";
 import { sql } from "drizzle-orm";
+import { check, index, integer, primaryKey, sqliteTable, text, unique, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { apiKeys, users } from "../../../src/features/identity/table";
 import { ManualClock } from "../../../src/foundation/clock";
 import { BsoptError } from "../../../src/foundation/errors";
 import { kernelWasmBytes } from "../../../src/storage/assets";
+import { wholeNumber } from "../../../src/storage/columns";
 import * as idempotency from "../../../src/storage/idempotency";
 import { migrateUp } from "../../../src/storage/migrate";
 import { migrations as embedded } from "../../../src/storage/migrations-manifest";
@@ -242,8 +244,44 @@ describe("S1.07 the schema at the start", () => {
     });
   }
 
+  test("every way to declare uniqueness, indexes, defaults and keys is understood", async () => {
+    const owners = sqliteTable("owners", { id: text("id").primaryKey().notNull(), email: text("email").unique() });
+    const things = sqliteTable(
+      "things",
+      {
+        ownerId: text("owner_id").references(() => owners.id, { onDelete: "cascade", onUpdate: "restrict" }),
+        name: text("name").notNull().default("unnamed"),
+        size: wholeNumber("size"),
+      },
+      (table) => [
+        primaryKey({ columns: [table.ownerId, table.name] }),
+        unique("things_by_size").on(table.size, table.name),
+        uniqueIndex("things_small").on(table.size).where(sql`${table.size} < 10`),
+        uniqueIndex("things_named").on(table.name),
+        index("things_lower").on(sql`lower(${table.name})`),
+        check("things_size", sql`${table.size} > 0`),
+      ],
+    );
+    const up = `
+      CREATE TABLE owners (id text PRIMARY KEY NOT NULL, email text);
+      CREATE UNIQUE INDEX owners_email_unique ON owners (email);
+      CREATE TABLE things (owner_id text, name text DEFAULT 'unnamed' NOT NULL, size integer, PRIMARY KEY (owner_id, name),
+        FOREIGN KEY (owner_id) REFERENCES owners (id) ON UPDATE restrict ON DELETE cascade,
+        CONSTRAINT "things_size" CHECK ("things"."size" > 0));
+      CREATE UNIQUE INDEX things_by_size ON things (size, name);
+      CREATE UNIQUE INDEX things_small ON things (size) WHERE size < 10;
+      CREATE UNIQUE INDEX things_named ON things (name);
+      CREATE INDEX things_lower ON things (lower(name));`;
+    const migrations = [{ tag: "0000_things", up, down: "DROP TABLE things; DROP TABLE owners;" }];
+    const storage = await openTestStorage({ migrations, tables: [owners, things] });
+    await storage.close();
+    await fromOutside(storage.url, "DROP INDEX things_by_size", "DROP INDEX owners_email_unique");
+    const reopened = openStorage({ ...storageOptions(storage.url), migrations, tables: [owners, things] });
+    const { detail } = await failureOf(reopened);
+    expect(detail).toContain("owners: unique (email) is missing; things: unique (size, name) is missing.");
+  });
+
   test("no table declares drizzle's own integer, which would pass a bigint off as a number", async () => {
-    const { integer, sqliteTable } = await import("drizzle-orm/sqlite-core");
     const careless = sqliteTable("items", { id: integer("id") });
     const error = await failureOf(openTestStorage({ tables: [careless] }));
     expect(error.detail).toContain("integer declared without storage/columns");
