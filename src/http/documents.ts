@@ -4,7 +4,6 @@
 // name another host.
 
 import { createHash } from "node:crypto";
-import { swagger } from "@elysiajs/swagger";
 import { type DocumentDecoration, Elysia } from "elysia";
 import { assert } from "../foundation/assert";
 import { referenceAssetPaths } from "../storage/assets";
@@ -71,6 +70,8 @@ export function documentRoutes(options: { readonly info: DocumentInfo; readonly 
 
 /** The plugin's page with its script taken from here, and the policy under which just that page can run. */
 async function renderPage(info: DocumentInfo): Promise<{ html: string; policy: string }> {
+  // Loaded for the page alone: with its themes it would cost every start tens of milliseconds.
+  const { swagger } = await import("@elysiajs/swagger");
   const plugin = swagger({
     provider: "swagger-ui",
     path: "/page",

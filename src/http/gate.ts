@@ -102,7 +102,7 @@ async function bodyFor(request: Request, route: Route): Promise<unknown> {
   const extent = extentOf(request, route);
   requireJsonMediaType(request);
   const value = parseJson(await readBody(request, route, extent));
-  if (body !== null && !body.check.Check(value)) {
+  if (body !== null && !body.fits(value)) {
     const faults = faultsOf(body.schema, value);
     throw new Refusal({ kind: "schema-mismatch", code: "SCHEMA_INVALID", detail: detailOfFaults(faults), faults });
   }

@@ -21,7 +21,7 @@ export interface Route {
   readonly isIdempotent: boolean;
   /** Health routes answer whatever host a probe names. */
   readonly isHostExempt: boolean;
-  readonly body: { readonly schema: TSchema; readonly check: TypeCheck<TSchema> } | null;
+  readonly body: { readonly schema: TSchema; readonly fits: (value: unknown) => boolean } | null;
   /** What an answer's status is unless the handler names another: the only one declared, else 200. */
   readonly successStatus: number;
   /** Success status → schema. */
@@ -168,11 +168,20 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     bodyBytesMax: detail.bodyBytesMax ?? options.requestBytesMax,
     isIdempotent: detail.idempotent === true,
     isHostExempt: hostExemptPatterns.has(declared.path),
-    body: body === null ? null : { schema: body, check: TypeCompiler.Compile(body) },
+    body: body === null ? null : { schema: body, fits: compiledOnFirstUse(body) },
     successStatus: onlyStatus !== undefined && otherStatuses.length === 0 ? Number(onlyStatus) : 200,
     responses,
     parameters: { ...(params && { params }), ...(query && { query }) },
     detail,
+  };
+}
+
+/** Compiling takes milliseconds a schema, which the start has not to spare and the first request does not feel. */
+function compiledOnFirstUse(schema: TSchema): (value: unknown) => boolean {
+  let check: TypeCheck<TSchema> | null = null;
+  return (value) => {
+    check ??= TypeCompiler.Compile(schema);
+    return check.Check(value);
   };
 }
 

@@ -86,7 +86,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     strictPath: true,
     systemRouter: false,
     normalize: false,
-    precompile: true,
+    precompile: false,
   })
     .onRequest(async (context) => {
       try {
