@@ -19,7 +19,9 @@ export class Faults {
   }
 
   add(pointer: string, code: string, detail: string): void {
-    if (!this.isFull) this.#list.push({ pointer, code, detail });
+    // One text read for every row of a column is one fault.
+    if (this.isFull || this.#list.some((fault) => fault.pointer === pointer && fault.code === code)) return;
+    this.#list.push({ pointer, code, detail });
   }
 
   /** Throws `invalid` if there are any. */

@@ -5,6 +5,7 @@
 import { dayCounts } from "../../domain/day-count";
 import {
   defaultOutputs,
+  type ModelDefinition,
   models,
   type OutputName,
   type StatusName,
@@ -30,7 +31,7 @@ import type {
   PriceRequest,
 } from "./model";
 import { Faults, type Question, sameOutputs } from "./rules";
-import { type Body, type Group, type Sheet, sheetOfColumns, sheetOfRows } from "./sheet";
+import { type Body, type Group, type KnownModels, knownModels, type Sheet, sheetOfColumns, sheetOfRows } from "./sheet";
 
 /** Told how long the engine itself took, in milliseconds. */
 export type Meter = (durationMilliseconds: number) => void;
@@ -40,6 +41,8 @@ export interface PricingOptions {
   readonly clock: Clock;
   /** Options in one batch at most. */
   readonly batchRowsMax: number;
+  /** The engine's models; the whole catalog unless a test brings another. */
+  readonly catalog?: readonly ModelDefinition[];
 }
 
 /** Methods throw BsoptError `invalid` for a bad shape and `limit-breached` for too many rows; never for a value. */
@@ -56,12 +59,19 @@ export interface PricingService {
 
 type Numbers = (number | null)[];
 
-export function createPricing({ engine, clock, batchRowsMax }: PricingOptions): PricingService {
+export function createPricing({ engine, clock, batchRowsMax, catalog = models }: PricingOptions): PricingService {
   const engineOnWire = { version: engine.info.version, wasm_sha256: engine.info.wasmSha256 };
-  const modelsAnswer = describeCatalog(batchRowsMax, engineOnWire);
+  const modelsAnswer = describeCatalog(catalog, batchRowsMax, engineOnWire);
+  const known: Readonly<Record<Question, KnownModels>> = {
+    price: knownModels("price", catalog),
+    implied_volatility: knownModels(
+      "implied_volatility",
+      catalog.filter((model) => model.impliedVolatility),
+    ),
+  };
 
   const sheetOf = (body: Body | { readonly options: readonly Body[] }, question: Question): Sheet => {
-    const options = { question, now: clock.nowMicroseconds(), rowCountMax: batchRowsMax };
+    const options = { known: known[question], now: clock.nowMicroseconds(), rowCountMax: batchRowsMax };
     return isRows(body) ? sheetOfRows(body.options, options) : sheetOfColumns(body, options);
   };
 
@@ -238,9 +248,13 @@ function timesOfMany({ years, valuationTime, count }: Sheet): {
   return { time_to_expiry: Array.from(yearsEach, orNull), valuation_time: valuationTime };
 }
 
-function describeCatalog(batchRowsMax: number, engine: ModelsAnswer["engine"]): ModelsAnswer {
+function describeCatalog(
+  catalog: readonly ModelDefinition[],
+  batchRowsMax: number,
+  engine: ModelsAnswer["engine"],
+): ModelsAnswer {
   return {
-    models: models.map((model) => ({
+    models: catalog.map((model) => ({
       name: model.name,
       title: model.title,
       source: model.source,

@@ -4,7 +4,7 @@
 // shapes only, with rules.ts, and never a value.
 
 import { type DayCount, timestampFaultDetail, yearFraction } from "../../domain/day-count";
-import { type ModelDefinition, type ModelName, modelNamed, models } from "../../engine/catalog";
+import type { ModelDefinition, ModelName } from "../../engine/catalog";
 import type { Column } from "../../engine/engine";
 import { type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
 import {
@@ -48,8 +48,16 @@ export interface Sheet {
   readonly valuationTime: string | (string | null)[] | null;
 }
 
+/** The models that answer a question, by name, each with the fields it takes for it. */
+export type KnownModels = ReadonlyMap<ModelName, { readonly model: ModelDefinition; readonly fields: Fields }>;
+
+/** What a catalog knows about a question; made once, used for every request. */
+export function knownModels(question: Question, catalog: readonly ModelDefinition[]): KnownModels {
+  return new Map(catalog.map((model) => [model.name, { model, fields: fieldsOf(model, question, catalog) }]));
+}
+
 export interface SheetOptions {
-  readonly question: Question;
+  readonly known: KnownModels;
   readonly now: EpochMicroseconds;
   readonly rowCountMax: number;
 }
@@ -57,7 +65,7 @@ export interface SheetOptions {
 /** A body by columns, or a single request, which is one of a single row. Throws `invalid`, `limit-breached`. */
 export function sheetOfColumns(body: Body, options: SheetOptions): Sheet {
   const faults = new Faults();
-  const fields = knownFields[options.question].get(body.model)!;
+  const { model, fields } = options.known.get(body.model)!;
   checkFields(body, body.model, fields, "", faults);
   checkTimeFields(body, "", faults);
   const count = rowCountOf(body, ["option_type", ...fields.taken, ...timeColumnNames], faults);
@@ -71,7 +79,7 @@ export function sheetOfColumns(body: Body, options: SheetOptions): Sheet {
     if (value !== undefined) columns[name] = columnOf(value);
   }
   const isCall = isCallOf(body.option_type as string | string[]);
-  const group: Group = { model: modelNamed(body.model), count, positions: null, isCall, fields: columns, years };
+  const group: Group = { model, count, positions: null, isCall, fields: columns, years };
   return { count, groups: [group], model: body.model, years, valuationTime };
 }
 
@@ -79,10 +87,10 @@ export function sheetOfColumns(body: Body, options: SheetOptions): Sheet {
 export function sheetOfRows(rows: readonly Body[], options: SheetOptions): Sheet {
   requireRowCount(rows.length, options.rowCountMax);
   const faults = new Faults();
-  const known = knownFields[options.question];
+  const { known } = options;
   for (let index = 0; index < rows.length && !faults.isFull; index++) {
     const row = rows[index]!;
-    checkFields(row, row.model, known.get(row.model)!, `/options/${index}`, faults);
+    checkFields(row, row.model, known.get(row.model)!.fields, `/options/${index}`, faults);
     checkTimeFields(row, `/options/${index}`, faults);
   }
   faults.throwIfAny();
@@ -90,12 +98,12 @@ export function sheetOfRows(rows: readonly Body[], options: SheetOptions): Sheet
   faults.throwIfAny();
   const groups = positionsByModel(rows).map(([name, positions]): Group => {
     const count = positions?.length ?? rows.length;
-    const model = modelNamed(name);
+    const { model, fields: taken } = known.get(name)!;
     const isCall = new Uint8Array(count);
     for (let index = 0; index < count; index++) {
       isCall[index] = rows[positions?.[index] ?? index]!.option_type === "call" ? 1 : 0;
     }
-    const fields = columnsOfRows(rows, positions, count, model, known.get(name)!);
+    const fields = columnsOfRows(rows, positions, count, model, taken);
     return { model, count, positions, isCall, fields, years: positions ? pick(years, positions) : years };
   });
   const isMixed = groups.length !== 1;
@@ -107,15 +115,6 @@ export function sheetOfRows(rows: readonly Body[], options: SheetOptions): Sheet
     valuationTime,
   };
 }
-
-function fieldsByModel(question: Question): ReadonlyMap<ModelName, Fields> {
-  return new Map(models.map((model) => [model.name, fieldsOf(model, question, models)]));
-}
-
-const knownFields: Readonly<Record<Question, ReadonlyMap<ModelName, Fields>>> = {
-  price: fieldsByModel("price"),
-  implied_volatility: fieldsByModel("implied_volatility"),
-};
 
 function columnOf(value: number | number[]): Column {
   return typeof value === "number" ? value : Float64Array.from(value);
