@@ -1,6 +1,7 @@
 // The pricing feature over the real kernel, behind a whole server. Built once a test file: the engine's warm-up costs
 // some milliseconds. The clock is the test's, so that "now" is a known moment.
 
+import type { Authenticator } from "../../src/domain/principal";
 import { createEngine, type Engine } from "../../src/engine/engine";
 import { pricingRoutes } from "../../src/features/pricing";
 import { createPricing, type PricingService } from "../../src/features/pricing/service";
@@ -18,7 +19,9 @@ export interface PricingFixture {
 }
 
 /** Pricing over the real kernel, with the limits a server has unless others are asked for. */
-export function openPricing(options: { batchRowsMax?: number; batchBytesMax?: number } = {}): PricingFixture {
+export function openPricing(
+  options: { batchRowsMax?: number; batchBytesMax?: number; authenticator?: Authenticator } = {},
+): PricingFixture {
   const { batchRowsMax = 100_000, batchBytesMax = 33_554_432 } = options;
   const engine = createEngine({ wasmBytes: kernelWasmBytes(), version: "1.2.3" });
   const clock = new ManualClock();
@@ -27,7 +30,10 @@ export function openPricing(options: { batchRowsMax?: number; batchBytesMax?: nu
   const recordTiming = (_request: Request, name: string, durationMilliseconds: number) => {
     timings.push({ name, durationMilliseconds });
   };
-  const server = testServer({ features: [pricingRoutes({ pricing, batchBytesMax, recordTiming })] });
+  const server = testServer({
+    features: [pricingRoutes({ pricing, batchBytesMax, recordTiming })],
+    ...(options.authenticator && { authenticator: options.authenticator }),
+  });
   return { engine, pricing, clock, server, timings };
 }
 
