@@ -3,7 +3,7 @@
 
 import type { ChainFile } from "../../domain/chain";
 import type { ByteSource } from "../tabular/bytes";
-import { type CsvRecord, readCsvRecords, shownRecord } from "../tabular/csv";
+import { type CsvRecord, isBlank, readCsvRecords, shownRecord } from "../tabular/csv";
 import { malformed, type TableLimits } from "../tabular/table";
 import { isIndexLine, readQuoteTable } from "./cboe/quote-table";
 import { isPlainHeader, type PlainDefaults, readPlainColumns } from "./plain-columns";
@@ -16,7 +16,8 @@ export async function readChainFile(
   defaults: PlainDefaults,
 ): Promise<ChainFile> {
   const records = readCsvRecords(source, file, limits);
-  const first = await records.next();
+  let first = await records.next();
+  while (!first.done && isBlank(first.value.fields)) first = await records.next();
   if (first.done) throw malformed("EMPTY_FILE", file, "is empty");
   const all = withFirst(first.value, records);
   if (isIndexLine(first.value.fields)) return readQuoteTable(all, file);

@@ -10,7 +10,7 @@ import { strikeThousandthsFromText, symbolFaultDetail } from "../../domain/symbo
 import type { EpochMicroseconds } from "../../foundation/clock";
 import { BsoptError } from "../../foundation/errors";
 import { quoted } from "../../foundation/printable";
-import { type CsvRecord, headerNames } from "../tabular/csv";
+import { type CsvRecord, headerNames, isBlank } from "../tabular/csv";
 import { checkColumnNames, malformed, numberFromCell } from "../tabular/table";
 
 /** Every column a plain chain may have. The last five are taken for what they are and not used. */
@@ -63,7 +63,7 @@ export async function readPlainColumns(
       names = columnsOf(fields, `${file} line ${line}`);
       continue;
     }
-    if (fields.every((field) => field.trim() === "")) continue;
+    if (isBlank(fields)) continue;
     const details: string[] = [];
     const isSurplus = fields.slice(names.length).some((field) => field.trim() !== "");
     if (fields.length < names.length || isSurplus) {

@@ -84,6 +84,7 @@ export async function readCsv(
   let names: readonly string[] = [];
   for await (const { line, fields } of readCsvRecords(source, file, { ...limits, rowsMax: limits.rowsMax + 1 })) {
     if (!builder) {
+      if (isBlank(fields)) continue;
       names = headerNames(fields);
       checkColumnNames(names, Object.keys(schema), `${file} line ${line}`);
       builder = new ColumnBuilder(names, schema);
@@ -105,6 +106,11 @@ export async function readCsv(
   return builder.finish();
 }
 
+/** Whether a record is nothing but commas and spaces, as spreadsheets leave them. */
+export function isBlank(fields: readonly string[]): boolean {
+  return fields.every((field) => field.trim() === "");
+}
+
 /** Header fields as column names: trimmed, lower case, spaces as underscores; empty trailing ones dropped. */
 export function headerNames(fields: readonly string[]): readonly string[] {
   const names = fields.map((field) => field.trim().toLowerCase().replaceAll(/\s+/g, "_"));
@@ -118,11 +124,13 @@ const rowsPerChunk = 4096;
 export function* writeCsv(table: ColumnTable): Generator<string> {
   yield stringify([table.columns.map((column) => column.name)]);
   const writers = table.columns.map(cellWriter);
+  // In a table of one column an empty field alone would be a blank line, which readers skip.
+  const options = { quoted_empty: table.columns.length === 1 };
   for (let start = 0; start < table.count; start += rowsPerChunk) {
     const rows: string[][] = [];
     const end = Math.min(start + rowsPerChunk, table.count);
     for (let row = start; row < end; row++) rows.push(writers.map((write) => write(row)));
-    yield stringify(rows);
+    yield stringify(rows, options);
   }
 }
 

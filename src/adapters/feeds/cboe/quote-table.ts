@@ -11,7 +11,7 @@ import { contractFromSymbol, type OptionContract } from "../../../domain/instrum
 import { strikeThousandthsFromText, symbolFaultDetail } from "../../../domain/symbol";
 import type { EpochMicroseconds } from "../../../foundation/clock";
 import { quoted } from "../../../foundation/printable";
-import { type CsvRecord, shownRecord } from "../../tabular/csv";
+import { type CsvRecord, isBlank, shownRecord } from "../../tabular/csv";
 import { malformed, numberFromCell } from "../../tabular/table";
 
 /** Whether a file's first record is the index line of a quote table. */
@@ -42,7 +42,7 @@ export async function readQuoteTable(records: AsyncIterable<CsvRecord>, file: st
   };
   for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
     const { line, fields } = next.value;
-    if (fields.every((field) => field.trim() === "")) continue;
+    if (isBlank(fields)) continue;
     const isSurplus = fields.slice(layout.fieldCount).some((field) => field.trim() !== "");
     if (isSurplus || fields.length < layout.fieldCount) {
       // A comma too many or too few has moved every cell after it: nothing on this line can be trusted.
