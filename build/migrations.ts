@@ -50,7 +50,7 @@ export function manifestText(tags: readonly string[]): string {
 // executable; a test regenerates and compares it.
 
 ${imports.join("\n")}
-import type { Migration } from "./migrate";
+import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
 export const migrations: readonly Migration[] = [

@@ -8,7 +8,6 @@
 // 3. foreign_keys is OFF on the connection from before BEGIN until after COMMIT: inside a transaction the PRAGMA
 //    does nothing, and rebuilding a parent table with it ON empties the children through ON DELETE CASCADE.
 
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Transaction } from "@libsql/client/sqlite3";
 import { assert, InvariantError } from "../foundation/assert";
@@ -17,16 +16,11 @@ import { BsoptError } from "../foundation/errors";
 import { Connection, lockSql } from "./connection";
 import { asBsoptError, isBusy } from "./database-error";
 import { parseDatabaseUrl, prepareFiles } from "./location";
+import { type Migration, migrationHash } from "./migration";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
 import { type Patience, whileBusy } from "./patience";
 
-/** One numbered step, as the executable carries it. */
-export interface Migration {
-  /** `0003_what_it_does`; the number is its place in the list. */
-  readonly tag: string;
-  readonly up: string;
-  readonly down: string;
-}
+export type { Migration } from "./migration";
 
 export interface MigrationState {
   /** The schema's version once this is applied: 1 for the first. */
@@ -70,11 +64,6 @@ const createMarksSql = `CREATE TABLE IF NOT EXISTS schema_migrations (
   hash TEXT NOT NULL,
   applied_at INTEGER NOT NULL
 ) STRICT`;
-
-/** SHA-256 of the script with line ends normalised, hexadecimal. */
-export function migrationHash(migration: Migration): string {
-  return createHash("sha256").update(migration.up.replaceAll("\r\n", "\n")).digest("hex");
-}
 
 /** Applies what is pending. Throws MIGRATION_* or DATABASE_* errors, the database then being unchanged. */
 export async function migrateUp(options: MigrateOptions): Promise<MigrationStatus> {

@@ -3,7 +3,7 @@
 
 import down0000 from "../../migrations/0000_initial.down.sql" with { type: "text" };
 import up0000 from "../../migrations/0000_initial.sql" with { type: "text" };
-import type { Migration } from "./migrate";
+import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
 export const migrations: readonly Migration[] = [
