@@ -2,7 +2,7 @@
 // run, so both see the same raw path and this table refuses at start whatever the two could read differently:
 // wildcards, optional parameters, overlapping patterns. It must never normalise a path.
 
-import type { TSchema } from "@sinclair/typebox";
+import { TransformKind, type TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
 import type { AnyElysia, DocumentDecoration } from "elysia";
 import { isPermission, type Permission } from "../domain/permission";
@@ -201,8 +201,11 @@ function schemaOf(declared: unknown, name: string): TSchema | null {
   return declared as TSchema;
 }
 
-/** Unknown fields are refused because every object says so itself, at every level. */
+/** Unknown fields are refused because every object says so itself, at every level; and no text passes for a number. */
 function requireClosed(schema: TSchema, name: string): void {
+  if (TransformKind in schema) {
+    throw refuse("ROUTE_UNSUPPORTED", `${name} turns one type into another`, "use TypeBox's own Type, not Elysia's t");
+  }
   if (schema.type === "object" && schema.additionalProperties === undefined) {
     throw refuse("SCHEMA_OPEN", `${name} does not say additionalProperties`, "say additionalProperties: false");
   }

@@ -1,18 +1,18 @@
 // What the three health routes say on the wire. Probes, balancers and orchestrators read these literally.
 
-import { type Static, t } from "elysia";
+import { type Static, Type } from "@sinclair/typebox";
 
 const closed = { additionalProperties: false } as const;
 
-export const HealthAnswer = t.Object(
-  { status: t.Literal("ok") },
+export const HealthAnswer = Type.Object(
+  { status: Type.Literal("ok") },
   { ...closed, $id: "Health", description: "The process lives.", examples: [{ status: "ok" }] },
 );
 
-export const LivenessAnswer = t.Object(
+export const LivenessAnswer = Type.Object(
   {
-    status: t.Union([t.Literal("ok"), t.Literal("failed")]),
-    event_loop_lag_ms: t.Number({ minimum: 0, description: "How late the event loop ran its last timer." }),
+    status: Type.Union([Type.Literal("ok"), Type.Literal("failed")]),
+    event_loop_lag_ms: Type.Number({ minimum: 0, description: "How late the event loop ran its last timer." }),
   },
   {
     ...closed,
@@ -22,29 +22,29 @@ export const LivenessAnswer = t.Object(
   },
 );
 
-const ComponentState = t.Union([t.Literal("ok"), t.Literal("failed"), t.Literal("degraded")]);
+const ComponentState = Type.Union([Type.Literal("ok"), Type.Literal("failed"), Type.Literal("degraded")]);
 
 /** Everything a check may say: a closed list, so that no address or secret of the inside gets out. */
-const CheckMessage = t.Union([
-  t.Literal("not reached in time"),
-  t.Literal("not reachable"),
-  t.Literal("reduced"),
-  t.Literal("a loop has stopped"),
-  t.Literal("draining"),
+const CheckMessage = Type.Union([
+  Type.Literal("not reached in time"),
+  Type.Literal("not reachable"),
+  Type.Literal("reduced"),
+  Type.Literal("a loop has stopped"),
+  Type.Literal("draining"),
 ]);
 
-export const ComponentCheck = t.Object(
+export const ComponentCheck = Type.Object(
   {
-    component: t.String({ description: "What was checked, such as database or agents." }),
+    component: Type.String({ description: "What was checked, such as database or agents." }),
     status: ComponentState,
-    message: t.Optional(CheckMessage),
-    latency_ms: t.Number({ minimum: 0, description: "How long the check took." }),
+    message: Type.Optional(CheckMessage),
+    latency_ms: Type.Number({ minimum: 0, description: "How long the check took." }),
   },
   { ...closed, $id: "ComponentCheck", examples: [{ component: "database", status: "ok", latency_ms: 0.31 }] },
 );
 
-export const ReadinessAnswer = t.Object(
-  { status: ComponentState, checks: t.Array(ComponentCheck, { maxItems: 100 }) },
+export const ReadinessAnswer = Type.Object(
+  { status: ComponentState, checks: Type.Array(ComponentCheck, { maxItems: 100 }) },
   {
     ...closed,
     $id: "Readiness",

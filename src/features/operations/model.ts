@@ -1,34 +1,34 @@
 // What GET /api/v1/status says on the wire.
 
-import { type Static, t } from "elysia";
+import { type Static, Type } from "@sinclair/typebox";
 import { timestamp } from "../../foundation/wire";
 
 const closed = { additionalProperties: false } as const;
-const count = (description: string) => t.Integer({ minimum: 0, description });
+const count = (description: string) => Type.Integer({ minimum: 0, description });
 
-export const EngineInformation = t.Object(
+export const EngineInformation = Type.Object(
   {
-    version: t.String({ description: "Version of the kernel's numbers." }),
-    wasm_sha256: t.String({ description: "SHA-256 of the kernel, in hexadecimal." }),
-    simd: t.Boolean({ description: "Whether the kernel runs two lanes at once." }),
+    version: Type.String({ description: "Version of the kernel's numbers." }),
+    wasm_sha256: Type.String({ description: "SHA-256 of the kernel, in hexadecimal." }),
+    simd: Type.Boolean({ description: "Whether the kernel runs two lanes at once." }),
     workers: count("Workers beside the main thread."),
   },
   { ...closed, $id: "EngineInformation" },
 );
 
-export const StatusAnswer = t.Object(
+export const StatusAnswer = Type.Object(
   {
-    status: t.Literal("ok"),
-    version: t.String(),
+    status: Type.Literal("ok"),
+    version: Type.String(),
     build_time: timestamp({ description: "When this executable was built." }),
     start_time: timestamp({ description: "When this process started." }),
-    uptime_seconds: t.Number({ minimum: 0 }),
+    uptime_seconds: Type.Number({ minimum: 0 }),
     active_agents: count("Supervised background loops that run."),
     active_sessions: count("Trading sessions that are active."),
     total_signals: count("Signals since the beginning."),
     total_decisions: count("Decisions since the beginning."),
-    last_heartbeat: t.Union([timestamp({ description: "When the process last beat." }), t.Null()]),
-    environment: t.Union([t.Literal("production"), t.Literal("development"), t.Literal("test")]),
+    last_heartbeat: Type.Union([timestamp({ description: "When the process last beat." }), Type.Null()]),
+    environment: Type.Union([Type.Literal("production"), Type.Literal("development"), Type.Literal("test")]),
     engine: EngineInformation,
   },
   {

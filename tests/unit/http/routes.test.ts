@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { type TSchema, Type } from "@sinclair/typebox";
-import { type AnyElysia, type DocumentDecoration, Elysia } from "elysia";
+import { type AnyElysia, type DocumentDecoration, Elysia, t } from "elysia";
 import { BsoptError } from "../../../src/foundation/errors";
 import { testServer } from "../../harness/http";
 
@@ -82,6 +82,12 @@ describe("S1.08 the start", () => {
       ),
       "SCHEMA_OPEN",
       "POST /x body/a/items",
+    ],
+    [
+      "a field that takes a text for a number",
+      withBody(Type.Object({ count: t.Integer() }, { ...closed, $id: "Coerced" })),
+      "ROUTE_UNSUPPORTED",
+      "POST /x body/count",
     ],
     ["a body known by name only", withBody("Named" as never), "ROUTE_UNSUPPORTED", "POST /x body"],
   ];

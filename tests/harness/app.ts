@@ -1,0 +1,37 @@
+// The whole application as the executable composes it, over a temporary folder and a free port.
+
+import { join } from "node:path";
+import { type App, createApp } from "../../src/app";
+import { buildInfo } from "../../src/config/build-info";
+import { loadConfig } from "../../src/config/config";
+import { createEngine } from "../../src/engine/engine";
+import { systemClock } from "../../src/foundation/clock";
+import { silentLog } from "../../src/foundation/log";
+import { systemRandom } from "../../src/foundation/random";
+import { kernelWasmBytes } from "../../src/storage/assets";
+
+/** Starts it with the given settings beside its own; the first admin key is `key`. The caller stops it. */
+export async function startApp(
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<App & { readonly key: string }> {
+  const app = await createApp({
+    config: loadConfig({
+      flags: {},
+      environment: {
+        BSOPT_DATA_DIR: join(folder, "data"),
+        BSOPT_PORT: "0",
+        BSOPT_DRAIN_MS: "0",
+        BSOPT_ENVIRONMENT: "test",
+        ...environment,
+      },
+      file: null,
+    }),
+    build: buildInfo,
+    engine: createEngine({ wasmBytes: kernelWasmBytes(), version: buildInfo.version }),
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+  });
+  return Object.assign(app, { key: app.firstAdminKey?.text ?? "" });
+}
