@@ -30,9 +30,9 @@ import {
   statusOk,
   statusOutOfDomain,
 } from "../abi/status";
-import { guessDeviation } from "../iv/guess";
+import { guessDeviation, guessEta } from "../iv/guess";
 import { solveRobust } from "../iv/robust";
-import { storeDeviation } from "../iv/step";
+import { storeDifference, storeFurtherSteps, storeSlope, storeStep } from "../iv/step";
 import {
   cell,
   columnCap,
@@ -40,6 +40,7 @@ import {
   columnDeviation,
   columnDifference,
   columnDividendProduct,
+  columnEta,
   columnGap,
   columnLogMoneyness,
   columnRateProduct,
@@ -48,7 +49,7 @@ import {
   columnTimeValue,
   columnTimeValueLow,
 } from "../iv/tile";
-import { storeMoneyness, storeTimeValue } from "../iv/time-value";
+import { storeCap, storeGap, storeMoneyness, storeTimeValue } from "../iv/time-value";
 import { constant, div, mul, mulAdd, putSign, sqrt } from "../lane/lane";
 import { inputColumn, isCallColumn, spreadBroadcasts } from "./columns";
 
@@ -100,23 +101,29 @@ function doTile(
   unattainableIsZero: bool,
 ): i32 {
   const last: usize = (<usize>rows & ~1) << 3;
-  const isOdd = (rows & 1) != 0;
+  // each loop is short enough that the processor overlaps several pairs of rows
   for (let at: usize = 0; at < last; at += 16) {
-    moneynessOf<v128>(scratch, at, spot, strike, time, rate, dividendYield);
+    storeMoneyness<v128>(scratch, at, pair(spot, at), pair(strike, at), pair(time, at), pair(rate, at), pair(dividendYield, at));
   }
-  if (isOdd) moneynessOf<f64>(scratch, last, spot, strike, time, rate, dividendYield);
   for (let at: usize = 0; at < last; at += 16) {
-    timeValueOf<v128>(scratch, at, spot, strike, time, rate, dividendYield, price, isCall);
+    storeCap<v128>(scratch, at, pair(spot, at), pair(strike, at), pair(time, at), pair(rate, at), pair(dividendYield, at));
   }
-  if (isOdd) timeValueOf<f64>(scratch, last, spot, strike, time, rate, dividendYield, price, isCall);
-  for (let at: usize = 0; at < last; at += 16) guessOf<v128>(scratch, at);
-  if (isOdd) guessOf<f64>(scratch, last);
-  for (let at: usize = 0; at < last; at += 16) storeDeviation<v128>(scratch, at);
-  if (isOdd) storeDeviation<f64>(scratch, last);
+  for (let at: usize = 0; at < last; at += 16) storeGap<v128>(scratch, at);
+  for (let at: usize = 0; at < last; at += 16) {
+    storeTimeValue<v128>(scratch, at, pair(spot, at), pair(strike, at), pair(price, at), putSign<v128>(isCall + (at >> 3)));
+  }
+  for (let at: usize = 0; at < last; at += 16) storeEta<v128>(scratch, at);
+  for (let at: usize = 0; at < last; at += 16) storeGuess<v128>(scratch, at);
+  for (let at: usize = 0; at < last; at += 16) storeSlope<v128>(scratch, at);
+  for (let at: usize = 0; at < last; at += 16) storeDifference<v128>(scratch, at);
+  for (let at: usize = 0; at < last; at += 16) storeStep<v128>(scratch, at);
+  for (let at: usize = 0; at < last; at += 16) storeFurtherSteps<v128>(scratch, at);
   for (let at: usize = 0; at < last; at += 16) {
     answer<v128>(scratch, at, time, price, volatility, attainableError);
   }
-  if (isOdd) answer<f64>(scratch, last, time, price, volatility, attainableError);
+  if ((rows & 1) != 0) {
+    doSingle(scratch, last, spot, strike, time, rate, dividendYield, price, isCall, volatility, attainableError);
+  }
 
   let notOk = 0;
   for (let row: usize = 0; row < <usize>rows; row++) {
@@ -148,31 +155,8 @@ function doTile(
   return notOk;
 }
 
-// @ts-ignore: decorator
-@inline
-function moneynessOf<T>(
-  scratch: usize,
-  at: usize,
-  spot: usize,
-  strike: usize,
-  time: usize,
-  rate: usize,
-  dividendYield: usize,
-): void {
-  storeMoneyness<T>(
-    scratch,
-    at,
-    load<T>(spot + at),
-    load<T>(strike + at),
-    load<T>(time + at),
-    load<T>(rate + at),
-    load<T>(dividendYield + at),
-  );
-}
-
-// @ts-ignore: decorator
-@inline
-function timeValueOf<T>(
+/** The odd last row: every stage one lane wide. */
+function doSingle(
   scratch: usize,
   at: usize,
   spot: usize,
@@ -182,31 +166,50 @@ function timeValueOf<T>(
   dividendYield: usize,
   price: usize,
   isCall: usize,
+  volatility: usize,
+  attainableError: usize,
 ): void {
-  storeTimeValue<T>(
-    scratch,
-    at,
-    load<T>(spot + at),
-    load<T>(strike + at),
-    load<T>(time + at),
-    load<T>(rate + at),
-    load<T>(dividendYield + at),
-    load<T>(price + at),
-    putSign<T>(isCall + (at >> 3)),
-  );
+  const s = load<f64>(spot + at);
+  const k = load<f64>(strike + at);
+  const t = load<f64>(time + at);
+  const r = load<f64>(rate + at);
+  const q = load<f64>(dividendYield + at);
+  storeMoneyness<f64>(scratch, at, s, k, t, r, q);
+  storeCap<f64>(scratch, at, s, k, t, r, q);
+  storeGap<f64>(scratch, at);
+  storeTimeValue<f64>(scratch, at, s, k, load<f64>(price + at), putSign<f64>(isCall + (at >> 3)));
+  storeEta<f64>(scratch, at);
+  storeGuess<f64>(scratch, at);
+  storeSlope<f64>(scratch, at);
+  storeDifference<f64>(scratch, at);
+  storeStep<f64>(scratch, at);
+  storeFurtherSteps<f64>(scratch, at);
+  answer<f64>(scratch, at, time, price, volatility, attainableError);
 }
 
 // @ts-ignore: decorator
 @inline
-function guessOf<T>(scratch: usize, at: usize): void {
-  store<T>(
-    cell(scratch, columnDeviation, at),
-    guessDeviation<T>(
-      load<T>(cell(scratch, columnLogMoneyness, at)),
-      load<T>(cell(scratch, columnGap, at)),
-      load<T>(cell(scratch, columnTarget, at)),
-    ),
+function pair(column: usize, at: usize): v128 {
+  return v128.load(column + at);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeEta<T>(scratch: usize, at: usize): void {
+  const eta = guessEta<T>(load<T>(cell(scratch, columnGap, at)), load<T>(cell(scratch, columnTarget, at)));
+  store<T>(cell(scratch, columnEta, at), eta);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeGuess<T>(scratch: usize, at: usize): void {
+  const guess = guessDeviation<T>(
+    load<T>(cell(scratch, columnLogMoneyness, at)),
+    load<T>(cell(scratch, columnGap, at)),
+    load<T>(cell(scratch, columnTarget, at)),
+    load<T>(cell(scratch, columnEta, at)),
   );
+  store<T>(cell(scratch, columnDeviation, at), guess);
 }
 
 /** σ = s/√T and 2^-53·(1 + price/(vega·σ)), where vega·σ = time value·s/D. */

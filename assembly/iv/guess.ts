@@ -51,11 +51,10 @@ const patterns: usize = memory.data<u64>(
   16,
 );
 
-/** First guess of s; X in [0, 16], v in [1e-270, 0.5]. */
+/** η = ν/atanh ν of the normalised time value v in [1e-270, 0.5]. */
 // @ts-ignore: decorator
 @inline
-export function guessDeviation<T>(logMoneyness: T, gap: T, target: T): T {
-  const x = larger<T>(logMoneyness, constant<T>(table + 384));
+export function guessEta<T>(gap: T, target: T): T {
   const w = larger<T>(gap, constant<T>(table + 384));
   const c = add<T>(add<T>(target, target), w);
   const nu = div<T>(w, c);
@@ -71,8 +70,16 @@ export function guessDeviation<T>(logMoneyness: T, gap: T, target: T): T {
   p = mulAdd<T>(p, z, constant<T>(table + 336));
   p = mulAdd<T>(p, z, constant<T>(table + 352));
   const twiceAtanh = mulAdd<T>(n, constant<T>(table + 368), mulAdd<T>(mul<T>(f, z), p, add<T>(f, f)));
-  const eta = div<T>(add<T>(nu, nu), twiceAtanh);
+  return div<T>(add<T>(nu, nu), twiceAtanh);
+}
 
+/** First guess of s; X in [0, 16], v in [1e-270, 0.5]. */
+// @ts-ignore: decorator
+@inline
+export function guessDeviation<T>(logMoneyness: T, gap: T, target: T, eta: T): T {
+  const x = larger<T>(logMoneyness, constant<T>(table + 384));
+  const w = larger<T>(gap, constant<T>(table + 384));
+  const c = add<T>(add<T>(target, target), w);
   let numerator = mulAdd<T>(constant<T>(table), eta, constant<T>(table + 16));
   let denominator = mulAdd<T>(constant<T>(table + 96), eta, constant<T>(table + 112));
   numerator = mulAdd<T>(numerator, eta, constant<T>(table + 32));

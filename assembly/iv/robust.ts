@@ -6,7 +6,7 @@
 // A root is bracketed from the start and each pass either takes a step inside the bracket or halves it: at most passesMax passes.
 // Source of the normal quantile used as a first guess: Abramowitz and Stegun 26.2.23 (within 4.5e-4).
 import { logRatio } from "../math/log-ratio";
-import { guessDeviation } from "./guess";
+import { guessDeviation, guessEta } from "./guess";
 import {
   millsArgumentMax,
   millsDifferenceSeries,
@@ -93,7 +93,9 @@ export function solveRobust(scratch: usize, at: usize): bool {
   let high = (isUpper ? 64.0 : 0.7) + sqrt<f64>((isUpper ? 4096.0 : 0.49) + 2.0 * x);
   let s = 0.0;
   if (!isUpper && x <= 8.0) {
-    s = guessDeviation<f64>(x, load<f64>(cell(scratch, columnGap, at)), timeValue / cap);
+    const gap = load<f64>(cell(scratch, columnGap, at));
+    const share = timeValue / cap;
+    s = guessDeviation<f64>(x, gap, share, guessEta<f64>(gap, share));
   }
   if (!(s > low && s < high)) {
     const z = guessArgument(logRatio<f64>(scaledTarget, cap * squareRootOfTwoPi) - shift, x, side);

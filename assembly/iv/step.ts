@@ -9,7 +9,17 @@
 import { abs, add, and, constant, div, isAllSet, lessOrEqual, lessThan, mul, mulAdd, or, select, sub } from "../lane/lane";
 import { logRatio } from "../math/log-ratio";
 import { millsDifferenceSeries, millsShifted, millsSlope } from "./mills-difference";
-import { cell, columnDeviation, columnDifference, columnLogMoneyness, columnRegular, columnTarget } from "./tile";
+import {
+  cell,
+  columnDeviation,
+  columnDifference,
+  columnLogMoneyness,
+  columnRegular,
+  columnSettled,
+  columnSlope,
+  columnSpread,
+  columnTarget,
+} from "./tile";
 
 /** Passes of the two-lane loop; lanes that have not settled go to the safeguarded solver. */
 const passesMax: i32 = 3;
@@ -31,58 +41,114 @@ const table: usize = memory.data<f64>(
   16,
 );
 
-/** Refines the guess in the tile: s, D at s, and clears the mask of lanes that did not settle. */
+/** h = X/s and, where a lane of the pair is near, G(h). */
 // @ts-ignore: decorator
 @inline
-export function storeDeviation<T>(scratch: usize, at: usize): void {
+export function storeSlope<T>(scratch: usize, at: usize): void {
   const x = load<T>(cell(scratch, columnLogMoneyness, at));
-  const scaledTarget = mul<T>(load<T>(cell(scratch, columnTarget, at)), constant<T>(table));
-  const one = constant<T>(table + 48);
-  let s = load<T>(cell(scratch, columnDeviation, at));
-  let difference = s;
-  let settled = sub<T>(s, s); // all zeros, or NaN for a lane that is none of ours
-  settled = lessThan<T>(one, settled);
-  for (let pass = 0; pass < passesMax; pass++) {
-    const h = div<T>(x, s);
-    const t = mul<T>(s, constant<T>(table + 16));
-    const left = sub<T>(h, t);
-    const right = add<T>(h, t);
-    const isNear = and<T>(lessThan<T>(s, constant<T>(table + 112)), lessThan<T>(x, constant<T>(table + 128)));
-    const isFar = or<T>(lessOrEqual<T>(constant<T>(table + 112), s), lessOrEqual<T>(constant<T>(table + 128), x));
-    let d: T;
-    if (isAllSet<T>(isNear)) {
-      d = millsDifferenceSeries<T>(millsSlope<T>(h), h, t);
-    } else {
-      d = sub<T>(millsShifted<T>(left), millsShifted<T>(right));
-      if (!isAllSet<T>(isFar)) d = select<T>(isNear, millsDifferenceSeries<T>(millsSlope<T>(h), h, t), d);
+  const s = load<T>(cell(scratch, columnDeviation, at));
+  const h = div<T>(x, s);
+  store<T>(cell(scratch, columnSpread, at), h);
+  if (!isAllSet<T>(isFar<T>(x, s))) store<T>(cell(scratch, columnSlope, at), millsSlope<T>(h));
+}
+
+/** D at the stored s and h. */
+// @ts-ignore: decorator
+@inline
+export function storeDifference<T>(scratch: usize, at: usize): void {
+  const x = load<T>(cell(scratch, columnLogMoneyness, at));
+  const s = load<T>(cell(scratch, columnDeviation, at));
+  const h = load<T>(cell(scratch, columnSpread, at));
+  const t = mul<T>(s, constant<T>(table + 16));
+  const isPairNear = isNear<T>(x, s);
+  let d: T;
+  if (isAllSet<T>(isPairNear)) {
+    d = millsDifferenceSeries<T>(load<T>(cell(scratch, columnSlope, at)), h, t);
+  } else {
+    d = sub<T>(millsShifted<T>(sub<T>(h, t)), millsShifted<T>(add<T>(h, t)));
+    if (!isAllSet<T>(isFar<T>(x, s))) {
+      d = select<T>(isPairNear, millsDifferenceSeries<T>(load<T>(cell(scratch, columnSlope, at)), h, t), d);
     }
-    const log = mulAdd<T>(mul<T>(left, left), constant<T>(table + 16), logRatio<T>(scaledTarget, d));
-    const ratio = div<T>(d, s);
-    const a = mul<T>(mul<T>(left, right), ratio);
-    const kappa = mul<T>(mulAdd<T>(mul<T>(h, h), constant<T>(table + 32), mul<T>(t, t)), mul<T>(ratio, ratio));
-    const first = mul<T>(log, sub<T>(a, one));
-    const second = mul<T>(
-      mul<T>(log, log),
-      sub<T>(mulAdd<T>(a, sub<T>(a, constant<T>(table + 32)), constant<T>(table + 64)), kappa),
-    );
-    const top = mul<T>(log, mulAdd<T>(first, constant<T>(table + 16), one));
-    const bottom = mulAdd<T>(second, constant<T>(table + 80), add<T>(first, one));
-    const share = div<T>(top, bottom);
-    const delta = mul<T>(share, d);
-    // D moves by Δ(1 - a) + Δ²/(2D)·(a² - a - κ)
-    const bend = mul<T>(mul<T>(share, constant<T>(table + 16)), mulAdd<T>(a, sub<T>(a, one), kappa));
-    const moved = mulAdd<T>(delta, add<T>(sub<T>(one, a), bend), d);
-    s = select<T>(settled, s, add<T>(s, delta));
-    difference = select<T>(settled, difference, moved);
-    const isSmall = lessOrEqual<T>(mulAdd<T>(abs<T>(delta), t, abs<T>(delta)), mul<T>(s, constant<T>(table + 96)));
-    const isInRange = and<T>(
-      lessOrEqual<T>(constant<T>(table + 144), left),
-      lessOrEqual<T>(right, constant<T>(table + 160)),
-    );
-    settled = or<T>(settled, and<T>(isSmall, isInRange));
-    if (isAllSet<T>(settled)) break;
   }
-  store<T>(cell(scratch, columnDeviation, at), s);
-  store<T>(cell(scratch, columnDifference, at), difference);
-  store<T>(cell(scratch, columnRegular, at), and<T>(settled, load<T>(cell(scratch, columnRegular, at))));
+  store<T>(cell(scratch, columnDifference, at), d);
+}
+
+/** The step from the stored s, h and D: s and D move, and lanes whose step was small enough are marked settled. */
+// @ts-ignore: decorator
+@inline
+export function storeStep<T>(scratch: usize, at: usize): void {
+  const s = load<T>(cell(scratch, columnDeviation, at));
+  const h = load<T>(cell(scratch, columnSpread, at));
+  const d = load<T>(cell(scratch, columnDifference, at));
+  const one = constant<T>(table + 48);
+  const t = mul<T>(s, constant<T>(table + 16));
+  const left = sub<T>(h, t);
+  const right = add<T>(h, t);
+  const scaledTarget = mul<T>(load<T>(cell(scratch, columnTarget, at)), constant<T>(table));
+  const log = mulAdd<T>(mul<T>(left, left), constant<T>(table + 16), logRatio<T>(scaledTarget, d));
+  const ratio = div<T>(d, s);
+  const a = mul<T>(mul<T>(left, right), ratio);
+  const kappa = mul<T>(mulAdd<T>(mul<T>(h, h), constant<T>(table + 32), mul<T>(t, t)), mul<T>(ratio, ratio));
+  const first = mul<T>(log, sub<T>(a, one));
+  const second = mul<T>(
+    mul<T>(log, log),
+    sub<T>(mulAdd<T>(a, sub<T>(a, constant<T>(table + 32)), constant<T>(table + 64)), kappa),
+  );
+  const top = mul<T>(log, mulAdd<T>(first, constant<T>(table + 16), one));
+  const bottom = mulAdd<T>(second, constant<T>(table + 80), add<T>(first, one));
+  const share = div<T>(top, bottom);
+  const delta = mul<T>(share, d);
+  // D moves by Δ(1 - a) + Δ²/(2D)·(a² - a - κ)
+  const bend = mul<T>(mul<T>(share, constant<T>(table + 16)), mulAdd<T>(a, sub<T>(a, one), kappa));
+  const next = add<T>(s, delta);
+  const moved = mulAdd<T>(delta, add<T>(sub<T>(one, a), bend), d);
+  const isSmall = lessOrEqual<T>(mulAdd<T>(abs<T>(delta), t, abs<T>(delta)), mul<T>(next, constant<T>(table + 96)));
+  const isInRange = and<T>(
+    lessOrEqual<T>(constant<T>(table + 144), left),
+    lessOrEqual<T>(right, constant<T>(table + 160)),
+  );
+  // a lane that is not regular has nothing to wait for
+  const isRegular = load<T>(cell(scratch, columnRegular, at));
+  store<T>(
+    cell(scratch, columnSettled, at),
+    select<T>(isRegular, and<T>(isSmall, isInRange), lessOrEqual<T>(one, one)),
+  );
+  store<T>(cell(scratch, columnDeviation, at), next);
+  store<T>(cell(scratch, columnDifference, at), moved);
+}
+
+/** Further passes for a pair with a lane that has not settled; settled lanes keep their bits. Then the mask of regular lanes is final. */
+// @ts-ignore: decorator
+@inline
+export function storeFurtherSteps<T>(scratch: usize, at: usize): void {
+  for (let pass = 1; pass < passesMax; pass++) {
+    const settled = load<T>(cell(scratch, columnSettled, at));
+    if (isAllSet<T>(settled)) break;
+    const s = load<T>(cell(scratch, columnDeviation, at));
+    const d = load<T>(cell(scratch, columnDifference, at));
+    storeSlope<T>(scratch, at);
+    storeDifference<T>(scratch, at);
+    storeStep<T>(scratch, at);
+    store<T>(cell(scratch, columnDeviation, at), select<T>(settled, s, load<T>(cell(scratch, columnDeviation, at))));
+    store<T>(cell(scratch, columnDifference, at), select<T>(settled, d, load<T>(cell(scratch, columnDifference, at))));
+    store<T>(cell(scratch, columnSettled, at), or<T>(settled, load<T>(cell(scratch, columnSettled, at))));
+  }
+  store<T>(
+    cell(scratch, columnRegular, at),
+    and<T>(load<T>(cell(scratch, columnRegular, at)), load<T>(cell(scratch, columnSettled, at))),
+  );
+}
+
+/** Mask of lanes whose D comes from the series. */
+// @ts-ignore: decorator
+@inline
+function isNear<T>(x: T, s: T): T {
+  return and<T>(lessThan<T>(s, constant<T>(table + 112)), lessThan<T>(x, constant<T>(table + 128)));
+}
+
+/** Its complement, but for lanes without a number. */
+// @ts-ignore: decorator
+@inline
+function isFar<T>(x: T, s: T): T {
+  return or<T>(lessOrEqual<T>(constant<T>(table + 112), s), lessOrEqual<T>(constant<T>(table + 128), x));
 }

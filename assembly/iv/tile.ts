@@ -15,6 +15,11 @@ export const columnTarget: usize = 8; // time value / m
 export const columnDeviation: usize = 9; // s = σ√T, first a guess, then the answer
 export const columnDifference: usize = 10; // D at s
 export const columnRegular: usize = 11; // mask: the lane's inputs suit the two-lane path
+export const columnGapLow: usize = 14; // what the rounding of w lost
+export const columnEta: usize = 15; // η of the guess
+export const columnSpread: usize = 16; // h = |ln(forward/strike)|/s
+export const columnSlope: usize = 17; // G(h)
+export const columnSettled: usize = 18; // mask: no further step is needed
 export const columnRateProduct: usize = 12; // rate·T
 export const columnDividendProduct: usize = 13; // dividend_yield·T
 

@@ -34,6 +34,7 @@ import {
   columnCap,
   columnCapLow,
   columnGap,
+  columnGapLow,
   columnLogMoneyness,
   columnLogMoneynessLow,
   columnMoneynessSign,
@@ -204,84 +205,87 @@ function exponentialTail<T>(r: T): T {
   return mul<T>(mul<T>(r, r), p);
 }
 
-/**
- * Second stage: the cap m, the time value with its low word, w and the target time value / m. Completes the mask of regular lanes.
- * `putSign` has the sign bit set for a put.
- */
+/** Second stage: the cap m with its low word. */
 // @ts-ignore: decorator
 @inline
-export function storeTimeValue<T>(
-  scratch: usize,
-  at: usize,
-  spot: T,
-  strike: T,
-  time: T,
-  rate: T,
-  dividendYield: T,
-  price: T,
-  putSign: T,
-): void {
+export function storeCap<T>(scratch: usize, at: usize, spot: T, strike: T, time: T, rate: T, dividendYield: T): void {
   const magic = constant<T>(exponentialTable + 16);
-  const sign = load<T>(cell(scratch, columnMoneynessSign, at));
-  const magnitude = load<T>(cell(scratch, columnLogMoneyness, at));
-  // sign as a number: -1 below the strike, else 1
-  const isForwardLow = lessThan<T>(or<T>(constant<T>(table + 160), sign), constant<T>(zeros));
+  const isForwardLow = isForwardBelowStrike<T>(scratch, at);
   const base = select<T>(isForwardLow, spot, strike);
   const discountRate = select<T>(isForwardLow, dividendYield, rate);
-  const exponent = neg<T>(
-    select<T>(
-      isForwardLow,
-      load<T>(cell(scratch, columnDividendProduct, at)),
-      load<T>(cell(scratch, columnRateProduct, at)),
-    ),
+  const product = select<T>(
+    isForwardLow,
+    load<T>(cell(scratch, columnDividendProduct, at)),
+    load<T>(cell(scratch, columnRateProduct, at)),
   );
-
+  const exponent = neg<T>(product);
   const shifted = mulAdd<T>(exponent, constant<T>(exponentialTable), magic);
   const n = sub<T>(shifted, magic);
-  const exponentLow = productLow<T>(neg<T>(discountRate), time, exponent);
   const r = sub<T>(
     sub<T>(exponent, mul<T>(n, constant<T>(exponentialTable + 32))),
-    sub<T>(mul<T>(n, constant<T>(exponentialTable + 48)), exponentLow),
+    add<T>(mul<T>(n, constant<T>(exponentialTable + 48)), productLow<T>(discountRate, time, product)),
   );
   const scaled = mul<T>(base, powerOfTwo<T>(shifted));
   const growth = mul<T>(scaled, add<T>(r, exponentialTail<T>(r)));
   const cap = add<T>(scaled, growth);
-  const capLow = sumLowOrdered<T>(scaled, growth, cap);
-
-  const gapShifted = mulAdd<T>(magnitude, constant<T>(exponentialTable), magic);
-  const gapN = sub<T>(gapShifted, magic);
-  const gapR = sub<T>(
-    sub<T>(magnitude, mul<T>(gapN, constant<T>(exponentialTable + 32))),
-    sub<T>(mul<T>(gapN, constant<T>(exponentialTable + 48)), load<T>(cell(scratch, columnLogMoneynessLow, at))),
-  );
-  const gapTail = exponentialTail<T>(gapR);
-  const gapPower = powerOfTwo<T>(gapShifted);
-  const gapGrowth = mul<T>(gapPower, add<T>(gapR, gapTail));
-  const gapWhole = sub<T>(gapPower, constant<T>(table + 160));
-  const gap = add<T>(gapWhole, gapGrowth);
-  store<T>(cell(scratch, columnGap, at), gap);
   store<T>(cell(scratch, columnCap, at), cap);
-  store<T>(cell(scratch, columnCapLow, at), capLow);
+  store<T>(cell(scratch, columnCapLow, at), sumLowOrdered<T>(scaled, growth, cap));
+}
 
-  // in the money where the sign of x, turned for a put, is positive
-  const side = xor<T>(xor<T>(magnitude, sign), putSign);
-  const isInTheMoney = lessThan<T>(constant<T>(zeros), side);
+/** Third stage: w with its low word. */
+// @ts-ignore: decorator
+@inline
+export function storeGap<T>(scratch: usize, at: usize): void {
+  const magic = constant<T>(exponentialTable + 16);
+  const magnitude = load<T>(cell(scratch, columnLogMoneyness, at));
+  const shifted = mulAdd<T>(magnitude, constant<T>(exponentialTable), magic);
+  const n = sub<T>(shifted, magic);
+  const r = sub<T>(
+    sub<T>(magnitude, mul<T>(n, constant<T>(exponentialTable + 32))),
+    sub<T>(mul<T>(n, constant<T>(exponentialTable + 48)), load<T>(cell(scratch, columnLogMoneynessLow, at))),
+  );
+  const tail = exponentialTail<T>(r);
+  const growth = add<T>(r, tail);
+  const power = powerOfTwo<T>(shifted);
+  const whole = sub<T>(power, constant<T>(table + 160));
+  const scaled = mul<T>(power, growth); // exact
+  const gap = add<T>(whole, scaled);
+  store<T>(cell(scratch, columnGap, at), gap);
+  store<T>(
+    cell(scratch, columnGapLow, at),
+    mulAdd<T>(power, sumLowOrdered<T>(r, tail, growth), sumLowOrdered<T>(whole, scaled, gap)),
+  );
+}
+
+/**
+ * Fourth stage: the time value with its low word and the target, time value / m. Completes the mask of regular lanes.
+ * `putSign` has the sign bit set for a put.
+ */
+// @ts-ignore: decorator
+@inline
+export function storeTimeValue<T>(scratch: usize, at: usize, spot: T, strike: T, price: T, putSign: T): void {
+  const cap = load<T>(cell(scratch, columnCap, at));
+  // in the money where the sign of ln(forward/strike), turned for a put, is positive
+  const sign = load<T>(cell(scratch, columnMoneynessSign, at));
+  const side = xor<T>(load<T>(cell(scratch, columnLogMoneyness, at)), xor<T>(sign, putSign));
   let timeValue = price;
   let timeValueLow = constant<T>(zeros);
   if (!isAllSet<T>(lessOrEqual<T>(side, constant<T>(zeros)))) {
-    const growthSum = add<T>(gapR, gapTail);
-    const gapLow = add<T>(
-      sumLowOrdered<T>(gapWhole, gapGrowth, gap),
-      mul<T>(gapPower, sumLowOrdered<T>(gapR, gapTail, growthSum)),
-    );
+    const isInTheMoney = lessThan<T>(constant<T>(zeros), side);
+    const gap = load<T>(cell(scratch, columnGap, at));
     const product = mul<T>(cap, gap);
     const productRest = add<T>(
       productLow<T>(cap, gap, product),
-      add<T>(mul<T>(cap, gapLow), mul<T>(capLow, gap)),
+      add<T>(
+        mul<T>(cap, load<T>(cell(scratch, columnGapLow, at))),
+        mul<T>(load<T>(cell(scratch, columnCapLow, at)), gap),
+      ),
     );
-    // undiscounted and without carry the intrinsic value is a plain difference, and exact with its low word
-    const larger = select<T>(isForwardLow, strike, spot);
-    const plain = sub<T>(larger, base);
+    // without rates the intrinsic value is a plain difference, and exact with its low word
+    const isForwardLow = isForwardBelowStrike<T>(scratch, at);
+    const above = select<T>(isForwardLow, strike, spot);
+    const below = select<T>(isForwardLow, spot, strike);
+    const plain = sub<T>(above, below);
     const isPlain = lessOrEqual<T>(
       add<T>(
         abs<T>(load<T>(cell(scratch, columnRateProduct, at))),
@@ -290,12 +294,12 @@ export function storeTimeValue<T>(
       constant<T>(zeros),
     );
     const intrinsic = select<T>(isPlain, plain, product);
-    const intrinsicLow = select<T>(isPlain, sumLow<T>(larger, neg<T>(base), plain), productRest);
+    const intrinsicLow = select<T>(isPlain, sumLow<T>(above, neg<T>(below), plain), productRest);
     const rest = sub<T>(price, intrinsic);
     const restLow = sub<T>(sumLow<T>(price, neg<T>(intrinsic), rest), intrinsicLow);
     const value = add<T>(rest, restLow);
     timeValue = select<T>(isInTheMoney, value, price);
-    timeValueLow = select<T>(isInTheMoney, sumLow<T>(rest, restLow, value), constant<T>(zeros));
+    timeValueLow = select<T>(isInTheMoney, sumLow<T>(rest, restLow, value), timeValueLow);
   }
   const target = div<T>(timeValue, cap);
   store<T>(cell(scratch, columnTimeValue, at), timeValue);
@@ -308,3 +312,9 @@ export function storeTimeValue<T>(
   store<T>(cell(scratch, columnRegular, at), isRegular);
 }
 
+/** Mask of a forward below the strike, from the stored sign. */
+// @ts-ignore: decorator
+@inline
+function isForwardBelowStrike<T>(scratch: usize, at: usize): T {
+  return lessThan<T>(or<T>(constant<T>(table + 160), load<T>(cell(scratch, columnMoneynessSign, at))), constant<T>(zeros));
+}
