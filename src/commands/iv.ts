@@ -17,7 +17,7 @@ export function impliedVolatilityCommand(dependencies: PricingCommandDependencie
   const command = new Command("iv").description("find the volatility behind a price, for one option or a file of them");
   return addBookOptions(command, taskFor("null"))
     .addOption(
-      new Option("--on-unattainable <what>", "what stands for a volatility that no price has")
+      new Option("--on-unattainable <what>", "what stands for the volatility of a price below intrinsic value")
         .choices(["null", "zero"])
         .default("null"),
     )
