@@ -350,6 +350,30 @@ describe("nothing is awaited inside a write but its tx", () => {
     expect(await ids(storage)).toEqual(["kept", "kept too"]);
   });
 
+  test("a nested part that outlives its failed write cannot undo what the next work of the group has open", async () => {
+    const storage = await openTestStorage();
+    const turns = async (count: number) => {
+      for (let index = 0; index < count; index++) await null;
+    };
+    const results = await Promise.allSettled([
+      storage.write(async (tx) => {
+        void tx.nested(() => turns(60).then(() => Promise.reject(new Error("late")))).catch(() => {});
+        await turns(5);
+        throw new Error("early");
+      }),
+      storage.write((tx) =>
+        tx.nested(async (inner) => {
+          await add(inner, "kept");
+          await turns(300);
+          await add(inner, "kept too");
+        }),
+      ),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+    expect(storage.statistics().groupCount).toBe(1);
+    expect(await ids(storage)).toEqual(["kept", "kept too"]);
+  });
+
   test("a tx used after its write has ended is refused", async () => {
     const storage = await openTestStorage();
     let kept: Tx | undefined;
