@@ -4,7 +4,7 @@
 
 import { createReadStream } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { BsoptError } from "../foundation/errors";
 import { printable } from "../foundation/printable";
 import type { Random } from "../foundation/random";
@@ -110,7 +110,7 @@ async function writeWhole(
   random: Random,
 ): Promise<void> {
   const suffix = Buffer.from(random.bytes(6)).toString("hex");
-  const beside = join(dirname(path), `.${basename(path)}.${suffix}.part`);
+  const beside = join(dirname(path), `.bsopt-${suffix}.part`);
   try {
     const existing = await stat(path).catch(() => null);
     // A device or pipe (/dev/stdout, /dev/null) can't be replaced by a rename: it is written to as it is.
@@ -120,7 +120,8 @@ async function writeWhole(
     await writeInto(beside, "wx", chunks, existing?.mode);
     await rename(beside, path);
   } catch (error) {
-    await rm(beside, { force: true });
+    // What went wrong is what gets told, not that it couldn't be tidied up after.
+    await rm(beside, { force: true }).catch(() => undefined);
     throw fileFailure(error, path, "write");
   }
 }
