@@ -1,4 +1,4 @@
-// The use cases of pricing: one option or many, a price or a volatility. Separate from sheet.ts, which turns bodies
+// The use cases of pricing: one option or many, a price or a volatility. Separate from rules.ts, which turns bodies
 // into columns, and from the engine, which computes them. A single request is a batch of one row, so that the two
 // cannot differ. A bad shape throws; a bad value comes back as its row's status, never as an error.
 
@@ -30,8 +30,18 @@ import type {
   PriceAnswer,
   PriceRequest,
 } from "./model";
-import { Faults, type Question, sameOutputs } from "./rules";
-import { type Body, type Group, type KnownModels, knownModels, type Sheet, sheetOfColumns, sheetOfRows } from "./sheet";
+import {
+  type Body,
+  Faults,
+  type Group,
+  type KnownModels,
+  knownModels,
+  type Question,
+  type Sheet,
+  sameOutputs,
+  sheetOfColumns,
+  sheetOfRows,
+} from "./rules";
 
 /** Told how long the engine itself took, in milliseconds. */
 export type Meter = (durationMilliseconds: number) => void;
