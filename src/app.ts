@@ -2,7 +2,7 @@
 // bottom it tells what the process consists of. No part reaches another but through here.
 
 import { join } from "node:path";
-import { openKeyFile } from "./adapters/key-file";
+import { type KeyFile, openKeyFile } from "./adapters/key-file";
 import type { BuildInfo } from "./config/build-info";
 import type { Config } from "./config/config";
 import type { Engine } from "./engine/engine";
@@ -24,7 +24,7 @@ import { type DocumentInfo, openApiDocument } from "./http/openapi";
 import { idempotencyOf, markUnavailable, principalOf, recordTiming } from "./http/request-context";
 import { createServer } from "./http/server";
 import { find } from "./storage/idempotency";
-import { openStorage } from "./storage/storage";
+import { openStorage, type Storage } from "./storage/storage";
 import { idempotencyAnswers } from "./storage/table";
 
 export interface AppOptions {
@@ -34,6 +34,12 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+}
+
+export interface OpenedIdentity {
+  readonly identity: Identity;
+  readonly keyFile: KeyFile;
+  close(): Promise<void>;
 }
 
 export interface App {
@@ -54,17 +60,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   // Whoever waits sees the failure; where nobody does yet, it must not count as unhandled.
   failed.catch(() => undefined);
-  const storage = await openStorage({
-    url: config.storage.databaseUrl,
-    clock,
-    random,
-    log,
-    tables: [users, apiKeys, idempotencyAnswers],
-    onFatal: fail,
-  });
+  const storage = await openDatabase(options, fail);
   const identity = createIdentity({ storage, clock, random, log });
-  const keyPath = join(config.storage.dataDirectory, "admin-api-key");
-  const firstKeyText = await identity.ensureFirstAdminKey(openKeyFile(keyPath));
+  const keyFile = adminKeyFile(config);
+  const firstKeyText = await identity.ensureFirstAdminKey(keyFile);
 
   const pricing = createPricing({ engine, clock, batchRowsMax: config.pricing.batchRowsMax });
   const agents: Agent[] = [...storage.agents, ...identity.agents];
@@ -104,7 +103,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   return {
     url,
-    firstAdminKey: firstKeyText === null ? null : { text: firstKeyText, path: keyPath },
+    firstAdminKey: firstKeyText === null ? null : { text: firstKeyText, path: keyFile.path },
     failed,
     async stop() {
       log.info({}, "stopping");
@@ -113,6 +112,40 @@ export async function createApp(options: AppOptions): Promise<App> {
       await identity.close();
       await storage.close();
       log.info({}, "stopped");
+    },
+  };
+}
+
+function openDatabase(
+  options: Omit<AppOptions, "engine" | "build">,
+  onFatal?: (error: unknown) => void,
+): Promise<Storage> {
+  const { config, clock, random, log } = options;
+  return openStorage({
+    url: config.storage.databaseUrl,
+    clock,
+    random,
+    log,
+    tables: [users, apiKeys, idempotencyAnswers],
+    ...(onFatal ? { onFatal } : {}),
+  });
+}
+
+function adminKeyFile(config: Config): KeyFile {
+  return openKeyFile(join(config.storage.dataDirectory, "admin-api-key"));
+}
+
+/** Identity on the configured database without a server, for commands beside one. */
+export async function openIdentity(options: Omit<AppOptions, "engine" | "build">): Promise<OpenedIdentity> {
+  const { config, clock, random, log } = options;
+  const storage = await openDatabase(options);
+  const identity = createIdentity({ storage, clock, random, log });
+  return {
+    identity,
+    keyFile: adminKeyFile(config),
+    async close() {
+      await identity.close();
+      await storage.close();
     },
   };
 }

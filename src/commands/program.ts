@@ -42,10 +42,18 @@ export function buildProgram(dependencies: ProgramDependencies): Command {
   const { io, environment, clock, random, build, engine, untilStopped } = dependencies;
   const source = { io, environment };
   const pricing = { engine, io, clock };
-  const logFor = (config: Config) => createLog({ level: config.log.level, version: build.version });
+  // What a person asked for in a shell is answered in words; only what went wrong is logged beside it.
+  const quietLog = createLog({ level: "warn", version: build.version });
   const startApp = async (config: Config): Promise<App> => {
     const { createApp } = await withDatabaseEngine(() => import("../app"));
-    return createApp({ config, build, engine: engine(), clock, random, log: logFor(config) });
+    return createApp({
+      config,
+      build,
+      engine: engine(),
+      clock,
+      random,
+      log: createLog({ level: config.log.level, version: build.version }),
+    });
   };
   return new Command("bsopt")
     .description("Prices options and serves them: one executable, no other service.")
@@ -56,7 +64,13 @@ export function buildProgram(dependencies: ProgramDependencies): Command {
     .addCommand(priceCommand(pricing))
     .addCommand(impliedVolatilityCommand(pricing))
     .addCommand(chainCommand(pricing))
-    .addCommand(keyCommand({ ...source, clock, random, openIdentity: (config) => openIdentity(config, dependencies) }))
+    .addCommand(
+      keyCommand({
+        ...source,
+        openIdentity: async (config) =>
+          (await withDatabaseEngine(() => import("../app"))).openIdentity({ config, clock, random, log: quietLog }),
+      }),
+    )
     .addCommand(
       migrateCommand({
         ...source,
@@ -64,7 +78,7 @@ export function buildProgram(dependencies: ProgramDependencies): Command {
           const { migrateDown, migrateUp, migrationStatus } = await withDatabaseEngine(
             () => import("../storage/migrate"),
           );
-          const options = { url: config.storage.databaseUrl, clock, random, log: logFor(config) };
+          const options = { url: config.storage.databaseUrl, clock, random, log: quietLog };
           return {
             up: () => migrateUp(options),
             down: (count) => migrateDown(count, options),
