@@ -49,7 +49,7 @@ import {
   columnTimeValue,
   columnTimeValueLow,
 } from "../iv/tile";
-import { storeCap, storeGap, storeMoneyness, storeTimeValue } from "../iv/time-value";
+import { storeCap, storeGap, storeLogRatio, storeMoneyness, storeTimeValue } from "../iv/time-value";
 import { constant, div, mul, mulAdd, putSign, sqrt } from "../lane/lane";
 import { inputColumn, isCallColumn, spreadBroadcasts } from "./columns";
 
@@ -102,6 +102,9 @@ function doTile(
 ): i32 {
   const last: usize = (<usize>rows & ~1) << 3;
   // each loop is short enough that the processor overlaps several pairs of rows
+  for (let at: usize = 0; at < last; at += 16) {
+    storeLogRatio<v128>(scratch, at, pair(spot, at), pair(strike, at));
+  }
   for (let at: usize = 0; at < last; at += 16) {
     storeMoneyness<v128>(scratch, at, pair(spot, at), pair(strike, at), pair(time, at), pair(rate, at), pair(dividendYield, at));
   }
@@ -174,6 +177,7 @@ function doSingle(
   const t = load<f64>(time + at);
   const r = load<f64>(rate + at);
   const q = load<f64>(dividendYield + at);
+  storeLogRatio<f64>(scratch, at, s, k);
   storeMoneyness<f64>(scratch, at, s, k, t, r, q);
   storeCap<f64>(scratch, at, s, k, t, r, q);
   storeGap<f64>(scratch, at);

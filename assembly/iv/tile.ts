@@ -20,6 +20,9 @@ export const columnEta: usize = 15; // η of the guess
 export const columnSpread: usize = 16; // h = |ln(forward/strike)|/s
 export const columnSlope: usize = 17; // G(h)
 export const columnSettled: usize = 18; // mask: no further step is needed
+export const columnLogQuotient: usize = 19; // f of ln(spot/strike) = n ln 2 + 2 atanh f
+export const columnLogHead: usize = 20; // n ln 2 + 2f
+export const columnLogLow: usize = 21; // what that lost
 export const columnRateProduct: usize = 12; // rate·T
 export const columnDividendProduct: usize = 13; // dividend_yield·T
 

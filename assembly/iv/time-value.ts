@@ -35,8 +35,11 @@ import {
   columnCapLow,
   columnGap,
   columnGapLow,
+  columnLogHead,
+  columnLogLow,
   columnLogMoneyness,
   columnLogMoneynessLow,
+  columnLogQuotient,
   columnMoneynessSign,
   columnDividendProduct,
   columnRateProduct,
@@ -65,6 +68,7 @@ const table: usize = memory.data<f64>(
     16.0, 16.0, // 208: largest |x| of the two-lane path
     256.0, 256.0, // 224: largest |rate·T|
     1.7976931348623157e308, 1.7976931348623157e308, // 240
+    4.0, 4.0, // 256: |x| below this many f³P is cancellation
   ],
   16,
 );
@@ -103,10 +107,10 @@ const patterns: usize = memory.data<u64>(
 const lowestHigh: i32 = (1023 - 200) << 20;
 const binadesWide: i32 = 400;
 
-/** First stage: |x| and its low word, the sign of x, r·T and q·T, and whether the inputs lie in the two-lane domain. */
+/** First stage: ln(S/K) in three parts, n ln 2 + 2f, f³P(f²) and what both lost. */
 // @ts-ignore: decorator
 @inline
-export function storeMoneyness<T>(scratch: usize, at: usize, spot: T, strike: T, time: T, rate: T, dividendYield: T): void {
+export function storeLogRatio<T>(scratch: usize, at: usize, spot: T, strike: T): void {
   const binades = and<T>(addBits<T>(subBits<T>(spot, strike), constant<T>(patterns)), constant<T>(patterns + 16));
   const near = subBits<T>(spot, binades);
   const n = exponentTimes2Pow20<T>(binades);
@@ -119,19 +123,40 @@ export function storeMoneyness<T>(scratch: usize, at: usize, spot: T, strike: T,
     sub<T>(sub<T>(difference, product), productLow<T>(f, sum, product)),
     mul<T>(f, sumLow<T>(near, strike, sum)),
   );
-  const fLow = mul<T>(remainder, inverse);
   const z = mul<T>(f, f);
+  const twiceLow = mul<T>(add<T>(remainder, remainder), inverse);
+  const whole = mul<T>(n, constant<T>(table + 128)); // exact
+  const twice = add<T>(f, f);
+  const head = add<T>(whole, twice);
+  // the derivative of 2 atanh f is 2/(1 - f²)
+  const low = mulAdd<T>(n, constant<T>(table + 144), mulAdd<T>(twiceLow, mulAdd<T>(z, z, z), twiceLow));
+  store<T>(cell(scratch, columnLogQuotient, at), f);
+  store<T>(cell(scratch, columnLogHead, at), head);
+  store<T>(cell(scratch, columnLogLow, at), add<T>(sumLow<T>(whole, twice, head), low));
+}
+
+/** (P(z) - 2/3)/z with P of 2 atanh f = 2f + f³P(f²). */
+// @ts-ignore: decorator
+@inline
+function logSeries<T>(z: T): T {
   let p = mulAdd<T>(constant<T>(table), z, constant<T>(table + 16));
   p = mulAdd<T>(p, z, constant<T>(table + 32));
   p = mulAdd<T>(p, z, constant<T>(table + 48));
   p = mulAdd<T>(p, z, constant<T>(table + 64));
   p = mulAdd<T>(p, z, constant<T>(table + 80));
-  p = mulAdd<T>(p, z, constant<T>(table + 96));
+  return mulAdd<T>(p, z, constant<T>(table + 96));
+}
+
+/** Second stage: |x| and its low word, the sign of x, r·T and q·T, and whether the inputs lie in the two-lane domain. */
+// @ts-ignore: decorator
+@inline
+export function storeMoneyness<T>(scratch: usize, at: usize, spot: T, strike: T, time: T, rate: T, dividendYield: T): void {
+  const f = load<T>(cell(scratch, columnLogQuotient, at));
+  const head = load<T>(cell(scratch, columnLogHead, at));
+  const z = mul<T>(f, f);
   const cube = mul<T>(f, z);
-  const tail = mul<T>(cube, mulAdd<T>(p, z, constant<T>(table + 112)));
-  const twiceLow = add<T>(fLow, fLow);
-  // the derivative of 2 atanh f is 2/(1 - f²)
-  const tailLow = mulAdd<T>(n, constant<T>(table + 144), mulAdd<T>(twiceLow, mulAdd<T>(z, z, z), twiceLow));
+  const series = logSeries<T>(z);
+  const tail = mul<T>(cube, mulAdd<T>(series, z, constant<T>(table + 112)));
 
   const carry = sub<T>(rate, dividendYield);
   const drift = mul<T>(carry, time);
@@ -139,30 +164,27 @@ export function storeMoneyness<T>(scratch: usize, at: usize, spot: T, strike: T,
     productLow<T>(carry, time, drift),
     mul<T>(sumLow<T>(rate, neg<T>(dividendYield), carry), time),
   );
-
-  const whole = mul<T>(n, constant<T>(table + 128)); // exact
-  const twice = add<T>(f, f);
-  const logRatio = add<T>(whole, twice);
-  const high = add<T>(logRatio, drift);
+  const high = add<T>(head, drift);
   const low = add<T>(
-    add<T>(sumLow<T>(whole, twice, logRatio), sumLow<T>(logRatio, drift, high)),
-    add<T>(tailLow, driftLow),
+    add<T>(sumLow<T>(head, drift, high), driftLow),
+    load<T>(cell(scratch, columnLogLow, at)),
   );
   const rest = add<T>(tail, low);
   let x = add<T>(high, rest);
   let xLow = sumLow<T>(high, rest, x);
   // where moneyness and carry cancel, the rounding of f³P itself shows: its first term is then made exact
-  const isCancelling = lessThan<T>(mul<T>(abs<T>(x), constant<T>(table + 208)), mul<T>(abs<T>(tail), constant<T>(table + 224)));
-  if (!isAllSet<T>(lessOrEqual<T>(mul<T>(abs<T>(tail), constant<T>(table + 224)), mul<T>(abs<T>(x), constant<T>(table + 208))))) {
+  const bound = mul<T>(abs<T>(tail), constant<T>(table + 256));
+  if (!isAllSet<T>(lessOrEqual<T>(bound, abs<T>(x)))) {
+    const isCancelling = lessThan<T>(abs<T>(x), bound);
     const cubeLow = mulAdd<T>(f, productLow<T>(f, f, z), productLow<T>(f, z, cube));
     const lead = mul<T>(cube, constant<T>(table + 112));
     const leadLow = add<T>(
       productLow<T>(cube, constant<T>(table + 112), lead),
       mul<T>(cubeLow, constant<T>(table + 112)),
     );
-    const tailRest = add<T>(add<T>(sub<T>(lead, tail), mul<T>(mul<T>(cube, z), p)), leadLow);
+    const tailLow = add<T>(add<T>(sub<T>(lead, tail), mul<T>(mul<T>(cube, z), series)), leadLow);
     const exactHigh = add<T>(high, tail);
-    const exactLow = add<T>(add<T>(sumLow<T>(high, tail, exactHigh), tailRest), low);
+    const exactLow = add<T>(add<T>(sumLow<T>(high, tail, exactHigh), tailLow), low);
     const exact = add<T>(exactHigh, exactLow);
     x = select<T>(isCancelling, exact, x);
     xLow = select<T>(isCancelling, sumLow<T>(exactHigh, exactLow, exact), xLow);
@@ -205,7 +227,7 @@ function exponentialTail<T>(r: T): T {
   return mul<T>(mul<T>(r, r), p);
 }
 
-/** Second stage: the cap m with its low word. */
+/** Third stage: the cap m with its low word. */
 // @ts-ignore: decorator
 @inline
 export function storeCap<T>(scratch: usize, at: usize, spot: T, strike: T, time: T, rate: T, dividendYield: T): void {
@@ -232,7 +254,7 @@ export function storeCap<T>(scratch: usize, at: usize, spot: T, strike: T, time:
   store<T>(cell(scratch, columnCapLow, at), sumLowOrdered<T>(scaled, growth, cap));
 }
 
-/** Third stage: w with its low word. */
+/** Fourth stage: w with its low word. */
 // @ts-ignore: decorator
 @inline
 export function storeGap<T>(scratch: usize, at: usize): void {
@@ -258,7 +280,7 @@ export function storeGap<T>(scratch: usize, at: usize): void {
 }
 
 /**
- * Fourth stage: the time value with its low word and the target, time value / m. Completes the mask of regular lanes.
+ * Fifth stage: the time value with its low word and the target, time value / m. Completes the mask of regular lanes.
  * `putSign` has the sign bit set for a put.
  */
 // @ts-ignore: decorator
