@@ -1,8 +1,8 @@
 // A second door, for tests only: the math routines by themselves, one lane or two, so that each routine's stated error is
 // held without a model around it. Never part of the executable.
-import { exp, expOfSum } from "./math/exp";
+import { exp, expOfSum, storeThreeExps } from "./math/exp";
 import { logRatio } from "./math/log-ratio";
-import { mills, millsFine } from "./math/mills";
+import { mills, storeTwoMills } from "./math/mills";
 import { normalDensity, normalLaw } from "./math/normal";
 
 export function heap_base(): usize {
@@ -22,24 +22,38 @@ function evaluate<T>(routine: i32, a: T, b: T): T {
     case 3:
       return mills<T>(a);
     case 4:
-      return millsFine<T>(a);
-    case 5:
       return normalDensity<T>(a);
     default:
       return normalLaw<T>(a);
   }
 }
 
-/** out[i] = routine(a[i], b[i]) for an even number of values, two lanes at a time. */
-export function evaluate_pairs(routine: i32, count: i32, a: usize, b: usize, out: usize): void {
+/** Beyond the single routines: 10, 11, 12 the parts of storeThreeExps(a, b, a, b), 13 and 14 those of storeTwoMills(a, b). */
+// @ts-ignore: decorator
+@inline
+function evaluateWoven<T>(routine: i32, a: T, b: T, space: usize): T {
+  if (routine < 13) {
+    storeThreeExps<T>(a, b, a, b, space, space + 16, space + 32);
+    return load<T>(space + (<usize>(routine - 10) << 4));
+  }
+  storeTwoMills<T>(a, b, space, space + 16);
+  return load<T>(space + (<usize>(routine - 13) << 4));
+}
+
+/** out[i] = routine(a[i], b[i]) for an even number of values, two lanes at a time; `space` is 48 bytes to work in. */
+export function evaluate_pairs(routine: i32, count: i32, a: usize, b: usize, out: usize, space: usize): void {
   for (let at: usize = 0; at < <usize>count << 3; at += 16) {
-    store<v128>(out + at, evaluate<v128>(routine, load<v128>(a + at), load<v128>(b + at)));
+    const x = load<v128>(a + at);
+    const y = load<v128>(b + at);
+    store<v128>(out + at, routine < 10 ? evaluate<v128>(routine, x, y) : evaluateWoven<v128>(routine, x, y, space));
   }
 }
 
 /** The same, one lane at a time. */
-export function evaluate_singles(routine: i32, count: i32, a: usize, b: usize, out: usize): void {
+export function evaluate_singles(routine: i32, count: i32, a: usize, b: usize, out: usize, space: usize): void {
   for (let at: usize = 0; at < <usize>count << 3; at += 8) {
-    store<f64>(out + at, evaluate<f64>(routine, load<f64>(a + at), load<f64>(b + at)));
+    const x = load<f64>(a + at);
+    const y = load<f64>(b + at);
+    store<f64>(out + at, routine < 10 ? evaluate<f64>(routine, x, y) : evaluateWoven<f64>(routine, x, y, space));
   }
 }

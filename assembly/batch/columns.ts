@@ -4,6 +4,8 @@
 import {
   broadcastColumn,
   broadcastIsCall,
+  broadcastMaskOffset,
+  countOffset,
   flagIsCallBroadcast,
   flagsOffset,
   inputAddress,
@@ -14,13 +16,28 @@ import {
   tileRows,
 } from "../abi/layout";
 
+/** Bytes of a tile's column that a batch of that many rows can touch: whole pairs, at most a tile. */
+// @ts-ignore: decorator
+@inline
+export function evenTileBytes(count: usize): usize {
+  return min<usize>((count + 1) & ~1, tileRows) << 3;
+}
+
+/** True where every input of the mask (a bit per input id) is one number for all rows. */
+// @ts-ignore: decorator
+@inline
+export function areAllBroadcast(request: usize, mask: u32): bool {
+  return (load<u32>(request, broadcastMaskOffset) & mask) == mask;
+}
+
 /** Repeats the broadcast values among the first `inputs` columns, and the option type, across the scratch's tile. */
 export function spreadBroadcasts(request: usize, scratch: usize, inputs: usize): void {
+  const bytes = evenTileBytes(<usize>load<i32>(request, countOffset));
   for (let input: usize = 0; input < inputs; input++) {
     if (!isBroadcast(request, input)) continue;
     const value = v128.load64_splat(inputAddress(request, input));
     const column = broadcastColumn(scratch, input);
-    for (let at: usize = 0; at < tileRows << 3; at += 16) v128.store(column + at, value);
+    for (let at: usize = 0; at < bytes; at += 16) v128.store(column + at, value);
   }
   if (load<u32>(request, flagsOffset) & flagIsCallBroadcast) {
     memory.fill(broadcastIsCall(scratch), load<u8>(<usize>load<u32>(request, isCallOffset)), tileRows);

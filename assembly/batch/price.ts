@@ -28,9 +28,9 @@ import {
 } from "../abi/layout";
 import { modelBlackScholesMerton } from "../abi/model";
 import { statusOk, statusUnsupportedOutput } from "../abi/status";
-import { isOrdinary, moneyness, outputs, ratios } from "../models/black";
+import { discounts, exponentials, gaussians, isOrdinary, moneyness, outputs, ratios } from "../models/black";
 import { blackLimit } from "../models/black-limits";
-import { inputColumn, isCallColumn, spreadBroadcasts, writeNullRow } from "./columns";
+import { areAllBroadcast, evenTileBytes, inputColumn, isCallColumn, spreadBroadcasts, writeNullRow } from "./columns";
 
 /** Prices every row of the request; returns how many have a status other than ok. */
 export function priceBatch(request: usize): i32 {
@@ -59,19 +59,30 @@ function blackBatch(request: usize): i32 {
   const statuses = <usize>load<u32>(request, statusOffset);
   memory.fill(statuses, 0, count << 2);
   spreadBroadcasts(request, scratch, inputVolatility + 1);
+  const carryMask = (1 << <u32>inputTimeToExpiry) | (1 << <u32>inputRate) | (1 << <u32>inputDividendYield);
+  const hasOneCarry = areAllBroadcast(request, carryMask);
+  if (hasOneCarry) {
+    discounts<v128>(
+      inputColumn(request, scratch, inputTimeToExpiry, 0),
+      inputColumn(request, scratch, inputRate, 0),
+      inputColumn(request, scratch, inputDividendYield, 0),
+      scratch,
+      evenTileBytes(count),
+    );
+  }
   let exceptions = 0;
   for (let row: usize = 0; row < count; row += tileRows) {
     const rows = min<usize>(tileRows, count - row);
     const pairs = rows & ~1;
     let ordinary = true;
-    if (pairs > 0) ordinary = blackTile<v128>(request, scratch, row, pairs);
-    if (rows > pairs) ordinary = blackTile<f64>(request, scratch, row + pairs, 1) && ordinary;
+    if (pairs > 0) ordinary = blackTile<v128>(request, scratch, row, pairs, hasOneCarry);
+    if (rows > pairs) ordinary = blackTile<f64>(request, scratch, row + pairs, 1, hasOneCarry) && ordinary;
     if (!ordinary) exceptions += blackExceptions(request, scratch, row, rows);
   }
   return exceptions;
 }
 
-function blackTile<T>(request: usize, scratch: usize, row: usize, rows: usize): bool {
+function blackTile<T>(request: usize, scratch: usize, row: usize, rows: usize, hasOneCarry: bool): bool {
   const bytes = rows << 3;
   const spots = inputColumn(request, scratch, inputSpot, row);
   const strikes = inputColumn(request, scratch, inputStrike, row);
@@ -80,6 +91,8 @@ function blackTile<T>(request: usize, scratch: usize, row: usize, rows: usize): 
   const yields = inputColumn(request, scratch, inputDividendYield, row);
   const volatilities = inputColumn(request, scratch, inputVolatility, row);
   const ordinary = moneyness<T>(spots, strikes, times, rates, yields, volatilities, scratch, bytes);
+  if (hasOneCarry) gaussians<T>(scratch, bytes);
+  else exponentials<T>(times, rates, yields, scratch, bytes);
   ratios<T>(scratch, bytes);
   const at = row << 3;
   outputs<T>(

@@ -167,19 +167,14 @@ export function addBits<T>(a: T, b: T): T {
   else return f64.reinterpret_i64(i64.reinterpret_f64(a) + i64.reinterpret_f64(b));
 }
 
-// Byte moves for the vector forms below (index 0x80 writes zero), and the factor 16 of a 16-bit multiplication:
-// 64-bit shifts are slow or emulated in some engines, byte swizzles are not.
+// Byte moves for the vector forms below (index 0x80 writes zero): an arithmetic 64-bit shift is emulated in some engines.
 const swizzles: usize = memory.data<u8>(
   [
-    // exponent field up: bytes 0 and 1 of each double to its bytes 6 and 7
-    0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 8, 9,
-    // exponent field down: bytes 6 and 7 of each double to the high half of the i32 lanes 0 and 1
+    // 0: bytes 6 and 7 of each double to the high half of the i32 lanes 0 and 1
     0x80, 0x80, 6, 7, 0x80, 0x80, 14, 15, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
-    // sixteen in every 16-bit lane
-    16, 0, 16, 0, 16, 0, 16, 0, 16, 0, 16, 0, 16, 0, 16, 0,
-    // sign of two option-type bytes: byte 0 to byte 7, byte 1 to byte 15
+    // 16: two option-type bytes: byte 0 to byte 7, byte 1 to byte 15
     0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1,
-    // the sign bit of both doubles
+    // 32: the sign bit of both doubles
     0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x80,
   ],
   16,
@@ -192,16 +187,15 @@ const swizzles: usize = memory.data<u8>(
 // @ts-ignore: decorator
 @inline
 export function powerOfTwo<T>(shifted: T): T {
-  if (isVector<T>()) {
-    return i8x16.swizzle(i16x8.mul(shifted, v128.load(swizzles, 32)), v128.load(swizzles));
-  } else return f64.reinterpret_i64(i64.reinterpret_f64(shifted) << 52);
+  if (isVector<T>()) return i64x2.shl(shifted, 52);
+  else return f64.reinterpret_i64(i64.reinterpret_f64(shifted) << 52);
 }
 
 /** The signed exponent field (bits 52 to 63) of the pattern as a number, times 2^20. */
 // @ts-ignore: decorator
 @inline
 export function exponentTimes2Pow20<T>(bits: T): T {
-  if (isVector<T>()) return f64x2.convert_low_i32x4_s(i8x16.swizzle(bits, v128.load(swizzles, 16)));
+  if (isVector<T>()) return f64x2.convert_low_i32x4_s(i8x16.swizzle(bits, v128.load(swizzles)));
   else return <f64>(i64.reinterpret_f64(bits) >> 52) * 1048576.0;
 }
 
@@ -210,8 +204,8 @@ export function exponentTimes2Pow20<T>(bits: T): T {
 @inline
 export function putSign<T>(bytes: usize): T {
   if (isVector<T>()) {
-    const isPut = i8x16.eq(i8x16.swizzle(v128.load16_splat(bytes), v128.load(swizzles, 48)), i8x16.splat(0));
-    return v128.and(isPut, v128.load(swizzles, 64));
+    const isPut = i8x16.eq(i8x16.swizzle(v128.load16_splat(bytes), v128.load(swizzles, 16)), i8x16.splat(0));
+    return v128.and(isPut, v128.load(swizzles, 32));
   } else return f64.reinterpret_i64(load<u8>(bytes) == 0 ? 0x8000000000000000 : 0);
 }
 

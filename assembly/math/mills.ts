@@ -1,11 +1,10 @@
 // The Mills ratio R(x) = N(-x)/φ(x) of the standard normal law for x in [0, 39], over one or two lanes: the tail of the
 // normal law with its exponential divided out, so that both tails of an option share one exponential.
-// Rational fits whose coefficients are all positive (Remez at 50 digits), evaluated by Horner: no cancellation, no branch.
-// mills: (9,10), the fit itself within 1.2e-16; result within 4.5e-16 (tests/numerics/math). For prices and Greeks.
-// millsFine: (10,11), the fit itself within 2.2e-18 before its coefficients are rounded; result within 4.5e-16, and smoother:
-// for differences of two ratios.
-// Past 39 both go on like 1/x but overflow near 1e27: callers cap the argument.
-import { constant, div, mulAdd } from "../lane/lane";
+// A rational fit whose coefficients are all positive (Remez at 50 digits), by Horner: no cancellation, no branch.
+// Degrees (9,10), the fit itself within 1.2e-16; result within 1.2e-15 (tests/numerics/math): what remains is the rounding of
+// Horner's sums at large x, which a finer fit (tried: (10,11), 2e-18) does not take away.
+// Past 39 it goes on like 1/x but overflows near 1e27: callers cap the argument.
+import { add, constant, div, mul, mulAdd } from "../lane/lane";
 
 const table: usize = memory.data<f64>(
   [
@@ -35,37 +34,6 @@ const table: usize = memory.data<f64>(
   ],
   16,
 );
-const fineTable: usize = memory.data<f64>(
-  [
-    // numerator
-    5.480817362844567e-07, 5.480817362844567e-07, // 0: x^10
-    1.7139341856127275e-05, 1.7139341856127275e-05, // 16: x^9
-    0.0002628275472545528, 0.0002628275472545528, // 32: x^8
-    0.0025719567289569766, 0.0025719567289569766, // 48: x^7
-    0.0176650799679875, 0.0176650799679875, // 64: x^6
-    0.08865298056863004, 0.08865298056863004, // 80: x^5
-    0.32884037631882435, 0.32884037631882435, // 96: x^4
-    0.8914663646122986, 0.8914663646122986, // 112: x^3
-    1.6981542162309369, 1.6981542162309369, // 128: x^2
-    2.071962836070998, 2.071962836070998, // 144: x^1
-    1.2533141373155003, 1.2533141373155003, // 160: x^0
-    // denominator
-    5.480817362843302e-07, 5.480817362843302e-07, // 176: x^11
-    1.7139341856156853e-05, 1.7139341856156853e-05, // 192: x^10
-    0.00026337562898767926, 0.00026337562898767926, // 208: x^9
-    0.0025890960710181626, 0.0025890960710181626, // 224: x^8
-    0.017926811342652726, 0.017926811342652726, // 240: x^7
-    0.09119065891030038, 0.09119065891030038, // 256: x^6
-    0.34598527465438256, 0.34598527465438256, // 272: x^5
-    0.9751469686558017, 0.9751469686558017, // 288: x^4
-    1.9942498994528948, 1.9942498994528948, // 304: x^3
-    2.810603312414141, 2.810603312414141, // 320: x^2
-    2.451071718261233, 2.451071718261233, // 336: x^1
-    1.0, 1.0, // 352: x^0
-  ],
-  16,
-);
-
 /** R(x), x in [0, 39]. */
 // @ts-ignore: decorator
 @inline
@@ -92,30 +60,74 @@ export function mills<T>(x: T): T {
   return div<T>(p, q);
 }
 
-/** R(x), x in [0, 39], from the finer fit. */
+/**
+ * Stores mills(x0) and mills(x1) at two addresses, with the same bits as that function: four chains woven by hand, one load of
+ * each constant for both.
+ */
 // @ts-ignore: decorator
 @inline
-export function millsFine<T>(x: T): T {
-  let q = mulAdd<T>(constant<T>(fineTable + 176), x, constant<T>(fineTable + 192));
-  let p = mulAdd<T>(constant<T>(fineTable), x, constant<T>(fineTable + 16));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 208));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 32));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 224));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 48));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 240));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 64));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 256));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 80));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 272));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 96));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 288));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 112));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 304));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 128));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 320));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 144));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 336));
-  p = mulAdd<T>(p, x, constant<T>(fineTable + 160));
-  q = mulAdd<T>(q, x, constant<T>(fineTable + 352));
-  return div<T>(p, q);
+export function storeTwoMills<T>(x0: T, x1: T, at0: usize, at1: usize): void {
+  let c = constant<T>(table + 160);
+  let q0 = mul<T>(c, x0);
+  let q1 = mul<T>(c, x1);
+  c = constant<T>(table);
+  let p0 = mul<T>(c, x0);
+  let p1 = mul<T>(c, x1);
+  c = constant<T>(table + 176);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 16);
+  p0 = mul<T>(add<T>(p0, c), x0);
+  p1 = mul<T>(add<T>(p1, c), x1);
+  c = constant<T>(table + 192);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 32);
+  p0 = mul<T>(add<T>(p0, c), x0);
+  p1 = mul<T>(add<T>(p1, c), x1);
+  c = constant<T>(table + 208);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 48);
+  p0 = mul<T>(add<T>(p0, c), x0);
+  p1 = mul<T>(add<T>(p1, c), x1);
+  c = constant<T>(table + 224);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 64);
+  p0 = mul<T>(add<T>(p0, c), x0);
+  p1 = mul<T>(add<T>(p1, c), x1);
+  c = constant<T>(table + 240);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 80);
+  p0 = mul<T>(add<T>(p0, c), x0);
+  p1 = mul<T>(add<T>(p1, c), x1);
+  c = constant<T>(table + 256);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 96);
+  p0 = mul<T>(add<T>(p0, c), x0);
+  p1 = mul<T>(add<T>(p1, c), x1);
+  c = constant<T>(table + 272);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 112);
+  p0 = mul<T>(add<T>(p0, c), x0);
+  p1 = mul<T>(add<T>(p1, c), x1);
+  c = constant<T>(table + 288);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 128);
+  p0 = mul<T>(add<T>(p0, c), x0);
+  p1 = mul<T>(add<T>(p1, c), x1);
+  c = constant<T>(table + 304);
+  q0 = mul<T>(add<T>(q0, c), x0);
+  q1 = mul<T>(add<T>(q1, c), x1);
+  c = constant<T>(table + 320);
+  q0 = add<T>(q0, c);
+  q1 = add<T>(q1, c);
+  c = constant<T>(table + 144);
+  store<T>(at0, div<T>(add<T>(p0, c), q0));
+  store<T>(at1, div<T>(add<T>(p1, c), q1));
 }

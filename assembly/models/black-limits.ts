@@ -55,7 +55,7 @@ export function blackLimit(
     return statusExpired;
   }
   if (!(spot < priceMax && strike < priceMax)) return statusOutOfDomain;
-  if (!(abs<f64>(rate * time) <= 256 && abs<f64>(dividendYield * time) <= 256)) return statusOutOfDomain;
+  if (!(abs<f64>(rate * time) + abs<f64>(dividendYield * time) <= 256)) return statusOutOfDomain;
   if (spot == 0 || strike == 0 || volatility == 0) {
     if (!limit(isCall, spot, strike, time, rate, dividendYield, row)) return statusOutOfDomain;
     return spot == 0 ? statusZeroUnderlying : volatility == 0 ? statusZeroVolatility : statusOk;
