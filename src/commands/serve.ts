@@ -21,10 +21,12 @@ export function serveCommand(dependencies: ServeDependencies): Command {
   const command = new Command("serve").description("run the server").allowExcessArguments(false);
   return addSettings(command).action(async () => {
     const config = await readSettings(command, dependencies);
+    // Listened for from the beginning: a signal during the start must stop it in order too.
+    const stopped = untilStopped();
     const app = await startApp(config);
     try {
       await io.stderr.write(welcome(build, app, io));
-      await Promise.race([untilStopped(), app.failed]);
+      await Promise.race([stopped, app.failed]);
     } finally {
       await app.stop();
     }
