@@ -50,11 +50,11 @@ export const besideStreet = ["health", "operations", "webhooks"];
 
 /** The kernel's rooms and which of the others each may import. */
 const kernelRooms: Readonly<Record<string, readonly string[]>> = {
+  abi: [],
   lane: [],
   math: ["lane"],
-  models: ["lane", "math"],
-  iv: ["lane", "math", "models"],
-  abi: [],
+  models: ["lane", "math", "abi"],
+  iv: ["lane", "math", "models", "abi"],
   batch: ["lane", "math", "models", "iv", "abi"],
   index: ["batch", "abi"],
 };
