@@ -82,6 +82,23 @@ describe(`S4.47 parity on synthetic chains (seed ${seed})`, () => {
     );
   });
 
+  test("among noisy quotes too, gross errors weigh nothing: the line is the one without those strikes", () => {
+    fc.assert(
+      fc.property(market, (given) => {
+        const strikes = chainOf(given, 0.1);
+        const jump = given.forward / 2;
+        const wrong = strikes.map((at, index) =>
+          index % 8 === 3 ? { ...at, call: { bid: at.call.bid + jump, ask: at.call.ask + jump } } : at,
+        );
+        const clean = fitParity({ strikes: strikes.filter((_, index) => index % 8 !== 3), timeToExpiry: given.time });
+        const fit = fitParity({ strikes: wrong, timeToExpiry: given.time });
+        if (typeof fit === "string" || typeof clean === "string") throw new Error("no fit");
+        expect(Math.abs(fit.forward / clean.forward - 1)).toBeLessThan(2e-3);
+      }),
+      runs,
+    );
+  });
+
   test("the order of the strikes changes nothing beyond rounding", () => {
     fc.assert(
       fc.property(market, (given) => {
