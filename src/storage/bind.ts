@@ -7,10 +7,27 @@ import { LibSQLSession } from "drizzle-orm/libsql/session";
 import { BaseSQLiteDatabase, SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
 import { InvariantError } from "../foundation/assert";
 import type { EpochMicroseconds } from "../foundation/clock";
+import { BsoptError } from "../foundation/errors";
 
 /** Runs one statement; throws typed errors. */
 export interface Executor {
   execute(statement: InStatement): Promise<ResultSet>;
+}
+
+/**
+ * Throws invalid TEXT_NOT_STORABLE where a value is a text that would not come out as it went in: the driver cuts
+ * a text at a NUL when it is read, and replaces half a surrogate pair when it is written.
+ */
+export function requireStorable(statement: InStatement): void {
+  if (typeof statement === "string" || statement.args === undefined) return;
+  for (const value of Object.values(statement.args)) {
+    if (typeof value !== "string" || (!value.includes("\0") && value.isWellFormed())) continue;
+    throw new BsoptError({
+      reason: "invalid",
+      code: "TEXT_NOT_STORABLE",
+      detail: "A text contains a NUL character or half a character.",
+    });
+  }
 }
 
 type Database = BaseSQLiteDatabase<"async", ResultSet>;

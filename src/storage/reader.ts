@@ -3,7 +3,7 @@
 // one turn of the event loop, so more of them would run no faster.
 
 import type { InStatement, ResultSet } from "@libsql/client/sqlite3";
-import { bindRead, type Executor, type ReadDatabase } from "./bind";
+import { bindRead, type Executor, type ReadDatabase, requireStorable } from "./bind";
 import type { Connection } from "./connection";
 import { asBsoptError, databaseCode, isBusy, isCorruption } from "./database-error";
 import { type Patience, whileBusy } from "./patience";
@@ -31,6 +31,7 @@ export class Reader implements Executor {
   async execute(statement: InStatement): Promise<ResultSet> {
     const { connection, patience, requireAllowed, onCorruption } = this.#options;
     requireAllowed();
+    requireStorable(statement);
     try {
       if (connection.isTuned) return await connection.client.execute(statement);
     } catch (error) {

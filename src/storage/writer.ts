@@ -22,7 +22,7 @@ import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
-import { bindWrite, type Executor, type Tx } from "./bind";
+import { bindWrite, type Executor, requireStorable, type Tx } from "./bind";
 import { type Connection, lockSql } from "./connection";
 import {
   asBsoptError,
@@ -421,6 +421,7 @@ class WorkScope implements Executor {
     if (transactionControl.test(sql)) {
       throw new InvariantError(`a write may not control its transaction: ${sql.slice(0, 40)}`);
     }
+    requireStorable(statement);
     try {
       return await this.#group.transaction.execute(statement);
     } catch (error) {

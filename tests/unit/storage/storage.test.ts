@@ -423,7 +423,7 @@ test("a large database is opened without the whole check, and says so", async ()
   const storage = await openStorage(options);
   await storage.write(async (tx) => {
     await tx.insert(items).values({ id: "large", batch: "x", part: 0 });
-    await tx.run(sql`UPDATE items SET batch = zeroblob(34000000)`);
+    await tx.run(sql`UPDATE items SET batch = zeroblob(9000000)`);
   });
   await storage.close();
   await fromOutside(options.url, "PRAGMA wal_checkpoint(TRUNCATE)");

@@ -81,6 +81,35 @@ describe("storage.write", () => {
     expect(`${error.message} ${error.detail} ${error.hint}`).not.toMatch(/secret-value|insert/i);
   });
 
+  test("S3.08 a value that looks like SQL is stored and found as the text it is", async () => {
+    const storage = await openTestStorage();
+    const hostile = `'); DROP TABLE items; --"\\ \n\t ü€😀`;
+    await storage.write(async (tx) => {
+      await tx.insert(items).values({ id: hostile, batch: hostile, part: 0 });
+      await tx.update(items).set({ part: 1 }).where(eq(items.batch, hostile));
+      await tx.run(sql`UPDATE items SET price = 5 WHERE id = ${hostile}`);
+    });
+    expect(await storage.read.select().from(items).where(eq(items.id, hostile))).toEqual([
+      { id: hostile, batch: hostile, part: 1, price: 5n },
+    ]);
+  });
+
+  for (const [what, value] of [
+    ["a NUL", "a\u0000b"],
+    ["half a surrogate pair", "a\ud800"],
+  ] as const) {
+    test(`a text with ${what}, which would come out changed, is refused and not stored`, async () => {
+      const storage = await openTestStorage();
+      expect(await codeOf(storage.write((tx) => tx.insert(items).values({ id: value, batch: "b", part: 0 })))).toBe(
+        "TEXT_NOT_STORABLE",
+      );
+      expect(await codeOf(Promise.resolve(storage.read.select().from(items).where(eq(items.id, value))))).toBe(
+        "TEXT_NOT_STORABLE",
+      );
+      expect(await ids(storage)).toEqual([]);
+    });
+  }
+
   test("S5.01 works of one group: the failing one is undone alone", async () => {
     const storage = await openTestStorage();
     const results = await Promise.allSettled(
