@@ -58,10 +58,10 @@ function quantile(logProbability: f64): f64 {
   );
 }
 
-/** A guess of z = ±(h - t) from ln v or ln u: the second normal term is a share of the first, found in a few rounds. */
+/** A guess of z = ±(h - t) from ln v or ln u: the second normal term is a share of the first, found in two rounds. */
 function guessArgument(logTarget: f64, x: f64, side: f64): f64 {
   let z = 0.0;
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 2; round++) {
     const share = mills(sqrt<f64>(z * z + 2.0 * x)) / mills(z);
     const logProbability = logTarget - logRatio<f64>(1.0 - side * share, 1.0);
     // one half and more only where the target is near half its cap: the root is then near zero

@@ -102,7 +102,11 @@ export function storeStep<T>(scratch: usize, at: usize): void {
   const bend = mul<T>(mul<T>(share, constant<T>(table + 16)), mulAdd<T>(a, sub<T>(a, one), kappa));
   const next = add<T>(s, delta);
   const moved = mulAdd<T>(delta, add<T>(sub<T>(one, a), bend), d);
-  const isSmall = lessOrEqual<T>(mulAdd<T>(abs<T>(delta), t, abs<T>(delta)), mul<T>(next, constant<T>(table + 96)));
+  // false for a lane that went below zero
+  const isSmall = lessOrEqual<T>(
+    add<T>(abs<T>(delta), abs<T>(mul<T>(delta, t))),
+    mul<T>(next, constant<T>(table + 96)),
+  );
   const isInRange = and<T>(
     lessOrEqual<T>(constant<T>(table + 144), left),
     lessOrEqual<T>(right, constant<T>(table + 160)),

@@ -168,7 +168,7 @@ function guessFromBachelier(x: number, v: number): number {
 /** s from the tail of the normal law alone (Abramowitz and Stegun 26.2.23), for the regions where Bachelier is far off. */
 function guessFromTail(x: number, share: number, isUpper: boolean): number {
   let z = 0;
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < 2; round++) {
     const other = mills(Math.sqrt(z * z + 2 * x)) / mills(z);
     const probability = share / (isUpper ? 1 + other : 1 - other);
     const w = Math.sqrt(-2 * Math.log(probability));
