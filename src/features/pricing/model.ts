@@ -75,7 +75,7 @@ const outputs = Type.Array(oneOf(outputNames), {
   description: `What to compute; ${defaultOutputs.join(", ")} where it is left out.`,
 });
 const onUnattainable = oneOf(["null", "zero"], {
-  description: "What stands for a volatility that no price has: null (default) or 0.",
+  description: "What stands where the price is below_intrinsic: null (default) or 0.",
 });
 const expiryWords =
   "When the option expires, RFC 3339 with an offset, instead of time_to_expiry. A bare date is refused: it does not say when.";
