@@ -1,7 +1,7 @@
 // Every decision about a request before its handler runs, in the contract's order: host, route, address limit,
 // authentication, permission, principal's limit, size, parse, schema, idempotency. What comes before "size" is
-// decided before a byte of the body is read. It runs in Elysia's onRequest, on the very path Elysia then routes by,
-// so it depends on none of Elysia's guards. It must never know a feature.
+// decided before a byte of the body is read. It runs before Elysia does, on the very path Elysia then routes by, so it
+// depends on none of Elysia's guards. It must never know a feature.
 
 import type { Authenticator, Credentials, Principal } from "../domain/principal";
 import { extentOf, parseJson, readBody, requireJsonMediaType } from "./body";
@@ -10,7 +10,7 @@ import type { HostRule } from "./host";
 import { hashOfRequest, type IdempotencyStore, type RunningTickets, readKey, replayOf } from "./idempotency";
 import type { LimitDecision, Limits } from "./limits";
 import { challenge, detailOfFaults, Refusal } from "./problem";
-import { contextOf } from "./request-context";
+import type { RequestContext } from "./request-context";
 import type { Route, RouteMatch, RouteTable } from "./routes";
 import { faultsOf } from "./schema-faults";
 
@@ -26,25 +26,15 @@ export interface GateOptions {
   readonly peerAddressOf: (request: Request) => string;
 }
 
-/** The part of Elysia's context that exists before routing. `body` is what the handler will be given. */
-export interface EarlyContext {
-  readonly request: Request;
-  readonly path: string;
-  readonly set: { status?: number | string };
-  body?: unknown;
-}
-
-/** Undefined: the handler may run. A response: the answer is known already. Throws Refusal or BsoptError otherwise. */
-export type Gate = (context: EarlyContext) => Promise<Response | undefined>;
+/** Undefined: the handler may run, and the context says so. A response: the answer is known already. Throws Refusal or BsoptError. */
+export type Gate = (request: Request, context: RequestContext) => Promise<Response | undefined>;
 
 export function createGate(options: GateOptions): Gate {
   const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, peerAddressOf } = options;
 
-  return async function decide(early) {
-    const { request, path } = early;
-    const context = contextOf(request);
+  return async function decide(request, context) {
     const { headers } = request;
-    context.path = path;
+    const { path } = context;
 
     const match = routes.match(path);
     // Only the exemption is read from the route here; that the route exists at all is told after the host is judged.
@@ -56,7 +46,6 @@ export function createGate(options: GateOptions): Gate {
     const route = routeFor(match, request.method);
     requireDecodable(path);
     context.route = route;
-    early.set.status = route.successStatus;
 
     if (!route.isHostExempt) requireAllowed(limits.byAddress(peerAddressOf(request), route));
     if (route.permission !== "public") {
@@ -72,27 +61,30 @@ export function createGate(options: GateOptions): Gate {
       requireAllowed(limits.byPrincipal(principal, route));
     }
 
-    if (route.body !== null) early.body = await bodyFor(request, route);
-    if (route.isIdempotent && context.principal !== null) return await hold(early, context.principal);
+    if (route.body !== null) context.body = await bodyFor(request, route);
+    if (route.isIdempotent && context.principal !== null) {
+      const replay = await hold(request, context, context.principal);
+      if (replay) return replay;
+    }
+    context.isAdmitted = true;
     return undefined;
   };
 
-  async function hold(early: EarlyContext, principal: Principal): Promise<Response | undefined> {
-    const { request, path, body } = early;
+  /** Marks a keyed request as running; its stored answer where it ran before. */
+  async function hold(request: Request, context: RequestContext, principal: Principal): Promise<Response | null> {
     const key = readKey(request);
-    if (key === null) return undefined;
+    if (key === null) return null;
     const search = request.url.includes("?") ? request.url.slice(request.url.indexOf("?")) : "";
     const ticket = {
       principalId: principal.userId,
-      route: `${request.method} ${path}`,
+      route: `${request.method} ${context.path}`,
       key,
-      bodyHash: hashOfRequest(search, body),
+      bodyHash: hashOfRequest(search, context.body),
     };
-    const context = contextOf(request);
     running.hold(ticket);
     context.ticket = ticket;
     context.ticketHeld = true;
-    return (await replayOf(idempotencyStore, ticket)) ?? undefined;
+    return replayOf(idempotencyStore, ticket);
   }
 }
 

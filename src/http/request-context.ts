@@ -1,6 +1,6 @@
 // What http knows about one request, beside the request itself: the caller, the route, the idempotency ticket and
 // the timings. Kept in a WeakMap so that it dies with the request and features need no Elysia plugin to ask.
-// It must never hold the body or anything a client could read back.
+// It must never outlive its request, and nothing in it is sent back but the id.
 
 import type { Principal } from "../domain/principal";
 import { assert } from "../foundation/assert";
@@ -14,7 +14,11 @@ export interface RequestContext {
   readonly host: string | null;
   route: Route | null;
   /** As Elysia routes it: raw, percent-encoded, without the query. */
-  path: string;
+  readonly path: string;
+  /** The gate has let it through; without that no handler runs. */
+  isAdmitted: boolean;
+  /** Read and checked by the gate, held until the handler is given it. */
+  body: unknown;
   principal: Principal | null;
   ticket: IdempotencyTicket | null;
   /** The ticket is marked as running in this process and must be released. */

@@ -1,5 +1,6 @@
 // The HTTP server: one Elysia app made of the features' routes, the gate before it, the one error mapper behind it,
-// and what every answer carries. Separate from app.ts, which decides what is served. It must never read a setting
+// and what every answer carries. The gate stands before Elysia, not in one of its hooks: Elysia reads a hook's source
+// text to guess whether it returns anything, and a wrong guess would let every refused request through. Separate from app.ts, which decides what is served. It must never read a setting
 // or the time by itself, and never let a body be read before the gate says so.
 
 import { type AnyElysia, Elysia } from "elysia";
@@ -12,7 +13,7 @@ import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
 import { documentRoutes } from "./documents";
-import { createGate, type EarlyContext } from "./gate";
+import { createGate } from "./gate";
 import { hostRule } from "./host";
 import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
 import { type Limits, noLimits } from "./limits";
@@ -88,21 +89,19 @@ export function createServer(options: HttpServerOptions): HttpServer {
     normalize: false,
     precompile: false,
   })
-    .onRequest(async (context) => {
-      try {
-        return await gate(context as unknown as EarlyContext);
-      } catch (error) {
-        return failed(context.request, error);
-      }
-    })
     .onError({ as: "global" }, ({ request, error }) => {
       // The answer is made outside, where no half-set status or header of the handler can leak into it.
       contextOf(request).failure = { error };
       return new Response(null);
     })
-    .onTransform({ as: "global" }, ({ request, route }) => {
-      // Never seen to fail. If an upgrade of Elysia ever routes by other rules, nothing must run ungated.
-      assert(contextOf(request).route?.pattern === route, `gate and router disagree at ${route}`);
+    .derive({ as: "global" }, ({ request, route, set }) => {
+      const context = contextOf(request);
+      // Never seen to fail. If an upgrade of Elysia ever routes by other rules, nothing must run that was not admitted.
+      assert(context.isAdmitted && context.route?.pattern === route, `gate and router disagree at ${route}`);
+      set.status = context.route.successStatus;
+      const { body } = context;
+      context.body = undefined;
+      return { body };
     })
     // The name of Elysia's parser that reads nothing; its types know it on single routes only.
     .onParse({ as: "global" }, { fn: "none" } as never);
@@ -129,7 +128,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
       // A request made inside this process has no Host header and is judged by its address instead.
       host: hostHeader ?? (request === received ? new URL(request.url).host : null),
       route: null,
-      path: "",
+      path: pathOf(request.url),
+      isAdmitted: false,
+      body: undefined,
       principal: null,
       ticket: null,
       ticketHeld: false,
@@ -141,7 +142,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     attachContext(request, context);
     let response: Response;
     try {
-      response = await app.fetch(request);
+      response = (await gate(request, context)) ?? (await app.fetch(request));
       if (context.failure !== null) response = await failedOrReplayed(request, context);
       else if (context.isUnavailable) response = unavailableResponse(response);
     } catch (error) {
@@ -239,6 +240,13 @@ export function createServer(options: HttpServerOptions): HttpServer {
       return isDraining;
     },
   };
+}
+
+/** The path exactly as Elysia takes it from an absolute address (its `standardHostname: false`): raw, without the query. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", "http://".length);
+  const end = url.indexOf("?", start + 1);
+  return url.substring(start, end === -1 ? undefined : end);
 }
 
 /**

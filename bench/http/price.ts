@@ -1,0 +1,185 @@
+// Pricing over HTTP, the whole server beside a bare Bun.serve that parses, prices and answers the same and checks
+// nothing, in one run: what schema, key, gate and headers cost is the ratio of the two. The servers run in a process of
+// their own, the load in this one, over kept-alive sockets; rounds are interleaved, best and median are printed.
+// Run it with the milliseconds of a round as its argument, few for a smoke test.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createEngine } from "../../src/engine/engine";
+import { kernelWasmBytes } from "../../src/storage/assets";
+import { startApp } from "../../tests/harness/app";
+
+const connectionCount = 32;
+const roundCount = 5;
+const batchRows = 1000;
+
+const option = {
+  model: "black_scholes_merton",
+  option_type: "call",
+  spot: 100,
+  strike: 105,
+  time_to_expiry: 0.5,
+  rate: 0.03,
+  dividend_yield: 0.01,
+  volatility: 0.2,
+} as const;
+const batch = { ...option, strike: Array.from({ length: batchRows }, (_, index) => 50 + index / 10) };
+
+export interface HttpFigure {
+  readonly name: string;
+  readonly requestsPerSecondBest: number;
+  readonly requestsPerSecondMedian: number;
+}
+
+/** Requests a second from the bare and the whole server, for one option and for a batch of 1,000. */
+export async function benchHttpPrice(roundMilliseconds: number): Promise<HttpFigure[]> {
+  const child = Bun.spawn([process.execPath, import.meta.path, "--serve"], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  try {
+    const reader = child.stdout.getReader();
+    const line = new TextDecoder().decode((await reader.read()).value);
+    const { barePort, wholePort, key } = JSON.parse(line) as { barePort: number; wholePort: number; key: string };
+    const targets = [
+      { name: "one option, bare Bun", port: barePort, request: requestText("/api/v1/pricing/price", option, key) },
+      { name: "one option, whole server", port: wholePort, request: requestText("/api/v1/pricing/price", option, key) },
+      { name: "1,000 options, bare Bun", port: barePort, request: requestText("/api/v1/pricing/batch", batch, key) },
+      {
+        name: "1,000 options, whole server",
+        port: wholePort,
+        request: requestText("/api/v1/pricing/batch", batch, key),
+      },
+    ];
+    const rates = new Map(targets.map(({ name }) => [name, [] as number[]]));
+    for (const { port, request } of targets) await load(port, request, roundMilliseconds / 2);
+    for (let round = 0; round < roundCount; round++) {
+      for (const { name, port, request } of targets) {
+        rates.get(name)!.push(await load(port, request, roundMilliseconds));
+      }
+    }
+    return targets.map(({ name }) => {
+      const sorted = rates.get(name)!.toSorted((one, other) => one - other);
+      return {
+        name,
+        requestsPerSecondBest: sorted.at(-1)!,
+        requestsPerSecondMedian: sorted[sorted.length >> 1]!,
+      };
+    });
+  } finally {
+    child.stdin.end();
+    await child.exited;
+  }
+}
+
+function requestText(path: string, body: object, key: string): Buffer {
+  const json = JSON.stringify(body);
+  return Buffer.from(
+    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-API-Key: ${key}\r\nContent-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`,
+  );
+}
+
+/** Every connection sends its next request when the last is answered; returns answers a second. */
+async function load(port: number, request: Buffer, milliseconds: number): Promise<number> {
+  const begun = performance.now();
+  const until = begun + milliseconds;
+  const counts = await Promise.all(Array.from({ length: connectionCount }, () => answersUntil(port, request, until)));
+  return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - begun) / 1000);
+}
+
+async function answersUntil(port: number, request: Buffer, until: number): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  let count = 0;
+  let missing = 0;
+  const socket = await Bun.connect({
+    hostname: "127.0.0.1",
+    port,
+    socket: {
+      data(socket, chunk) {
+        let rest = chunk.byteLength;
+        if (missing === 0) {
+          const end = chunk.indexOf("\r\n\r\n");
+          const head = chunk.subarray(0, end).toString("latin1");
+          if (end < 0 || !head.startsWith("HTTP/1.1 200")) return reject(new Error(`unexpected answer: ${head}`));
+          const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
+          missing = end + 4 + length;
+        }
+        missing -= rest;
+        rest = 0;
+        if (missing > 0) return;
+        count += 1;
+        if (performance.now() < until) write(socket, request);
+        else {
+          resolve(count);
+          socket.end();
+        }
+      },
+      error: (_, error) => reject(error),
+      close: () => reject(new Error("closed early")),
+    },
+  });
+  write(socket, request);
+  return promise;
+}
+
+function write(socket: { write(data: Buffer): number }, request: Buffer): void {
+  const written = socket.write(request);
+  if (written !== request.byteLength) throw new Error(`only ${written} of ${request.byteLength} bytes were taken`);
+}
+
+/** Both servers, until standard input ends. */
+async function serve(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "bsopt-bench-"));
+  const app = await startApp(folder);
+  const engine = createEngine({ wasmBytes: kernelWasmBytes(), version: "bench" });
+  const bare = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      const body = (await request.json()) as typeof batch | typeof option;
+      const count = Array.isArray(body.strike) ? body.strike.length : 1;
+      const { spot, time_to_expiry, rate, dividend_yield, volatility } = body;
+      const strike = Array.isArray(body.strike) ? Float64Array.from(body.strike) : (body.strike as number);
+      const outputs = ["price", "delta", "gamma", "vega", "theta", "rho"] as const;
+      const { columns, status } = engine.price({
+        model: "black_scholes_merton",
+        count,
+        isCall: body.option_type === "call",
+        inputs: { spot, strike, time_to_expiry, rate, dividend_yield, volatility },
+        outputs,
+        units: "market",
+      });
+      const answer: Record<string, unknown> = { count, status: Array.from(status) };
+      for (const name of outputs) answer[name] = Array.from(columns[name]!);
+      return Response.json(answer);
+    },
+  });
+  process.stdout.write(
+    `${JSON.stringify({ barePort: bare.port, wholePort: Number(new URL(app.url).port), key: app.key })}\n`,
+  );
+  for await (const _ of process.stdin);
+  await bare.stop(true);
+  await app.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+if (import.meta.main) {
+  if (process.argv.includes("--serve")) await serve();
+  else {
+    const figures = await benchHttpPrice(Number(process.argv[2] ?? 1000));
+    for (const { name, requestsPerSecondBest: best, requestsPerSecondMedian: median } of figures) {
+      process.stdout.write(
+        `${name.padEnd(28)}  best ${Math.round(best).toString().padStart(7)}/s  median ${Math.round(median).toString().padStart(7)}/s\n`,
+      );
+    }
+    for (const [name, bare, whole, floor] of [
+      ["http one option, whole server to bare Bun", 0, 1, 0.4],
+      ["http 1,000 options, whole server to bare Bun", 2, 3, 0.6],
+    ] as const) {
+      const ratio = figures[whole]!.requestsPerSecondBest / figures[bare]!.requestsPerSecondBest;
+      process.stdout.write(`RATIO ${JSON.stringify({ name, ratio, floor })}\n`);
+    }
+  }
+}
