@@ -85,7 +85,7 @@ export function solveRobust(scratch: usize, at: usize): bool {
   const target = isUpper ? upper : timeValue;
   const side = isUpper ? -1.0 : 1.0;
   const isTiny = target < tiny;
-  const scaledTarget = target * squareRootOfTwoPi * (isTiny ? scaleFactor : 1.0);
+  const scaledTarget = target * (isTiny ? scaleFactor : 1.0) * squareRootOfTwoPi;
   const shift = isTiny ? scaleBinades * naturalLogOfTwo : 0.0;
 
   // the bracket: v <= 1/2 has h - t > -0.68, u < 1/2 has t - h > 0, and no double lies past 64 deviations

@@ -6,7 +6,8 @@
 // derivative of ln v by s is 1/D, so every derivative needed is made of D: Δ = L D (1 + L(a-1)/2)/(1 + L(a-1) + L²(a²+κ-3a+2)/6).
 // The error left by a step of relative size δ is below δ⁴; a lane settles at δ(1 + t) <= 6e-5. The rounding error of the result
 // is that of L (three to five units of 2^-53 for usual rows) times D/s.
-import { abs, add, and, constant, div, isAllSet, lessOrEqual, lessThan, mul, mulAdd, or, select, sub } from "../lane/lane";
+import { abs, add, and, constant, div, isAllSet, lessOrEqual, lessThan, mul, mulAdd, neg, or, select, sub } from "../lane/lane";
+import { productLow, sumLow } from "./error-free";
 import { logRatio } from "../math/log-ratio";
 import { millsDifferenceSeries, millsShifted, millsSlope } from "./mills-difference";
 import {
@@ -14,10 +15,12 @@ import {
   columnDeviation,
   columnDifference,
   columnLogMoneyness,
+  columnLogMoneynessLow,
   columnRegular,
   columnSettled,
   columnSlope,
   columnSpread,
+  columnSpreadLow,
   columnTarget,
 } from "./tile";
 
@@ -48,7 +51,13 @@ export function storeSlope<T>(scratch: usize, at: usize): void {
   const x = load<T>(cell(scratch, columnLogMoneyness, at));
   const s = load<T>(cell(scratch, columnDeviation, at));
   const h = div<T>(x, s);
+  const product = mul<T>(h, s);
+  const remainder = add<T>(
+    sub<T>(sub<T>(x, product), productLow<T>(h, s, product)),
+    load<T>(cell(scratch, columnLogMoneynessLow, at)),
+  );
   store<T>(cell(scratch, columnSpread, at), h);
+  store<T>(cell(scratch, columnSpreadLow, at), div<T>(remainder, s));
   if (!isAllSet<T>(isFar<T>(x, s))) store<T>(cell(scratch, columnSlope, at), millsSlope<T>(h));
 }
 
@@ -85,7 +94,13 @@ export function storeStep<T>(scratch: usize, at: usize): void {
   const left = sub<T>(h, t);
   const right = add<T>(h, t);
   const scaledTarget = mul<T>(load<T>(cell(scratch, columnTarget, at)), constant<T>(table));
-  const log = mulAdd<T>(mul<T>(left, left), constant<T>(table + 16), logRatio<T>(scaledTarget, d));
+  // (h - t)² loses h² units of 2^-53 unless its low word is kept
+  const negative = neg<T>(t);
+  const leftLow = add<T>(sumLow<T>(h, negative, left), load<T>(cell(scratch, columnSpreadLow, at)));
+  const square = mul<T>(left, left);
+  const squareLow = mulAdd<T>(add<T>(left, left), leftLow, productLow<T>(left, left, square));
+  const half = constant<T>(table + 16);
+  const log = mulAdd<T>(squareLow, half, mulAdd<T>(square, half, logRatio<T>(scaledTarget, d)));
   const ratio = div<T>(d, s);
   const a = mul<T>(mul<T>(left, right), ratio);
   const kappa = mul<T>(mulAdd<T>(mul<T>(h, h), constant<T>(table + 32), mul<T>(t, t)), mul<T>(ratio, ratio));

@@ -23,6 +23,7 @@ export const columnSettled: usize = 18; // mask: no further step is needed
 export const columnLogQuotient: usize = 19; // f of ln(spot/strike) = n ln 2 + 2 atanh f
 export const columnLogHead: usize = 20; // n ln 2 + 2f
 export const columnLogLow: usize = 21; // what that lost
+export const columnSpreadLow: usize = 22; // what the rounding of h lost
 export const columnRateProduct: usize = 12; // rate·T
 export const columnDividendProduct: usize = 13; // dividend_yield·T
 

@@ -28,15 +28,15 @@ def price_and_vega(case, volatility):
     return intrinsic, time_value, vega, min(a, b)
 
 
-def solve(case, guess):
+def solve(case):
     """The volatility of exactly case['price'], or None where the rounded price has none."""
     price = mp.mpf(case["price"])
-    intrinsic, _, _, cap = price_and_vega(case, mp.mpf(guess))
+    intrinsic, _, _, cap = price_and_vega(case, mp.mpf(1))
     target = price - intrinsic
     if target <= 0 or target >= cap:
         return None
-    low, high = mp.mpf(guess) / 4096, mp.mpf(guess) * 4096
-    for _ in range(60):
+    low, high = mp.mpf(10) ** -9, mp.mpf(10) ** 4
+    for _ in range(90):
         middle = mp.sqrt(low * high)
         if price_and_vega(case, middle)[1] < target:
             low = middle
@@ -73,16 +73,21 @@ def rows():
         "high_volatility": lambda: (2.5e4, between(0.1, 2), between(0, 0.1), 0.0, between(2, 8), between(-1, 1)),
         "deep_itm": lambda: (100.0, between(0.1, 1), between(0, 0.06), between(0, 0.03), between(0.1, 0.4), between(3, 6)),
         "wings": lambda: (1.0, between(0.05, 1), between(0, 0.05), 0.0, between(0.2, 1.5), between(6, 20)),
+        "far_apart": lambda: (log_between(1e-9, 1e9), between(0.1, 5), between(-0.1, 0.2), between(-0.1, 0.2), between(1, 12), between(-4, 12)),
+        "near_cap": lambda: (100.0, between(0.1, 5), between(0, 0.08), between(0, 0.05), between(0.5, 2), between(-2, 2)),
+        "near_intrinsic": lambda: (100.0, between(0.1, 5), between(0, 0.08), between(0, 0.05), between(0.05, 0.5), between(-2, 2)),
+        "subnormal_price": lambda: (100.0, between(0.1, 5), between(0, 0.08), between(0, 0.05), between(0.05, 0.5), between(1, 20)),
     }
     for region, make in regions.items():
         count = 0
-        while count < 30:
+        while count < 25:
             spot, time, rate, dividend, volatility, deviations = make()
             forward = spot * math.exp((rate - dividend) * time)
-            strike = round(forward * math.exp(-deviations * volatility * math.sqrt(time)), 6 if region == "near_money_carry" else 3)
+            strike = forward * math.exp(-deviations * volatility * math.sqrt(time))
+            strike = float(f"{strike:.{9 if region == 'near_money_carry' else 6}g}")
             if strike <= 0:
                 continue
-            is_call = {"deep_itm": True, "wings": False, "no_rates_itm": spot > strike}.get(region, chance.random() < 0.5)
+            is_call = {"deep_itm": True, "wings": False, "subnormal_price": spot < strike, "no_rates_itm": spot > strike}.get(region, chance.random() < 0.5)
             case = {
                 "region": region,
                 "is_call": is_call,
@@ -94,8 +99,15 @@ def rows():
             }
             intrinsic, time_value, _, _ = price_and_vega(case, mp.mpf(volatility))
             case["price"] = float(intrinsic + time_value)
-            found = solve(case, volatility)
-            if found is None or found[1] > 1e9:
+            cap = price_and_vega(case, mp.mpf(volatility))[3]
+            if region == "near_cap":
+                case["price"] = float(intrinsic + cap * (1 - mp.mpf(10) ** -between(1, 14)))
+            if region == "near_intrinsic":
+                case["price"] = float(intrinsic + cap * mp.mpf(10) ** -between(4, 17))
+            if region == "subnormal_price":
+                case["price"] = float(mp.mpf(10) ** -between(300, 323))
+            found = solve(case)
+            if found is None or found[1] > 1e12:
                 continue
             case["implied_volatility"] = float(found[0])
             case["condition"] = float(found[1])
