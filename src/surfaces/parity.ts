@@ -86,6 +86,8 @@ const startStrikesMax = 128;
 interface Point {
   readonly strike: number;
   readonly difference: number;
+  /** Spread of the call plus spread of the put: the line may lie half of it to either side of the difference. */
+  readonly width: number;
   readonly weight: number;
 }
 
@@ -160,6 +162,7 @@ function liquidPoints(strikes: readonly ParityStrike[]): Point[] {
     .map(({ strike, difference, width }) => ({
       strike,
       difference,
+      width,
       weight: widthFloor > 0 ? 1 / Math.max(width, widthFloor) : 1,
     }));
 }
@@ -174,6 +177,15 @@ function residual(point: Point, { prepaidForward, discount }: Line): number {
 
 type Held = { readonly discount: number | undefined; readonly prepaidForward: number | undefined };
 
+/**
+ * What no residual's scale is taken to be below. A few strikes whose quotes are rounded to a tick often lie on a line by
+ * chance; a tenth of the width keeps the others in as long as the line stays within their bid and ask. Without a width
+ * (locked markets), the rounding of the prices themselves.
+ */
+function deviationFloor({ strike, difference, width }: Point): number {
+  return Math.max(width / 10, 1e-12 * (strike + Math.abs(difference)));
+}
+
 /** A start that outliers can't turn, then reweighted least squares until the line stands still. */
 function robustLine(points: readonly Point[], held: Held): { line: Line; weights: readonly number[] } {
   let line = medianLine(points, held);
@@ -181,9 +193,7 @@ function robustLine(points: readonly Point[], held: Held): { line: Line; weights
   for (let iteration = 0; iteration < iterationsMax; iteration++) {
     const scaled = points.map((point) => residual(point, line) * Math.sqrt(point.weight));
     const deviation = medianToDeviation * median(scaled.map(Math.abs));
-    // Rounding alone leaves residuals of a few ulp of the prices; below that every strike is on the line.
-    const floor =
-      1e-12 * median(points.map((point) => (point.strike + Math.abs(point.difference)) * Math.sqrt(point.weight)));
+    const floor = median(points.map((point) => deviationFloor(point) * Math.sqrt(point.weight)));
     const reach = biweightTuning * Math.max(deviation, floor);
     weights = points.map((point, index) => {
       const distance = scaled[index]! / reach;

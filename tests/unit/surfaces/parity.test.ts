@@ -88,6 +88,26 @@ describe("S4.47 the parity fit", () => {
     expect(fit.discount).toBeCloseTo(0.97, 12);
   });
 
+  test("quotes rounded to a tick all count, even where three of them lie on a line by chance", () => {
+    const rounded = [
+      [5600, 831.4, 836.8, 246.8, 248.7],
+      [5800, 676.6, 681.1, 284.1, 286.2],
+      [6000, 531.9, 535.5, 331.3, 333.7],
+      [6200, 402.3, 405.1, 393.7, 396.5],
+      [6400, 293.3, 295.5, 476.7, 480],
+    ] as const;
+    const strikes = rounded.map(([strike, callBid, callAsk, putBid, putAsk]) => ({
+      strike,
+      call: quote([callBid, callAsk]),
+      put: quote([putBid, putAsk]),
+    }));
+    const fit = fitted({ strikes, timeToExpiry: 364.125 / 365 });
+    expect(fit.strikesUsed).toBe(5);
+    // Made with rate 0.038 and forward 6050 · exp((0.038 − 0.012)·T); a tick of 0.1 is worth 3 basis points here.
+    expect(fit.rate).toBeCloseTo(0.038, 3);
+    expect(fit.forward).toBeCloseTo(6209.1, 0);
+  });
+
   test("strikes far from the money are left out, however wrong they are", () => {
     const far = chain(100, 0.5, [300, 310, 320, 330, 340, 350, 360, 370]);
     const fit = fitted({ strikes: [...chain(100, 0.97, [90, 95, 100, 105, 110]), ...far], timeToExpiry: 1 });
