@@ -18,8 +18,11 @@ export interface KeyFile {
 
 const textLengthMax = 1024;
 
-/** The key file at that path, which need not exist; its folder must. Failures of the disk throw `unavailable`. */
-export function openKeyFile(path: string): KeyFile {
+/**
+ * The key file at that path, which need not exist; its folder must. Failures of the disk throw `unavailable`.
+ * `link` gives a finished file its second name; a test brings one that fails as a disk without links does.
+ */
+export function openKeyFile(path: string, link: typeof linkSync = linkSync): KeyFile {
   const failed = (act: string, cause: unknown) =>
     new BsoptError({
       reason: "unavailable",
@@ -45,7 +48,7 @@ export function openKeyFile(path: string): KeyFile {
         try {
           const draft = join(draftFolder, "draft");
           writeDurably(draft, text);
-          linkSync(draft, path);
+          link(draft, path);
         } finally {
           rmSync(draftFolder, { recursive: true, force: true });
         }
@@ -87,20 +90,16 @@ function writeDurably(path: string, text: string): void {
   }
 }
 
-/** A new name is durable once its folder is; where a folder cannot be opened (Windows) the system sees to it. */
+/** A new name is durable once its folder is. Some systems (Windows) cannot open or sync a folder. */
 function makeDurable(folder: string): void {
-  let descriptor: number;
+  let descriptor: number | undefined;
   try {
     descriptor = openSync(folder, "r");
-  } catch {
-    return;
-  }
-  try {
     fsyncSync(descriptor);
   } catch {
-    // Some systems refuse to sync a folder; the file itself is safe.
+    // The file itself is safe; only a power cut at this very moment could still take its name away.
   } finally {
-    closeSync(descriptor);
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

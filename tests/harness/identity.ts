@@ -6,10 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openKeyFile } from "../../src/adapters/key-file";
 import { createIdentity, type Identity, type KeyFile } from "../../src/features/identity/service";
+import { apiKeys, users } from "../../src/features/identity/table";
 import { ManualClock, systemClock } from "../../src/foundation/clock";
 import { silentLog } from "../../src/foundation/log";
 import { seededRandom } from "../../src/foundation/random";
 import { openStorage, type Storage } from "../../src/storage/storage";
+import { idempotencyAnswers } from "../../src/storage/table";
 
 export interface IdentityFixture {
   readonly folder: string;
@@ -38,6 +40,8 @@ export async function openIdentity(
     clock: systemClock,
     random: seededRandom(seed),
     log: silentLog,
+    // Named here so that every test of identity also proves that the migrated tables are the declared ones.
+    tables: [users, apiKeys, idempotencyAnswers],
   });
   const clock = new ManualClock(options.startMicroseconds);
   const listeners = new Set<() => void>();

@@ -51,6 +51,26 @@ describe("the key file", () => {
     expect(file.read()).toBeNull();
   });
 
+  const linkFailing = (code: string) => () => {
+    throw Object.assign(new Error("link"), { code });
+  };
+  for (const code of ["EPERM", "ENOTSUP", "ENOSYS"]) {
+    test(`on a disk that answers links with ${code} is made all the same, exclusively and private`, () => {
+      const file = openKeyFile(join(folder, "key"), linkFailing(code));
+      expect(file.create("first")).toBe(true);
+      expect(file.create("second")).toBe(false);
+      expect(file.read()).toBe("first");
+      expect(statSync(file.path).mode & 0o777).toBe(0o600);
+      expect(readdirSync(folder)).toEqual(["key"]);
+    });
+  }
+
+  test("whose link fails for another reason is not made, and leaves no draft", () => {
+    const file = openKeyFile(join(folder, "key"), linkFailing("EIO"));
+    expect(() => file.create("x")).toThrow("cannot be made");
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   const failures: readonly (readonly [string, (path: string) => void])[] = [
     ["made in a folder that is not there", (path) => openKeyFile(join(path, "none", "key")).create("x")],
     ["read where a folder stands in its place", (path) => openKeyFile(path).read()],

@@ -419,6 +419,30 @@ describe("S2.14 uses of keys", () => {
     expect(await lastUsedOf(id)).toBe("2025-06-15T15:06:40.000000Z");
   });
 
+  test("that the agent cannot write are warned of, and tried again", async () => {
+    const { id, secret } = await madeKey();
+    const warnings: string[] = [];
+    let isDown = true;
+    const frail = createIdentity({
+      storage: {
+        ...fixture.watched,
+        write: (work) => (isDown ? Promise.reject(new Error("down")) : fixture.storage.write(work)),
+      },
+      clock,
+      random: seededRandom(6n),
+      log: { ...silentLog, warn: (_fields, message) => void warnings.push(message) },
+    });
+    await frail.authenticate({ apiKey: secret, peerAddress });
+    const [agent] = frail.agents;
+    agent!.start();
+    while (warnings.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    isDown = false;
+    await frail.close();
+    await agent!.stop();
+    expect(warnings[0]).toContain("tried again");
+    expect(await lastUsedOf(id)).toBe("2025-06-15T15:06:40.000000Z");
+  });
+
   test("are written by the agent in the background", async () => {
     const { id, secret } = await madeKey();
     await admit(secret);
