@@ -64,7 +64,8 @@ export async function runBook(
     expiry: "text",
     valuation_time: "text",
   } as TableSchema;
-  const book = await readTable(inputFormat, source, name, schema, fileLimits);
+  const progress = createProgress(io.stderr, clock, task.label);
+  const book = await readTable(inputFormat, progress.reading(source), name, schema, fileLimits);
   if (book.count === 0) throw new UsageError(`${name} holds no option`);
   const faults = new FaultList(book);
 
@@ -81,7 +82,6 @@ export async function runBook(
   }
   const usable = maskUnreadable(inputs, isCall);
 
-  const progress = createProgress(io.stderr, clock, task.label);
   const parts: { columns: readonly TableColumn[]; status: Int32Array }[] = [];
   for (let start = 0; start < book.count; start += rowsPerSlice) {
     const end = Math.min(start + rowsPerSlice, book.count);

@@ -34,7 +34,7 @@ import {
 } from "./arguments";
 import { CommandExit, exitCodes, UsageError } from "./io";
 import { deliver } from "./output";
-import { createProgress } from "./progress";
+import { createProgress, type Progress } from "./progress";
 
 interface ChainFlags {
   readonly rate?: number;
@@ -77,7 +77,7 @@ async function runChain(dependencies: PricingCommandDependencies, paths: string[
   const format = printFormat(flags, "table");
   checkFlags(flags, paths);
   const progress = createProgress(io.stderr, clock, "chain");
-  const files = await readFiles(dependencies, paths, flags);
+  const files = await readFiles(dependencies, paths, flags, progress);
   const rows = files.flatMap((file) => file.rows);
   const request: ChainRequest = {
     rows,
@@ -124,13 +124,14 @@ async function readFiles(
   { io, clock }: PricingCommandDependencies,
   paths: readonly string[],
   flags: ChainFlags,
+  progress: Progress,
 ): Promise<ChainFile[]> {
   const defaults = { asOf: flags.valuationTime ?? clock.nowMicroseconds(), spot: Number.NaN };
   const files: ChainFile[] = [];
   let rowCount = 0;
   for (const path of paths) {
     const [source, name] = path === "-" ? [io.stdin(), "standard input"] : [io.readFile(path), path];
-    const file = await readChainFile(source, name, fileLimits, defaults);
+    const file = await readChainFile(progress.reading(source), name, fileLimits, defaults);
     rowCount += file.rows.length;
     if (rowCount > fileLimits.rowsMax) throw overLimit(name, `brings the rows over ${fileLimits.rowsMax}`);
     files.push(file);

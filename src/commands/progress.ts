@@ -7,6 +7,8 @@ import type { OutputStream } from "./io";
 export interface Progress {
   /** Tells how much is done; draws at most ten times a second. */
   update(done: number, total: number): Promise<void>;
+  /** Passes a source on and tells how much of it has been read; how much is to come nobody knows. */
+  reading(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
   /** Wipes the bar if it was drawn. */
   finish(): Promise<void>;
 }
@@ -19,15 +21,28 @@ const barWidth = 30;
 export function createProgress(stream: OutputStream, clock: Clock, label: string): Progress {
   const startedAt = clock.monotonicMilliseconds();
   let drawnAt = Number.NEGATIVE_INFINITY;
+  let readBytes = 0;
+  /** Whether it is time to draw; if so, it counts as drawn. */
+  const isDue = () => {
+    const now = clock.monotonicMilliseconds();
+    const due = stream.isTTY && now - startedAt >= patienceMilliseconds && now - drawnAt >= redrawMilliseconds;
+    if (due) drawnAt = now;
+    return due;
+  };
   return {
     async update(done, total) {
-      const now = clock.monotonicMilliseconds();
-      if (!stream.isTTY || now - startedAt < patienceMilliseconds || now - drawnAt < redrawMilliseconds) return;
-      drawnAt = now;
+      if (!isDue()) return;
       const share = total > 0 ? Math.min(1, done / total) : 0;
       const filled = Math.round(share * barWidth);
       const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
       await stream.write(`\r${label} ${bar} ${Math.floor(share * 100)} % (${done} of ${total})\u001b[K`);
+    },
+    async *reading(source) {
+      for await (const chunk of source) {
+        readBytes += chunk.length;
+        if (isDue()) await stream.write(`\r${label} ${(readBytes / 1e6).toFixed(1)} MB read\u001b[K`);
+        yield chunk;
+      }
     },
     async finish() {
       if (drawnAt !== Number.NEGATIVE_INFINITY) await stream.write("\r\u001b[K");

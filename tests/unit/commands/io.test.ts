@@ -288,6 +288,20 @@ describe("the progress bar", () => {
     ]);
   });
 
+  test("while it reads it tells how much, since nobody knows how much is to come", async () => {
+    const { written, clock, progress } = bar(true);
+    async function* source() {
+      yield new Uint8Array(1_000_000);
+      clock.advance(2000);
+      yield new Uint8Array(500_000);
+      yield new Uint8Array(500_000);
+    }
+    let length = 0;
+    for await (const chunk of progress.reading(source())) length += chunk.length;
+    expect(length).toBe(2_000_000);
+    expect(written).toEqual(["\rchain 1.5 MB read\u001b[K"]);
+  });
+
   test("where there is no terminal it says nothing at all", async () => {
     const { written, clock, progress } = bar(false);
     clock.advance(5000);
