@@ -4,6 +4,7 @@
 // depends on none of Elysia's guards. It must never know a feature.
 
 import type { Authenticator, Credentials, Principal } from "../domain/principal";
+import type { FieldFault } from "../foundation/errors";
 import { extentOf, parseJson, readBody, requireJsonMediaType } from "./body";
 import type { CrossOrigin } from "./cross-origin";
 import type { HostRule } from "./host";
@@ -12,7 +13,7 @@ import type { LimitDecision, Limits } from "./limits";
 import { challenge, detailOfFaults, Refusal } from "./problem";
 import type { RequestContext } from "./request-context";
 import type { Route, RouteMatch, RouteTable } from "./routes";
-import { faultsOf } from "./schema-faults";
+import { faultsMax, faultsOf } from "./schema-faults";
 
 export interface GateOptions {
   readonly hosts: HostRule;
@@ -62,6 +63,7 @@ export function createGate(options: GateOptions): Gate {
     }
 
     if (route.body !== null) context.body = await bodyFor(request, route);
+    requireKnownQuery(request, route);
     if (route.isIdempotent && context.principal !== null) {
       const replay = await hold(request, context, context.principal);
       if (replay) return replay;
@@ -99,6 +101,29 @@ async function bodyFor(request: Request, route: Route): Promise<unknown> {
     throw new Refusal({ kind: "schema-mismatch", code: "SCHEMA_INVALID", detail: detailOfFaults(faults), faults });
   }
   return value;
+}
+
+/**
+ * A parameter sent twice means two things to two readers; one that a guarded route does not take may be a typo that
+ * would answer something else than was asked. Both are 422. Values are checked where Elysia unpacks them.
+ */
+function requireKnownQuery(request: Request, route: Route): void {
+  const start = request.url.indexOf("?");
+  if (start === -1 || route.permission === "public") return;
+  const known = (route.parameters.query?.properties ?? {}) as object;
+  const faults = new Map<string, FieldFault>();
+  const seen = new Set<string>();
+  for (const name of new URLSearchParams(request.url.slice(start)).keys()) {
+    const pointer = `/query/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (!Object.hasOwn(known, name)) {
+      faults.set(name, { pointer, code: "UNKNOWN_FIELD", detail: "is not a parameter of this request" });
+    } else if (seen.has(name)) faults.set(name, { pointer, code: "REPEATED", detail: "is sent more than once" });
+    seen.add(name);
+    if (faults.size >= faultsMax) break;
+  }
+  if (faults.size === 0) return;
+  const found = [...faults.values()];
+  throw new Refusal({ kind: "schema-mismatch", code: "SCHEMA_INVALID", detail: detailOfFaults(found), faults: found });
 }
 
 function routeFor(match: RouteMatch, method: string): Route {

@@ -2,9 +2,11 @@
 // problem document. Separate so that no feature ever names a status. It must never put into an answer a submitted
 // value, a stack, or anything of the inside of a 500.
 
-import { ParseError, ValidationError } from "elysia";
+import type { TSchema } from "@sinclair/typebox";
+import { ValidationError } from "elysia";
 import { unreachable } from "../foundation/assert";
 import { BsoptError, type FieldFault, type Reason } from "../foundation/errors";
+import { faultsOf } from "./schema-faults";
 
 /** Why http itself refuses a request, before any feature sees it. */
 export type RefusalKind =
@@ -106,11 +108,13 @@ export function problemOf(error: unknown): Problem {
     return error.retryAfterSeconds === undefined ? told : { ...told, retryable: true };
   }
   if (error instanceof ValidationError && (error.type === "params" || error.type === "query")) {
-    // Bodies are checked by the gate with the route's own schema; these two are Elysia's.
-    return problem(422, "SCHEMA_INVALID", "The address's parameters do not fit what this route takes", [], {});
-  }
-  if (error instanceof ParseError) {
-    return problem(400, "BODY_MALFORMED", "The body could not be read", [], {});
+    // Bodies are checked by the gate; these two are left to Elysia, which has unpacked them. Its message would echo them.
+    const place = error.type === "params" ? "path" : "query";
+    const faults = faultsOf((error.validator as { schema: TSchema }).schema, error.value).map((fault) => ({
+      ...fault,
+      pointer: `/${place}${fault.pointer}`,
+    }));
+    return problem(422, "SCHEMA_INVALID", detailOfFaults(faults), faults, {});
   }
   return internalProblem;
 }

@@ -149,7 +149,7 @@ describe("S2.16 every problem", () => {
   test("S2.14 repeats no submitted value", async () => {
     const secret = "hunter2-hunter2-hunter2";
     for (const body of [{ name: secret, size: secret }, { name: [secret] }, `{"name":"${secret}`, `"${secret}"`]) {
-      const answer = await probe.call("POST", `/api/v1/things?q=${secret}`, { key: "trader", body });
+      const answer = await probe.call("POST", `/api/v1/things?x=${secret}`, { key: "trader", body });
       expect(answer.status).toBeGreaterThanOrEqual(400);
       expect(answer.text).not.toContain(secret);
     }
@@ -460,6 +460,28 @@ describe("S2.14 body, before it is read", () => {
   });
 });
 
+describe("S2.35 the address's parameters", () => {
+  const rows: readonly (readonly [string, string, readonly (readonly [string, string])[]])[] = [
+    ["fitting", "/api/v1/boxes/a?name=abc", []],
+    ["an unknown one", "/api/v1/boxes/a?nmae=abc", [["/query/nmae", "UNKNOWN_FIELD"]]],
+    ["too long a one", "/api/v1/boxes/a?name=hunter2", [["/query/name", "TOO_LONG"]]],
+    ["one sent twice", "/api/v1/boxes/a?name=a&name=b", [["/query/name", "REPEATED"]]],
+    ["one where the route takes none", "/api/v1/things/a?hunter3=1", [["/query/hunter3", "UNKNOWN_FIELD"]]],
+    ["one with a slash in its name", "/api/v1/boxes/a?a%2Fb=1", [["/query/a~1b", "UNKNOWN_FIELD"]]],
+    ["an inherited name", "/api/v1/boxes/a?__proto__=1", [["/query/__proto__", "UNKNOWN_FIELD"]]],
+    ["one in the path of another form", "/api/v1/boxes/HUNTER2", [["/path/id", "WRONG_FORM"]]],
+  ];
+  for (const [name, path, faults] of rows) {
+    test(`${name}: ${faults.length === 0 ? 200 : 422}`, async () => {
+      const { status, json, text } = await probe.call("GET", path, { key: "viewer" });
+      expect(status).toBe(faults.length === 0 ? 200 : 422);
+      const told = (json.errors ?? []).map((fault: { pointer: string; code: string }) => [fault.pointer, fault.code]);
+      expect(told).toEqual(faults as never);
+      expect(text.replace(json.instance, "")).not.toMatch(/hunter2/i);
+    });
+  }
+});
+
 describe("S2.16 credentials", () => {
   const rows: readonly (readonly [string, Record<string, string>, number, string | null])[] = [
     ["none", {}, 401, "CREDENTIALS_MISSING"],
@@ -523,7 +545,7 @@ describe("S2.16 credentials", () => {
         expect([route.method, path, answer.status]).toEqual([route.method, path, 401]);
       }
     }
-    expect(guarded).toBe(3);
+    expect(guarded).toBe(4);
   });
 });
 

@@ -50,6 +50,7 @@ export function probeRoutes(
       },
       {
         body: Thing,
+        query: Type.Object({ x: Type.Optional(Type.String()) }, { additionalProperties: false }),
         response: { 201: ThingMade },
         detail: {
           permission: "orders:write",
@@ -61,6 +62,15 @@ export function probeRoutes(
         },
       },
     )
+    .get("/api/v1/boxes/:id", ({ params, query }) => ({ id: params.id, name: query.name ?? "" }), {
+      params: Type.Object(
+        { id: Type.String({ pattern: "^[a-z]+$", examples: ["a"] }) },
+        { additionalProperties: false },
+      ),
+      query: Type.Object({ name: Type.Optional(Type.String({ maxLength: 3 })) }, { additionalProperties: false }),
+      response: { 200: ThingMade },
+      detail: { permission: "market:read", operationId: "readBox", summary: "Read a box", tags: ["Probe"] },
+    })
     .delete("/api/v1/things/:id", () => undefined, {
       params: Type.Object({ id: Type.String({ examples: ["a"] }) }, { additionalProperties: false }),
       response: { 204: Type.Void() },
