@@ -97,8 +97,19 @@ export async function createApp(options: AppOptions): Promise<App> {
     random,
     documents: documentInfo(build),
   });
+  const stopBehindServer = async () => {
+    for (const agent of agents) await agent.stop();
+    await identity.close();
+    await storage.close();
+  };
   for (const agent of agents) agent.start();
-  const { url } = server.listen({ host: config.http.host, port: config.http.port });
+  let url: string;
+  try {
+    ({ url } = server.listen({ host: config.http.host, port: config.http.port }));
+  } catch (error) {
+    await stopBehindServer();
+    throw error;
+  }
   log.info({ url, version: build.version, commit: build.commit }, "listening");
 
   return {
@@ -108,9 +119,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     async stop() {
       log.info({}, "stopping");
       await server.drain();
-      for (const agent of agents) await agent.stop();
-      await identity.close();
-      await storage.close();
+      await stopBehindServer();
       log.info({}, "stopped");
     },
   };
