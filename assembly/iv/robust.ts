@@ -6,6 +6,7 @@
 // A root is bracketed from the start and each pass either takes a step inside the bracket or halves it: at most passesMax passes.
 // Source of the normal quantile used as a first guess: Abramowitz and Stegun 26.2.23 (within 4.5e-4).
 import { logRatio } from "../math/log-ratio";
+import { productLow, sumLow } from "./error-free";
 import { guessDeviation, guessEta } from "./guess";
 import {
   millsArgumentMax,
@@ -23,6 +24,7 @@ import {
   columnDifference,
   columnGap,
   columnLogMoneyness,
+  columnLogMoneynessLow,
   columnTimeValue,
   columnTimeValueLow,
 } from "./tile";
@@ -76,6 +78,7 @@ function guessArgument(logTarget: f64, x: f64, side: f64): f64 {
  */
 export function solveRobust(scratch: usize, at: usize): bool {
   const x = load<f64>(cell(scratch, columnLogMoneyness, at));
+  const xLow = load<f64>(cell(scratch, columnLogMoneynessLow, at));
   const cap = load<f64>(cell(scratch, columnCap, at));
   const timeValue = load<f64>(cell(scratch, columnTimeValue, at));
   const isUpper = timeValue > 0.5 * cap;
@@ -114,7 +117,12 @@ export function solveRobust(scratch: usize, at: usize): bool {
     else if (s < seriesDeviationMax && x < seriesLogMoneynessMax) d = millsDifferenceSeries<f64>(slope(h), h, t);
     else d = mills(left) - mills(right);
     const magnitude = abs<f64>(d);
-    const log = logRatio<f64>(scaledTarget, magnitude * cap) - shift + 0.5 * (left * left);
+    const product = h * s;
+    const spreadLow = (x - product - productLow<f64>(h, s, product) + xLow) / s;
+    const leftLow = sumLow<f64>(h, -t, left) + spreadLow;
+    const square = left * left;
+    const squareLow = 2.0 * left * leftLow + productLow<f64>(left, left, square);
+    const log = logRatio<f64>(scaledTarget, magnitude * cap) - shift + 0.5 * square + 0.5 * squareLow;
     if (log * side > 0.0) low = s;
     else high = s;
     const ratio = d / s;

@@ -7,8 +7,8 @@
 // The error left by a step of relative size δ is below δ⁴; a lane settles at δ(1 + t) <= 6e-5. The rounding error of the result
 // is that of L (three to five units of 2^-53 for usual rows) times D/s.
 import { abs, add, and, constant, div, isAllSet, lessOrEqual, lessThan, mul, mulAdd, neg, or, select, sub } from "../lane/lane";
-import { productLow, sumLow } from "./error-free";
 import { logRatio } from "../math/log-ratio";
+import { productLow, sumLow } from "./error-free";
 import { millsDifferenceSeries, millsShifted, millsSlope } from "./mills-difference";
 import {
   cell,
