@@ -52,7 +52,6 @@ export function identityRoutes({ identity, principalOf, idempotencyOf }: Identit
           summary: "Make an API key",
           description: "The answer holds the key's text, which is shown this once.",
           tags: ["Identity"],
-          bodyBytesMax: 16_384,
           idempotent: true,
         },
       },

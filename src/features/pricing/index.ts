@@ -27,8 +27,6 @@ export interface PricingRoutesDependencies {
 
 const tags = ["Pricing"];
 const permission = "pricing:read";
-/** A single option is a few hundred bytes. */
-const singleBytesMax = 16_384;
 
 /** Everything under /api/v1/pricing. */
 export function pricingRoutes({ pricing, batchBytesMax, recordTiming }: PricingRoutesDependencies) {
@@ -46,7 +44,6 @@ export function pricingRoutes({ pricing, batchBytesMax, recordTiming }: PricingR
         summary: "Price one option",
         description: "A well-formed request is answered with 200 whatever its values: status says what they came to.",
         tags,
-        bodyBytesMax: singleBytesMax,
       },
     })
     .post("/api/v1/pricing/batch", ({ request, body }) => pricing.priceBatch(body, meterOf(request)), {
@@ -72,7 +69,6 @@ export function pricingRoutes({ pricing, batchBytesMax, recordTiming }: PricingR
           operationId: "impliedVolatility",
           summary: "Find the volatility of one price",
           tags,
-          bodyBytesMax: singleBytesMax,
         },
       },
     )
