@@ -16,7 +16,7 @@ import {
   type Units,
   unitFactor,
 } from "./catalog";
-import { createKernel, type Kernel, type KernelInput, type KernelOutput } from "./kernel";
+import { createKernel, type Kernel, type KernelInput } from "./kernel";
 
 /** One number for every row, or a number per row. */
 export type Column = number | Float64Array;
@@ -109,65 +109,50 @@ export function createEngine(options: { readonly wasmBytes: Uint8Array; readonly
 function price(kernel: Kernel, request: PriceRequest): PriceResult {
   const { count, isCall, outputs, units } = request;
   const model = modelNamed(request.model);
-  const status = new Int32Array(count);
-  const columns: Partial<Record<OutputName, Float64Array>> = {};
-  for (const output of outputs) columns[output] = new Float64Array(count);
-  const result: PriceResult = { count, columns, status };
-  if (!outputs.every((output) => model.outputs.includes(output))) {
-    for (const output of outputs) columns[output]!.fill(Number.NaN);
-    status.fill(statusCodes.unsupported_output);
-    return result;
-  }
-  kernel.run({
+  if (!outputs.every((output) => model.outputs.includes(output))) return unsupported(count, outputs);
+  const wanted = [...new Set(outputs)];
+  const { columns, status } = kernel.run({
     operation: "price",
     model: model.id,
     count,
     isCall: checkedIsCall(isCall, count),
     inputs: model.inputs.map((input) => kernelInput(model, input.name, request.inputs[input.name], count)),
-    outputs: (Object.keys(columns) as OutputName[]).map(
-      (output): KernelOutput => ({
-        id: outputIds[output],
-        factor: unitFactor(output, units),
-        column: columns[output]!,
-      }),
-    ),
-    status,
+    outputs: wanted.map((output) => ({ id: outputIds[output], factor: unitFactor(output, units) })),
   });
-  return result;
+  const named: Partial<Record<OutputName, Float64Array>> = {};
+  for (const [index, output] of wanted.entries()) named[output] = columns[index]!;
+  return { count, columns: named, status };
+}
+
+/** Every row refused because an output is asked for that the model does not offer. */
+function unsupported(count: number, outputs: readonly OutputName[]): PriceResult {
+  const columns: Partial<Record<OutputName, Float64Array>> = {};
+  for (const output of outputs) columns[output] = new Float64Array(count).fill(Number.NaN);
+  return { count, columns, status: new Int32Array(count).fill(statusCodes.unsupported_output) };
 }
 
 function impliedVolatility(kernel: Kernel, request: ImpliedVolatilityRequest): ImpliedVolatilityResult {
   const { count, isCall, inputs, onUnattainable } = request;
   const model = modelNamed(request.model);
-  const impliedVolatilityColumn = new Float64Array(count);
-  const attainableError = new Float64Array(count);
-  const status = new Int32Array(count);
-  const result = { count, impliedVolatility: impliedVolatilityColumn, attainableError, status };
-  if (!model.impliedVolatility) {
-    impliedVolatilityColumn.fill(Number.NaN);
-    attainableError.fill(Number.NaN);
-    status.fill(statusCodes.unsupported_output);
-    return result;
-  }
+  assert(model.impliedVolatility, `${model.name} has no implied volatility`);
   const kernelInputs: KernelInput[] = [];
   for (const { name } of model.inputs) {
     if (name !== "volatility") kernelInputs.push(kernelInput(model, name, inputs[name], count));
   }
   kernelInputs.push({ id: inputIds.price, column: checkedColumn("price", request.price, count) });
-  kernel.run({
+  const { columns, status } = kernel.run({
     operation: "implied_volatility",
     model: model.id,
     count,
     isCall: checkedIsCall(isCall, count),
     inputs: kernelInputs,
     outputs: [
-      { id: outputIds.implied_volatility, factor: 1, column: impliedVolatilityColumn },
-      { id: outputIds.attainable_error, factor: 1, column: attainableError },
+      { id: outputIds.implied_volatility, factor: 1 },
+      { id: outputIds.attainable_error, factor: 1 },
     ],
-    status,
     unattainableIsZero: onUnattainable === "zero",
   });
-  return result;
+  return { count, impliedVolatility: columns[0]!, attainableError: columns[1]!, status };
 }
 
 function kernelInput(model: ModelDefinition, name: InputName, given: Column | undefined, count: number): KernelInput {
