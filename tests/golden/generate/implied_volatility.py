@@ -1,8 +1,8 @@
-# Makes tests/golden/implied_volatility_spot.json: exact implied volatilities of spot options, both sides of the money, with rates.
+# Makes src/engine/golden/implied-volatility-spot.json: exact implied volatilities of spot options, both sides of the money, with rates.
 # Separate from the tests because it needs Python with mpmath; the tests read only its output, which is committed.
 # Method: draw inputs as doubles and a volatility, price with Black-Scholes-Merton at 80 digits, round the price to a double, then
 # solve at 80 digits for the volatility of exactly that double (bisection on the volatility, refined by Newton). Nothing is shared
-# with the kernel but the model's definition. Run: python3 tests/golden/generate/implied_volatility.py > tests/golden/implied_volatility_spot.json
+# with the kernel but the model's definition. Run: python3 tests/golden/generate/implied_volatility.py > src/engine/golden/implied-volatility-spot.json
 import json
 import math
 import random
