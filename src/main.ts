@@ -2,7 +2,7 @@
 // no logic of its own, because only subprocesses run it.
 
 import { systemIo } from "./commands/io";
-import { buildProgram } from "./commands/program";
+import { buildProgram, type ProgramDependencies } from "./commands/program";
 import { runCommandLine } from "./commands/run";
 import { buildInfo } from "./config/build-info";
 import { createEngine, type Engine } from "./engine/engine";
@@ -13,7 +13,8 @@ import { kernelWasmBytes } from "./storage/assets";
 let engine: Engine | undefined;
 
 const io = systemIo(systemRandom);
-const program = buildProgram({
+const argv = process.argv.slice(2);
+const dependencies: ProgramDependencies = {
   io,
   environment: process.env,
   clock: systemClock,
@@ -25,5 +26,5 @@ const program = buildProgram({
       // Once: a second signal finds no listener and ends the process at once.
       for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
     }),
-});
-process.exit(await runCommandLine({ program, argv: process.argv.slice(2), io }));
+};
+process.exit(await runCommandLine({ program: await buildProgram(dependencies, argv), argv, io }));

@@ -1,6 +1,7 @@
 // The table of contents of the command line: every subcommand, each with just what it needs. Separate from main.ts
-// so that tests run whole command lines in their own process. What needs the database engine is loaded when its
-// command runs: pricing in a shell starts faster, and works where the engine's native part cannot be unpacked.
+// so that tests run whole command lines in their own process. A command's module is loaded when it is asked for, and
+// the database engine's later still: a server carries no chain reader, and pricing works where the engine's native
+// part cannot be unpacked.
 
 import { Command } from "commander";
 import type { App } from "../app";
@@ -12,18 +13,7 @@ import { BsoptError } from "../foundation/errors";
 import { silentLog } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { createLog } from "../telemetry/log";
-import { benchCommand } from "./bench";
-import { chainCommand } from "./chain";
-import { healthCommand } from "./health";
 import type { CommandIo } from "./io";
-import { impliedVolatilityCommand } from "./iv";
-import { keyCommand } from "./key";
-import { migrateCommand } from "./migrate";
-import { openapiCommand } from "./openapi";
-import { priceCommand } from "./price";
-import { serveCommand } from "./serve";
-import { verifyCommand } from "./verify";
-import { versionCommand } from "./version";
 
 export interface ProgramDependencies {
   readonly io: CommandIo;
@@ -37,70 +27,60 @@ export interface ProgramDependencies {
   readonly untilStopped: () => Promise<void>;
 }
 
-/** Every subcommand, ready for runCommandLine. */
-export function buildProgram(dependencies: ProgramDependencies): Command {
+/** A subcommand's name and how to make it. */
+type Entry = readonly [name: string, load: () => Promise<Command>];
+
+/** The program with the subcommand that `argv` asks for; with all of them where it asks for none, for help and errors. */
+export async function buildProgram(dependencies: ProgramDependencies, argv: readonly string[]): Promise<Command> {
+  const program = new Command("bsopt")
+    .description("Prices options and serves them: one executable, no other service.")
+    .version(dependencies.build.version, "--version", "print the version")
+    .helpCommand(false)
+    .showHelpAfterError("(bsopt --help lists the commands)");
+  const entries = entriesOf(dependencies);
+  const asked = entries.filter(([name]) => name === argv[0]);
+  for (const [, load] of asked.length > 0 ? asked : entries) program.addCommand(await load());
+  return program;
+}
+
+function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
   const { io, environment, clock, random, build, engine, untilStopped } = dependencies;
   const source = { io, environment };
   const pricing = { engine, io, clock };
   // What a person asked for in a shell is answered in words; only what went wrong is logged beside it.
-  const quietLog = createLog({ level: "warn", version: build.version });
+  const quietLog = () => createLog({ level: "warn", version: build.version });
+  const app = () => withDatabaseEngine(() => import("../app"));
   const startApp = async (config: Config): Promise<App> => {
-    const { createApp } = await withDatabaseEngine(() => import("../app"));
-    return createApp({
-      config,
-      build,
-      engine: engine(),
-      clock,
-      random,
-      log: createLog({ level: config.log.level, version: build.version }),
-    });
+    const log = createLog({ level: config.log.level, version: build.version });
+    return (await app()).createApp({ config, build, engine: engine(), clock, random, log });
   };
-  return new Command("bsopt")
-    .description("Prices options and serves them: one executable, no other service.")
-    .version(build.version, "--version", "print the version")
-    .helpCommand(false)
-    .showHelpAfterError("(bsopt --help lists the commands)")
-    .addCommand(serveCommand({ ...source, build, startApp, untilStopped }))
-    .addCommand(priceCommand(pricing))
-    .addCommand(impliedVolatilityCommand(pricing))
-    .addCommand(chainCommand(pricing))
-    .addCommand(
-      keyCommand({
-        ...source,
-        openIdentity: async (config) =>
-          (await withDatabaseEngine(() => import("../app"))).openIdentity({ config, clock, random, log: quietLog }),
-      }),
-    )
-    .addCommand(
-      migrateCommand({
-        ...source,
-        openMigrator: async (config) => {
-          const { migrateDown, migrateUp, migrationStatus } = await withDatabaseEngine(
-            () => import("../storage/migrate"),
-          );
-          const options = { url: config.storage.databaseUrl, clock, random, log: quietLog };
-          return {
-            up: () => migrateUp(options),
-            down: (count) => migrateDown(count, options),
-            status: () => migrationStatus(options),
-          };
-        },
-      }),
-    )
-    .addCommand(verifyCommand({ io, engine, clock }))
-    .addCommand(benchCommand({ io, engine, clock }))
-    .addCommand(
-      openapiCommand({
-        io,
-        document: async () => {
-          const { apiDocument } = await withDatabaseEngine(() => import("../app"));
-          const config = loadConfig({ flags: {}, environment: {}, file: null });
-          return apiDocument({ config, build, clock, random, log: silentLog });
-        },
-      }),
-    )
-    .addCommand(healthCommand(source))
-    .addCommand(versionCommand({ io, build, engine }));
+  const openIdentity = async (config: Config) => (await app()).openIdentity({ config, clock, random, log: quietLog() });
+  const openMigrator = async (config: Config) => {
+    const { migrateDown, migrateUp, migrationStatus } = await withDatabaseEngine(() => import("../storage/migrate"));
+    const options = { url: config.storage.databaseUrl, clock, random, log: quietLog() };
+    return {
+      up: () => migrateUp(options),
+      down: (count: number) => migrateDown(count, options),
+      status: () => migrationStatus(options),
+    };
+  };
+  const document = async () => {
+    const config = loadConfig({ flags: {}, environment: {}, file: null });
+    return (await app()).apiDocument({ config, build, clock, random, log: silentLog });
+  };
+  return [
+    ["serve", async () => (await import("./serve")).serveCommand({ ...source, build, startApp, untilStopped })],
+    ["price", async () => (await import("./price")).priceCommand(pricing)],
+    ["iv", async () => (await import("./iv")).impliedVolatilityCommand(pricing)],
+    ["chain", async () => (await import("./chain")).chainCommand(pricing)],
+    ["key", async () => (await import("./key")).keyCommand({ ...source, openIdentity })],
+    ["migrate", async () => (await import("./migrate")).migrateCommand({ ...source, openMigrator })],
+    ["verify", async () => (await import("./verify")).verifyCommand({ io, engine, clock })],
+    ["bench", async () => (await import("./bench")).benchCommand({ io, engine, clock })],
+    ["openapi", async () => (await import("./openapi")).openapiCommand({ io, document })],
+    ["health", async () => (await import("./health")).healthCommand(source)],
+    ["version", async () => (await import("./version")).versionCommand({ io, build, engine })],
+  ];
 }
 
 /** The database engine's native part is unpacked at its first import; where that fails, say what to do. */

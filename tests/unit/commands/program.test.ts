@@ -53,15 +53,18 @@ async function run({ argv, environment = {}, isTerminal = false, untilStopped, o
       },
     },
   };
-  const program = buildProgram({
-    io,
-    environment: { BSOPT_LOG_LEVEL: "error", ...environment },
-    clock: systemClock,
-    random: systemRandom,
-    build: buildInfo,
-    engine: testEngine,
-    untilStopped: untilStopped ?? (() => Promise.reject(new Error("nobody serves here"))),
-  });
+  const program = await buildProgram(
+    {
+      io,
+      environment: { BSOPT_LOG_LEVEL: "error", ...environment },
+      clock: systemClock,
+      random: systemRandom,
+      build: buildInfo,
+      engine: testEngine,
+      untilStopped: untilStopped ?? (() => Promise.reject(new Error("nobody serves here"))),
+    },
+    argv,
+  );
   const code = await runCommandLine({ program, argv, io });
   return { code, out, err };
 }
@@ -229,6 +232,26 @@ describe("bsopt key", () => {
       const response = await fetch(`${url}/api/v1/pricing/models`, { headers: { "x-api-key": made.out.trim() } });
       expect(response.status).toBe(200);
     });
+  });
+});
+
+describe("the program", () => {
+  test.each([[[]], [["--help"]], [["prise"]]])("lists every command for %p", async (argv) => {
+    const { out, err } = await run({ argv });
+    const listed = [
+      "serve",
+      "price",
+      "iv",
+      "chain",
+      "key",
+      "migrate",
+      "verify",
+      "bench",
+      "openapi",
+      "health",
+      "version",
+    ];
+    for (const name of argv[0] === "prise" ? ["price"] : listed) expect(out + err).toContain(name);
   });
 });
 
