@@ -5,6 +5,8 @@ import { logRatio } from "./math/log-ratio";
 import { mills, storeTwoMills } from "./math/mills";
 import { normalDensity, normalLaw } from "./math/normal";
 
+export { evaluate_implied_volatility } from "./iv/probe";
+
 export function heap_base(): usize {
   return __heap_base;
 }
