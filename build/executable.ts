@@ -88,4 +88,6 @@ export async function buildExecutable(options: { target: Target; outfile: string
     throw new AggregateError(result.logs, `compiling ${options.outfile} failed`);
   }
   renameSync(staged, options.outfile);
+  // The map is inside the executable; the compiler leaves a copy beside it.
+  rmSync(`${staged.replace(/\.exe$/, "")}.map`, { force: true });
 }
