@@ -85,7 +85,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     // Else it routes from a fixed offset into the address, and a short Host shifts the path.
     handler: { standardHostname: false },
     strictPath: true,
-    systemRouter: false,
+    // Else it drops what an answer's schema does not know instead of failing the answer.
     normalize: false,
     precompile: false,
   })

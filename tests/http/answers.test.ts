@@ -134,6 +134,8 @@ describe("the page", () => {
       expect(page.headers.get("content-type")).toStartWith("text/html");
       expect(page.text).not.toMatch(/https?:|\/\/[a-z]/i);
       const policy = page.headers.get("content-security-policy") ?? "";
+      // Left out, the page would send the document's address to a validator elsewhere.
+      expect(page.text).toContain('"validatorUrl":null');
       expect(policy).not.toMatch(/https?:/);
       expect(policy).toContain("connect-src 'self'");
       const inline = /<script>([\s\S]*?)<\/script>/.exec(page.text)?.[1] ?? "";

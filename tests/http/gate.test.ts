@@ -5,6 +5,7 @@ import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { BsoptError } from "../../src/foundation/errors";
 import type { Limits } from "../../src/http/limits";
+import { attachContext, type RequestContext } from "../../src/http/request-context";
 import { type CallOptions, requestFor, testAuthenticator, testServer } from "../harness/http";
 import { RawConnection, rawRequest } from "../harness/http-socket";
 import { probeRoutes } from "./probe-routes";
@@ -224,6 +225,15 @@ describe("S2.16 every problem", () => {
     const answer = await testServer({ features: [feature] }).call("GET", "/wrong");
     expect(answer.status).toBe(500);
     expect(answer.text).not.toContain("leaked-value");
+  });
+
+  test("an answer with a field that its schema does not know is told as 500, not sent and not trimmed", async () => {
+    const feature = new Elysia().get("/more", () => ({ open: true, secret: "leaked-value" }) as never, {
+      response: { 200: Type.Object({ open: Type.Literal(true) }, { additionalProperties: false, $id: "Right" }) },
+      detail: { permission: "public", operationId: "more", summary: "Answers too much", tags: ["Probe"] },
+    });
+    const answer = await testServer({ features: [feature] }).call("GET", "/more");
+    expect([answer.status, answer.text.includes("leaked-value")]).toEqual([500, false]);
   });
 });
 
@@ -572,6 +582,38 @@ describe("limits", () => {
 test("the app without the server around it runs no handler", async () => {
   // The gate finds no context and stops; there is no second way in.
   expect(async () => await probe.server.app.handle(requestFor("GET", "/open"))).toThrow("did not come through");
+});
+
+test("a request that the gate has not admitted reaches no handler, even inside the app", async () => {
+  const route = probe.server.routes.match("/open")?.methods.get("GET") ?? null;
+  const context = (isAdmitted: boolean, pattern: string): RequestContext => ({
+    startMilliseconds: 0,
+    requestId: "r",
+    host: "localhost",
+    path: "/open",
+    route: route && { ...route, pattern },
+    isAdmitted,
+    body: undefined,
+    principal: null,
+    ticket: null,
+    ticketHeld: false,
+    timings: [],
+    traceId: null,
+    isUnavailable: false,
+    failure: null,
+  });
+  const rows = [
+    [context(true, "/open"), '{"open":true}'],
+    [context(false, "/open"), ""],
+    [context(true, "/other"), ""],
+  ] as const;
+  for (const [given, text] of rows) {
+    const request = requestFor("GET", "/open");
+    attachContext(request, given);
+    const response = (await probe.server.app.handle(request)) as Response;
+    expect(await response.text()).toBe(text);
+    expect(given.failure !== null).toBe(text === "");
+  }
 });
 
 async function rawRequestHead(text: string): Promise<string> {
