@@ -2,7 +2,7 @@
 // Separate from mills because most callers share one exponential between two tails and want the parts, not the law.
 // φ(x) = e^(-x²/2)/√(2π), with x²/2 split into an exact high part and a low part (26-bit mask), because an exponent of 700
 // rounded to 53 bits would cost three digits. Source: Dekker 1971 for the split.
-// Error: density 3e-16 relative for |x| <= 37.5, zero beyond; law 1.6e-15 relative in both tails (tests/numerics/math).
+// Error: density 3e-16 relative for |x| <= 37.5, zero beyond; law 1.4e-15 relative in both tails (tests/numerics/math).
 import { abs, add, and, constant, lessThan, mul, select, smaller, sub } from "../lane/lane";
 import { expOfSum } from "./exp";
 import { mills } from "./mills";

@@ -240,7 +240,8 @@ export function outputs<T>(
         mul<T>(load<T>(yields + at), shareValue),
         mul<T>(load<T>(rates + at), loan),
       );
-      const theta = sub<T>(xor<T>(carry, sign), decay);
+      // adding zero turns -0 into 0, here as for delta and rho
+      const theta = add<T>(sub<T>(xor<T>(carry, sign), decay), zero);
       store<T>(thetas + at, mul<T>(theta, repeated<T>(factors + (outputTheta << 3))));
     }
     if (isRequested(mask, outputRho)) {

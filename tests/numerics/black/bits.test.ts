@@ -1,0 +1,154 @@
+// A row's bits depend on its own inputs alone: not on its place in the batch, the count, its neighbours, what is broadcast, which
+// outputs are asked for, nor on the engine that runs the wasm. The last is checked against V8 where node is installed.
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { buildWasm } from "../../../build/wasm";
+import { defaultOutputs, type InputName } from "../../../src/engine/catalog";
+import type { Column, Engine, PriceResult } from "../../../src/engine/engine";
+import { chunkRowsMax } from "../../../src/engine/kernel";
+import { bitsOf, marketRows, type Row, requestOf, testEngine } from "../../harness/kernel";
+
+const seed = 20_261_121n;
+const odd: Row = { spot: 100, strike: 100, time_to_expiry: 0.5, rate: 0.03, dividend_yield: 0.01, volatility: 0.2 };
+// limits and refusals among ordinary rows, so that a tile with exceptions is met as well
+const special: Row[] = [
+  { ...odd, time_to_expiry: 0 },
+  { ...odd, volatility: 0 },
+  { ...odd, spot: 0 },
+  { ...odd, strike: 0 },
+  { ...odd, spot: Number.NaN },
+  { ...odd, rate: Number.POSITIVE_INFINITY },
+  { ...odd, volatility: -1 },
+  { ...odd, rate: 1e300 },
+  { ...odd, spot: 1e300 },
+];
+
+let engine: Engine;
+let rows: Row[];
+let whole: PriceResult;
+
+beforeAll(async () => {
+  engine = await testEngine();
+  rows = marketRows(700, seed);
+  for (const [index, row] of special.entries()) rows.splice(31 * index + 7, 0, row, { ...row, isCall: false });
+  whole = engine.price(requestOf(rows));
+});
+
+/** Every output's bits and the status of the rows from first on. */
+function fingerprint(result: PriceResult, first = 0, count = result.count): unknown[] {
+  return [
+    ...defaultOutputs.map((output) => bitsOf(result.columns[output]!.subarray(first, first + count))),
+    [...result.status.subarray(first, first + count)],
+  ];
+}
+
+describe("S1.04 a row's bits", () => {
+  test(`are the same at every count and offset (seed ${seed})`, () => {
+    for (const count of [1, 2, 3, 4, 5, 127, 128, 129, 130, 255, 256, 257]) {
+      for (const first of [0, 1, 2, 7, 63, 128, 301]) {
+        const result = engine.price(requestOf(rows.slice(first, first + count)));
+        expect(fingerprint(result), `${count} rows from ${first}`).toEqual(fingerprint(whole, first, count));
+      }
+    }
+  });
+
+  test("are the same one row at a time, through the one-lane code", () => {
+    for (const [index, row] of rows.entries()) {
+      expect(fingerprint(engine.price(requestOf([row]))), `row ${index}`).toEqual(fingerprint(whole, index, 1));
+    }
+  });
+
+  test("are the same across the boundary of a chunk", () => {
+    const many = Array.from({ length: 2 * chunkRowsMax + 131 }, (_, index) => rows[index % rows.length]!);
+    const result = engine.price(requestOf(many));
+    for (const first of [0, chunkRowsMax - 100, 2 * chunkRowsMax - 100]) {
+      const expected = engine.price(requestOf(many.slice(first, first + 200)));
+      expect(fingerprint(result, first, 200)).toEqual(fingerprint(expected));
+    }
+    expect(result.status.length).toBe(many.length);
+  });
+
+  test("are the same whatever is broadcast", () => {
+    const names: InputName[] = ["spot", "strike", "time_to_expiry", "rate", "dividend_yield", "volatility"];
+    for (const count of [1, 2, 3, 129]) {
+      for (let pattern = 0; pattern < 64; pattern++) {
+        const isShared = (name: InputName) => (pattern & (1 << names.indexOf(name))) !== 0;
+        const mixed = rows.slice(20, 20 + count).map((row) => {
+          const shared = { ...row };
+          for (const name of names) if (isShared(name)) shared[name] = odd[name];
+          return shared;
+        });
+        const request = requestOf(mixed);
+        const inputs: Partial<Record<InputName, Column>> = { ...request.inputs };
+        for (const name of names) if (isShared(name)) inputs[name] = odd[name];
+        expect(fingerprint(engine.price({ ...request, inputs })), `${count} rows, pattern ${pattern}`).toEqual(
+          fingerprint(engine.price(request)),
+        );
+      }
+    }
+  });
+
+  test("are the same with one option type for all rows as with a column of it", () => {
+    for (const count of [1, 2, 131]) {
+      const puts = rows.slice(0, count).map((row) => ({ ...row, isCall: false }));
+      const request = requestOf(puts);
+      expect(fingerprint(engine.price({ ...request, isCall: false }))).toEqual(fingerprint(engine.price(request)));
+      const calls = requestOf(puts.map((row) => ({ ...row, isCall: true })));
+      expect(fingerprint(engine.price({ ...calls, isCall: true }))).toEqual(fingerprint(engine.price(calls)));
+    }
+  });
+
+  test("are the same whichever outputs are asked for", () => {
+    for (let pattern = 1; pattern < 64; pattern++) {
+      const outputs = defaultOutputs.filter((_, index) => (pattern & (1 << index)) !== 0);
+      const result = engine.price(requestOf(rows, { outputs }));
+      expect(Object.keys(result.columns)).toEqual([...outputs]);
+      expect([...result.status]).toEqual([...whole.status]);
+      for (const output of outputs) {
+        expect(bitsOf(result.columns[output]!)).toEqual(bitsOf(whole.columns[output]!));
+      }
+    }
+  });
+
+  test("hold the one canonical NaN for every null", () => {
+    const nulls = defaultOutputs.flatMap((output) => bitsOf(whole.columns[output]!.filter(Number.isNaN)));
+    expect(nulls.length).toBeGreaterThan(50);
+    expect(new Set(nulls)).toEqual(new Set([0x7ff8000000000000n]));
+  });
+
+  test("never show a negative zero", () => {
+    for (const output of defaultOutputs) {
+      expect(
+        whole.columns[output]!.some((value) => Object.is(value, -0)),
+        output,
+      ).toBe(false);
+    }
+  });
+
+  const node = Bun.which("node");
+  test.skipIf(node === null)(
+    `are the same under V8 as under JavaScriptCore${node === null ? " (skipped: node is not on the PATH)" : ""}`,
+    async () => {
+      const request = requestOf(marketRows(1000, seed));
+      const result = engine.price(request);
+      const hash = createHash("sha256");
+      for (const output of defaultOutputs) hash.update(new Uint8Array(result.columns[output]!.buffer));
+      const child = Bun.spawn(
+        [node!, join(import.meta.dir, "../../harness/kernel-under-node.mjs"), (await buildWasm()).path],
+        {
+          stdin: new TextEncoder().encode(
+            JSON.stringify({
+              isCall: [...request.isCall],
+              inputs: Object.values(request.inputs).map((c) => [...(c as Float64Array)]),
+            }),
+          ),
+          stdout: "pipe",
+          stderr: "inherit",
+        },
+      );
+      expect((await new Response(child.stdout).text()).trim()).toBe(hash.digest("hex"));
+    },
+  );
+});
