@@ -4,7 +4,7 @@
 // Source: Bachelier volatility by a rational function of η (after Choi, Kim and Kwak 2009; coefficients refitted for this project),
 // within 1.3e-5; then s/sN = 1 + A1 u + A2 u²/(1 - 0.106 u), where A1 = ln(2 sinh(X/2)/X)/X² is the known short-time term, here a
 // rational function of X² within 2e-3, and A2 = 7/1920/(1 + X²/64) is fitted (within 5 % up to X = 8).
-// Error: within 2e-5 for s <= 0.6, 1e-4 for s <= 1 and 1e-2 for s <= 2.5, X <= 16, v <= 1/2 (tests/numerics/implied-volatility).
+// Error: within 4e-5 for s <= 0.6, 1.5e-4 for s <= 1 and 1e-2 for s <= 2.5, X <= 16, v <= 1/2 (tests/numerics/implied-volatility-math).
 import { add, addBits, and, constant, div, exponentTimes2Pow20, larger, mul, mulAdd, select, sqrt, sub, subBits, lessOrEqual } from "../lane/lane";
 
 const table: usize = memory.data<f64>(

@@ -9,7 +9,15 @@
 import { abs, add, and, constant, div, isAllSet, lessOrEqual, lessThan, mul, mulAdd, neg, or, select, sub } from "../lane/lane";
 import { logRatio } from "../math/log-ratio";
 import { productLow, sumLow } from "./error-free";
-import { millsDifferenceSeries, millsShifted, millsSlope } from "./mills-difference";
+import {
+  millsArgumentMax,
+  millsArgumentMin,
+  millsDifferenceSeries,
+  millsShifted,
+  millsSlope,
+  seriesDeviationMax,
+  seriesLogMoneynessMax,
+} from "./mills-difference";
 import {
   cell,
   columnDeviation,
@@ -36,10 +44,10 @@ const table: usize = memory.data<f64>(
     2.0, 2.0, // 64
     0.16666666666666666, 0.16666666666666666, // 80
     6e-5, 6e-5, // 96: a step this small, relatively, is the last
-    0.7, 0.7, // 112: seriesDeviationMax
-    2.0, 2.0, // 128: seriesLogMoneynessMax
-    -0.75, -0.75, // 144: millsArgumentMin
-    39.0, 39.0, // 160: millsArgumentMax
+    seriesDeviationMax, seriesDeviationMax, // 112
+    seriesLogMoneynessMax, seriesLogMoneynessMax, // 128
+    millsArgumentMin, millsArgumentMin, // 144
+    millsArgumentMax, millsArgumentMax, // 160
   ],
   16,
 );
