@@ -68,9 +68,10 @@ interface Import {
 
 export function importsOf(file: SourceFile): Import[] {
   const found: Import[] = [];
-  const pattern = /(?:^|[\n;])\s*(?:import|export)\b[^;"'`]*?["']([^"'\n]+)["']|\bimport\(\s*["']([^"'\n]+)["']\s*\)/g;
+  const pattern =
+    /^[ \t]*import\b[^;"'`()]*["']([^"'\n]+)["']|^[ \t]*export\s+(?:type\s+)?(?:\*|\{)[^;"'`()]*\bfrom\s+["']([^"'\n]+)["']|\bimport\(\s*["']([^"'\n]+)["']/gm;
   for (const match of withoutComments(file.text).matchAll(pattern)) {
-    const target = match[1] ?? match[2] ?? "";
+    const target = match[1] ?? match[2] ?? match[3] ?? "";
     const isRelative = target.startsWith(".");
     const to = isRelative
       ? normalize(join(dirname(file.path), target))
