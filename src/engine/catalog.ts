@@ -75,7 +75,7 @@ const blackScholesMerton: ModelDefinition = {
       name: "rate",
       title: "Interest rate, continuously compounded",
       unit: "per year",
-      domain: "any with |rate · time| ≤ 256",
+      domain: "any with |rate · time| + |dividend_yield · time| ≤ 256",
       example: 0.03,
     },
     {
@@ -83,7 +83,7 @@ const blackScholesMerton: ModelDefinition = {
       title: "Dividend yield, continuously compounded",
       unit: "per year",
       default: 0,
-      domain: "any with |dividend_yield · time| ≤ 256",
+      domain: "any with |rate · time| + |dividend_yield · time| ≤ 256",
       example: 0.01,
     },
     {

@@ -95,8 +95,7 @@ function isOrdinary(
     time < largest &&
     volatility >= smallest &&
     volatility < largest &&
-    Math.abs(rate * time) <= exponentMax &&
-    Math.abs(dividendYield * time) <= exponentMax
+    Math.abs(rate * time) + Math.abs(dividendYield * time) <= exponentMax
   );
 }
 
@@ -119,7 +118,7 @@ function limitRow(
   const hasTime = time > 0;
   if (hasTime) {
     const isWithin = spot < largest && strike < largest;
-    const isDiscountable = Math.abs(rate * time) <= exponentMax && Math.abs(dividendYield * time) <= exponentMax;
+    const isDiscountable = Math.abs(rate * time) + Math.abs(dividendYield * time) <= exponentMax;
     const isEdge = spot === 0 || strike === 0 || volatility === 0;
     if (!isWithin || !isDiscountable || !isEdge) return statusCodes.out_of_domain;
   }

@@ -1,0 +1,91 @@
+// Whether the golden table would notice: every coefficient of the kernel's math, changed by a little, must fail it. The wasm's own
+// bytes are changed, so that nothing but that constant differs.
+
+import { beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { inputIds, outputIds } from "../../../src/engine/abi";
+import { defaultOutputs, type InputName } from "../../../src/engine/catalog";
+import type { PriceRequest, PriceResult } from "../../../src/engine/engine";
+import { checkBlackScholesMerton } from "../../../src/engine/golden/black-scholes-merton";
+import { createKernel } from "../../../src/engine/kernel";
+import { kernelBytes } from "../../harness/kernel";
+
+let bytes: Uint8Array;
+
+beforeAll(async () => {
+  bytes = await kernelBytes();
+});
+
+/** The pairs of equal doubles written in a source's constant table, with the comment that names each. */
+function constantsOf(source: string): { value: number; label: string }[] {
+  const text = readFileSync(join(import.meta.dir, "../../../assembly", source), "utf8");
+  return [...text.matchAll(/^ {4}([-\d.e]+), \1, \/\/ (.+)$/gm)].map((match) => ({
+    value: Number(match[1]),
+    label: `${source} ${match[2]}`,
+  }));
+}
+
+/** Where the pair's sixteen bytes stand in the module. */
+function placesOf(value: number): number[] {
+  const pattern = Buffer.from(new Float64Array([value, value]).buffer);
+  const haystack = Buffer.from(bytes);
+  const places: number[] = [];
+  for (let at = haystack.indexOf(pattern); at >= 0; at = haystack.indexOf(pattern, at + 1)) places.push(at);
+  return places;
+}
+
+/** Prices with a bare kernel: no warm-up, so that hundreds of mutants take seconds. */
+function pricerOf(wasm: Uint8Array): (request: PriceRequest) => PriceResult {
+  const kernel = createKernel(wasm);
+  return ({ count, isCall, inputs }) => {
+    const { columns, status } = kernel.run({
+      operation: "price",
+      model: 0,
+      count,
+      isCall,
+      inputs: (Object.keys(inputs) as InputName[]).map((name) => ({ id: inputIds[name], column: inputs[name]! })),
+      outputs: defaultOutputs.map((output) => ({ id: outputIds[output], factor: 1 })),
+    });
+    return {
+      count,
+      status,
+      columns: Object.fromEntries(defaultOutputs.map((output, index) => [output, columns[index]!])),
+    };
+  };
+}
+
+const isCaught = (wasm: Uint8Array) => checkBlackScholesMerton(pricerOf(wasm)).some((check) => !check.passed);
+
+describe("S4.47 a kernel with one wrong constant", () => {
+  test("is told from the right one, which passes", () => {
+    expect(isCaught(bytes)).toBe(false);
+  });
+
+  // How far off a constant may be before the table sees it: the lower a term's weight in the result, the further.
+  const sources = [
+    { source: "math/exp.ts", relative: 1e-9 },
+    { source: "math/log-ratio.ts", relative: 1e-6 },
+    { source: "math/mills.ts", relative: 1e-9 },
+    { source: "math/normal.ts", relative: 1e-9 },
+    { source: "models/black.ts", relative: 1e-9 },
+  ];
+  // any number near 1/ln 2 rounds to a multiple that serves: only the range of the fit is lost
+  const offsets: Record<string, number> = { "math/exp.ts 0: 1/ln 2": 0.5 };
+  for (const { source, relative: usualRelative } of sources) {
+    for (const { value, label } of constantsOf(source)) {
+      const relative = offsets[label] ?? usualRelative;
+      test(`fails the golden table: ${label}, off by ${relative}`, () => {
+        const places = placesOf(value);
+        expect(places.length).toBeGreaterThan(0);
+        const caught = places.some((place) => {
+          const mutant = bytes.slice();
+          const changed = value === 0 ? relative : value * (1 + relative);
+          mutant.set(new Uint8Array(new Float64Array([changed, changed]).buffer), place);
+          return isCaught(mutant);
+        });
+        expect(caught).toBe(true);
+      });
+    }
+  }
+});

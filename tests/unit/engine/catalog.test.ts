@@ -1,0 +1,93 @@
+// The catalog is the contract that schemas, documents and columns derive from: its names, codes and factors are fixed here.
+
+import { describe, expect, test } from "bun:test";
+import {
+  defaultOutputs,
+  type ModelName,
+  modelNamed,
+  models,
+  type OutputName,
+  statusCodes,
+  statusName,
+  type Units,
+  unitFactor,
+} from "../../../src/engine/catalog";
+
+describe("S4.47 catalog", () => {
+  test("offers Black–Scholes–Merton with six inputs, of which only the dividend yield has a default", () => {
+    const model = modelNamed("black_scholes_merton");
+    expect(models).toContain(model);
+    expect(model.inputs.map(({ name }) => name)).toEqual([
+      "spot",
+      "strike",
+      "time_to_expiry",
+      "rate",
+      "dividend_yield",
+      "volatility",
+    ]);
+    expect(model.inputs.filter((input) => input.default !== undefined).map(({ name }) => name)).toEqual([
+      "dividend_yield",
+    ]);
+    expect(model.inputs.find(({ name }) => name === "dividend_yield")?.default).toBe(0);
+    expect(model.impliedVolatility).toBe(true);
+  });
+
+  test("asks for price and the five first Greeks unless told otherwise, and every model offers them", () => {
+    expect(defaultOutputs).toEqual(["price", "delta", "gamma", "vega", "theta", "rho"]);
+    for (const model of models) for (const output of defaultOutputs) expect(model.outputs).toContain(output);
+  });
+
+  test("refuses a model it does not know", () => {
+    expect(() => modelNamed("tarot" as ModelName)).toThrow("no model is named tarot");
+  });
+
+  test("has ids, names and inputs each once", () => {
+    expect(new Set(models.map(({ id }) => id)).size).toBe(models.length);
+    expect(new Set(models.map(({ name }) => name)).size).toBe(models.length);
+    for (const { inputs } of models) expect(new Set(inputs.map(({ name }) => name)).size).toBe(inputs.length);
+  });
+});
+
+describe("status codes", () => {
+  test("never change", () => {
+    expect(statusCodes).toEqual({
+      ok: 0,
+      expired: 1,
+      zero_volatility: 2,
+      zero_underlying: 3,
+      below_intrinsic: 10,
+      above_maximum: 11,
+      not_converged: 12,
+      non_finite: 20,
+      out_of_domain: 21,
+      unsupported_output: 22,
+    });
+  });
+
+  test("have a name each, and no other number has one", () => {
+    for (const [name, code] of Object.entries(statusCodes)) expect(statusName(code) as string).toBe(name);
+    expect(() => statusName(4)).toThrow("no status has the code 4");
+  });
+});
+
+describe("unit factors", () => {
+  const rows: [OutputName, number][] = [
+    ["price", 1],
+    ["delta", 1],
+    ["gamma", 1],
+    ["vega", 1 / 100],
+    ["theta", 1 / 365],
+    ["rho", 1 / 100],
+  ];
+  for (const [output, factor] of rows) {
+    test(`${output}: market is raw times ${factor}, raw is raw`, () => {
+      expect(unitFactor(output, "market")).toBe(factor);
+      expect(unitFactor(output, "raw")).toBe(1);
+    });
+  }
+
+  test("stop at a unit or an output that does not exist", () => {
+    expect(() => unitFactor("vega", "metric" as Units)).toThrow("unreachable");
+    expect(() => unitFactor("aura" as OutputName, "market")).toThrow("unreachable");
+  });
+});
