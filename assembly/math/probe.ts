@@ -1,9 +1,9 @@
 // A second door, for tests only: the math routines by themselves, one lane or two, so that each routine's stated error is
 // held without a model around it. Never part of the executable.
-import { exp, expOfSum, storeThreeExps } from "./math/exp";
-import { logRatio } from "./math/log-ratio";
-import { mills, storeTwoMills } from "./math/mills";
-import { normalDensity, normalLaw } from "./math/normal";
+import { exp, expOfSum, storeThreeExps } from "./exp";
+import { logRatio } from "./log-ratio";
+import { mills, storeTwoMills } from "./mills";
+import { normalDensity, normalLaw } from "./normal";
 
 export { evaluate_implied_volatility } from "./iv/probe";
 
