@@ -65,7 +65,7 @@ export function buildWasm(): Promise<BuiltWasm> {
 
 /** Builds dist/probe.wasm, the door that tests use to reach the math routines one by one. Never shipped. */
 export function buildProbe(): Promise<BuiltWasm> {
-  return build("math/probe.ts", "probe");
+  return build("batch/probe.ts", "probe");
 }
 
 async function build(entry: string, name: string): Promise<BuiltWasm> {

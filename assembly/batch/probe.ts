@@ -1,11 +1,11 @@
 // A second door, for tests only: the math routines by themselves, one lane or two, so that each routine's stated error is
-// held without a model around it. Never part of the executable.
-import { exp, expOfSum, storeThreeExps } from "./exp";
-import { logRatio } from "./log-ratio";
-import { mills, storeTwoMills } from "./mills";
-import { normalDensity, normalLaw } from "./normal";
+// held without a model around it. In batch/ because it reaches into math and iv. Never part of the executable.
+import { exp, expOfSum, storeThreeExps } from "../math/exp";
+import { logRatio } from "../math/log-ratio";
+import { mills, storeTwoMills } from "../math/mills";
+import { normalDensity, normalLaw } from "../math/normal";
 
-export { evaluate_implied_volatility } from "./iv/probe";
+export { evaluate_implied_volatility } from "../iv/probe";
 
 export function heap_base(): usize {
   return __heap_base;
