@@ -26,8 +26,6 @@ export function serveCommand(dependencies: ServeDependencies): Command {
     const app = await startApp(config);
     try {
       await io.stderr.write(welcome(build, app, io));
-      // What the start left behind is given back before the idling begins.
-      Bun.gc(true);
       await Promise.race([stopped, app.failed]);
     } finally {
       await app.stop();

@@ -81,6 +81,11 @@ export interface Engine {
   price(request: PriceRequest): PriceResult;
   /** Implied volatilities. Throws InvariantError as `price` does. */
   impliedVolatility(request: ImpliedVolatilityRequest): ImpliedVolatilityResult;
+  /**
+   * Runs dummy options through every entrance until the compiler's last tier is reached, about 20 ms in all, in steps of
+   * less than a millisecond between which a server may answer. A process that prices once and ends does without.
+   */
+  warmUp(): Generator<void, void, void>;
 }
 
 /** Rows priced at start so that the compiler's last tier is reached before the first customer; half as many are solved. */
@@ -88,7 +93,7 @@ const warmUpRows = 100_000;
 /** Options priced one by one at start: the entrance for single rows leaves the interpreter, at a millisecond's cost. */
 const warmUpSingles = 100;
 
-/** Builds an engine over the module's bytes, synchronously, and warms it up (a few milliseconds). */
+/** Builds an engine over the module's bytes, synchronously. */
 export function createEngine(options: { readonly wasmBytes: Uint8Array; readonly version: string }): Engine {
   const { wasmBytes, version } = options;
   const kernel = createKernel(wasmBytes);
@@ -101,8 +106,8 @@ export function createEngine(options: { readonly wasmBytes: Uint8Array; readonly
     },
     price: (request) => price(kernel, request),
     impliedVolatility: (request) => impliedVolatility(kernel, request),
+    warmUp: () => warmUp(engine),
   };
-  warmUp(engine);
   return engine;
 }
 
@@ -171,8 +176,8 @@ function checkedIsCall(isCall: boolean | Uint8Array, count: number): boolean | U
   return isCall;
 }
 
-/** Runs both entrances over dummy options, in full tiles and in a single row, until the last tier has compiled them. */
-function warmUp(engine: Engine): void {
+/** Both entrances, in full tiles and in a single row. */
+function* warmUp(engine: Engine): Generator<void, void, void> {
   const rows = 2000;
   const strike = Float64Array.from({ length: rows }, (_, row) => 60 + (80 * row) / rows);
   const isCall = Uint8Array.from({ length: rows }, (_, row) => row & 1);
@@ -184,6 +189,7 @@ function warmUp(engine: Engine): void {
       if (model.impliedVolatility && done < warmUpRows / 2) {
         engine.impliedVolatility({ ...request, inputs, price: columns.price!, onUnattainable: "null" });
       }
+      yield;
     }
     for (let done = 0; done < warmUpSingles; done++) {
       engine.price({
@@ -195,5 +201,6 @@ function warmUp(engine: Engine): void {
         units: "raw",
       });
     }
+    yield;
   }
 }

@@ -34,7 +34,7 @@ export interface Outcome {
 
 let engine: Engine | undefined;
 
-/** One engine for all tests of a process: its warm-up is the slow part. */
+/** One engine for all tests of a process: compiling it is the slow part. */
 export function testEngine(): Engine {
   engine ??= createEngine({ wasmBytes: kernelWasmBytes(), version: "test" });
   return engine;

@@ -1,4 +1,4 @@
-// The engine over the built kernel for tests of numbers, and rows to price with it. Built once a file: warming up costs a few
+// The engine over the built kernel for tests of numbers, and rows to price with it. Built once a file: compiling it costs a few
 // milliseconds. Random rows come from a printed seed.
 
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ export async function kernelBytes(): Promise<Uint8Array> {
   return readFileSync((await buildWasm()).path);
 }
 
-/** A warm engine over them. */
+/** An engine over them. */
 export async function testEngine(): Promise<Engine> {
   return createEngine({ wasmBytes: await kernelBytes(), version: "test" });
 }

@@ -1,4 +1,4 @@
-// The pricing feature over the real kernel, behind a whole server. Built once a test file: the engine's warm-up costs
+// The pricing feature over the real kernel, behind a whole server. Built once a test file: compiling the kernel costs
 // some milliseconds. The clock is the test's, so that "now" is a known moment.
 
 import type { Authenticator } from "../../src/domain/principal";

@@ -179,3 +179,14 @@ describe("the plain twin", () => {
     expect(Object.keys(plain.columns)).toEqual(["price", "delta"]);
   });
 });
+
+describe("warming up", () => {
+  test("S1.05 goes in many short steps, changes no answer and ends", () => {
+    const fresh = createEngine({ wasmBytes: bytes, version: "fresh" });
+    const before = fresh.price(request).columns.price;
+    let stepCount = 0;
+    for (const _ of fresh.warmUp()) stepCount += 1;
+    expect(stepCount).toBeGreaterThan(20);
+    expect(fresh.price(request).columns.price).toEqual(before!);
+  });
+});
