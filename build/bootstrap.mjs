@@ -25,6 +25,7 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const pinned = manifest.packageManager.replace("bun@", "");
 const suffix = process.platform === "win32" ? ".exe" : "";
 const cachedBun = join(root, ".bun", pinned, `bun${suffix}`);
+const parentCheckMilliseconds = 250;
 const environment = { ...process.env };
 // Both change what a Bun executable does before its own code runs.
 delete environment.BUN_OPTIONS;
@@ -144,6 +145,9 @@ function run(args) {
 function hand({ command, args, folder }) {
   const child = spawn(command, args, { cwd: folder, stdio: "inherit", env: environment });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  // npm gives its own signals to the shell between, which ends without passing them on.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), parentCheckMilliseconds).unref();
   child.on("error", (error) => fail(error.message));
   child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
 }
