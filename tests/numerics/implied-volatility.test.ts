@@ -56,6 +56,8 @@ function solveOne(row: Row, onUnattainable: "null" | "zero" = "null") {
   return {
     volatility: impliedVolatility[0]!,
     attainableError: attainableError[0]!,
+    // taken from the columns: a NaN read as a number may lose its payload
+    bits: [bitsOf(impliedVolatility)[0]!, bitsOf(attainableError)[0]!],
     status: statusName(status[0]!),
   };
 }
@@ -101,25 +103,48 @@ function drawer(seed: number) {
   return { unitInterval, between, logBetween };
 }
 
+// The largest error per region in attainable errors: what is reached, and a little. The contract is 6; these hold the low words
+// and fits in place, each of which costs a fraction when it goes.
+const unitsMax: Readonly<Record<string, number>> = {
+  tiny_vol: 2.3,
+  market: 3.2,
+  extreme: 2.2,
+  wings: 2.9,
+  huge_vol: 0.9,
+  index: 1.5,
+  near_money_carry: 2,
+  no_rates_itm: 0.7,
+  negative_rates: 2.2,
+  high_volatility: 1.5,
+  deep_itm: 1.1,
+  far_apart: 2,
+  near_cap: 0.6,
+  near_intrinsic: 2,
+  subnormal_price: 2,
+  large_rates: 1.6,
+  no_rates_near_intrinsic: 1.8,
+  edge_of_domain: 0.5,
+};
+
 describe("S4.47 exact volatilities", () => {
   for (const { name, request, expected, condition, region } of goldenImpliedVolatilities()) {
     const { impliedVolatility, attainableError, status } = engine.impliedVolatility(request);
     const errors = errorsInAttainableUnits({ impliedVolatility }, expected, condition);
     for (const part of new Set(region)) {
       const rows = region.flatMap((each, row) => (each === part ? [row] : []));
-      test(`${name}, ${part}: ${rows.length} rows, all ok, within four attainable errors of the exact answer`, () => {
+      test(`${name}, ${part}: ${rows.length} rows, all ok, within ${unitsMax[part]} attainable errors of the exact answer`, () => {
         expect(rows.filter((row) => status[row] !== statusCodes.ok)).toEqual([]);
         const worst = Math.max(...rows.map((row) => errors[row]!));
-        expect(worst).toBeLessThanOrEqual(4);
+        expect(worst).toBeLessThanOrEqual(unitsMax[part]!);
       });
     }
     test(`${name}: the stated attainable error is 2^-53·(1 + price/(vega·volatility))`, () => {
-      const rows = Array.from(condition.keys()).filter((row) => condition[row]! < 1e3);
+      const rows = Array.from(condition.keys()).filter((row) => condition[row]! < 10);
       expect(rows.length).toBeGreaterThan(200);
       const worst = Math.max(
         ...rows.map((row) => Math.abs(attainableError[row]! / (unit * (1 + condition[row]!)) - 1)),
       );
-      expect(worst).toBeLessThan(1e-9);
+      expect(worst).toBeLessThan(2e-12);
     });
   }
 
@@ -238,6 +263,11 @@ describe("S4.47 rows that have no volatility, and why", () => {
       { spot: 0.3, strike: 0.1, rate: 0, dividendYield: 0, price: 0.19999999999999998 },
       "below_intrinsic",
     ],
+    [
+      "without rates, a difference that is no double: a price at it, rounded up",
+      { spot: 5, strike: 0.3, rate: 0, dividendYield: 0, price: 4.7 },
+      ok,
+    ],
     ["without rates, a call's price at the spot", { rate: 0, dividendYield: 0, price: 100 }, "above_maximum"],
     [
       "without rates, a call's price an ulp below the spot",
@@ -257,13 +287,13 @@ describe("S4.47 rows that have no volatility, and why", () => {
   ];
 
   test.each(rows)("%s", (_, row, expected) => {
-    const { volatility, attainableError, status } = solveOne(row);
+    const { volatility, attainableError, bits, status } = solveOne(row);
     expect(status).toBe(expected as typeof status);
     if (expected === ok) {
       expect(volatility).toBeGreaterThan(0);
       expect(volatility).toBeLessThan(Number.POSITIVE_INFINITY);
       expect(attainableError).toBeGreaterThanOrEqual(unit);
-    } else expect(bitsOf(Float64Array.of(volatility, attainableError))).toEqual([nullBits, nullBits]);
+    } else expect(bits).toEqual([nullBits, nullBits]);
   });
 
   test("all of them at once, in one batch, in pairs with each other and twice over, give the same", () => {
@@ -276,11 +306,9 @@ describe("S4.47 rows that have no volatility, and why", () => {
 
   test("on_unattainable zero gives 0 below intrinsic and null everywhere else; the status stays", () => {
     for (const [, row, expected] of rows) {
-      const { volatility, attainableError, status } = solveOne(row, "zero");
+      const { bits, status } = solveOne(row, "zero");
       expect(status).toBe(expected as typeof status);
-      if (expected === "below_intrinsic") expect(bitsOf(Float64Array.of(volatility))).toEqual([0n]);
-      else if (expected !== ok) expect(volatility).toBeNaN();
-      if (expected !== ok) expect(bitsOf(Float64Array.of(attainableError))).toEqual([nullBits]);
+      if (expected !== ok) expect(bits).toEqual([expected === "below_intrinsic" ? 0n : nullBits, nullBits]);
     }
   });
 

@@ -67,7 +67,7 @@ def rows():
         # name: spot, time, rate, dividend yield, volatility, standard deviations from the money, share in the money
         "market": lambda: (100.0, log_between(0.01, 3), between(0, 0.06), between(0, 0.04), between(0.08, 0.8), between(-3, 3)),
         "index": lambda: (6688.46, log_between(0.003, 2), 0.0412, 0.0125, between(0.08, 0.4), between(-4, 3)),
-        "near_money_carry": lambda: (100.0, between(0.2, 5), between(0.02, 0.12), between(-0.02, 0.02), log_between(1e-4, 0.02), between(-1, 1)),
+        "near_money_carry": lambda: (100.0, between(0.2, 5), between(0.02, 0.12), between(-0.02, 0.02), log_between(1e-7, 0.02), between(-1, 1)),
         "no_rates_itm": lambda: (100.0, log_between(0.01, 2), 0.0, 0.0, log_between(0.02, 1), between(-4, 4)),
         "negative_rates": lambda: (31.25, between(0.1, 10), between(-0.03, 0), between(-0.01, 0.05), between(0.05, 0.6), between(-2, 2)),
         "high_volatility": lambda: (2.5e4, between(0.1, 2), between(0, 0.1), 0.0, between(2, 8), between(-1, 1)),
@@ -76,16 +76,19 @@ def rows():
         "far_apart": lambda: (log_between(1e-9, 1e9), between(0.1, 5), between(-0.1, 0.2), between(-0.1, 0.2), between(1, 12), between(-4, 12)),
         "near_cap": lambda: (100.0, between(0.1, 5), between(0, 0.08), between(0, 0.05), between(0.5, 2), between(-2, 2)),
         "near_intrinsic": lambda: (100.0, between(0.1, 5), between(0, 0.08), between(0, 0.05), between(0.05, 0.5), between(-2, 2)),
-        "subnormal_price": lambda: (100.0, between(0.1, 5), between(0, 0.08), between(0, 0.05), between(0.05, 0.5), between(1, 20)),
+        "subnormal_price": lambda: (chance.choice([100.0, 1e50]), between(0.1, 5), between(0, 0.08), between(0, 0.05), log_between(1e-4, 0.5), between(1, 20)),
+        "large_rates": lambda: (100.0, between(5, 30), between(0.5, 4), between(0.5, 4), between(0.05, 0.6), between(-2, 2)),
+        "no_rates_near_intrinsic": lambda: (101.37, between(0.1, 5), 0.0, 0.0, between(0.3, 0.9), between(2, 5)),
+        "edge_of_domain": lambda: (1e57, 1.0, between(140, 150), between(-150, -130), (volatility := between(13, 30)), between(500, 530) / volatility),
     }
     for region, make in regions.items():
         count = 0
-        while count < 25:
+        while count < (75 if region == "near_money_carry" else 25):
             spot, time, rate, dividend, volatility, deviations = make()
             forward = spot * math.exp((rate - dividend) * time)
             strike = forward * math.exp(-deviations * volatility * math.sqrt(time))
-            strike = float(f"{strike:.{9 if region == 'near_money_carry' else 6}g}")
-            if strike <= 0:
+            strike = float(f"{strike:.{14 if region == 'near_money_carry' else 6}g}")
+            if not 1e-60 < strike < 1e60:
                 continue
             is_call = {"deep_itm": True, "wings": False, "subnormal_price": spot < strike, "no_rates_itm": spot > strike}.get(region, chance.random() < 0.5)
             case = {
@@ -102,7 +105,7 @@ def rows():
             cap = price_and_vega(case, mp.mpf(volatility))[3]
             if region == "near_cap":
                 case["price"] = float(intrinsic + cap * (1 - mp.mpf(10) ** -between(1, 14)))
-            if region == "near_intrinsic":
+            if region in ("near_intrinsic", "no_rates_near_intrinsic"):
                 case["price"] = float(intrinsic + cap * mp.mpf(10) ** -between(4, 17))
             if region == "subnormal_price":
                 case["price"] = float(mp.mpf(10) ** -between(300, 323))
