@@ -74,3 +74,8 @@ export function printFormat(
   if (flags.json) return "json";
   return flags.format ?? (flags.output === undefined ? null : formatOfPath(flags.output)) ?? otherwise;
 }
+
+/** What standard error says where a table for a person had no room for some of its columns. */
+export function leftOutNote(headers: readonly string[]): string {
+  return `note: left out for want of width: ${headers.join(", ")} (--format csv has all)`;
+}

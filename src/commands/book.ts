@@ -7,6 +7,7 @@ import {
   cellFaultsMax,
   fileLimits,
   formatOfPath,
+  malformed,
   numbersOf,
   type ReadTable,
   type TableColumn,
@@ -19,7 +20,7 @@ import { modelNamed } from "../engine/catalog";
 import type { Column } from "../engine/engine";
 import type { EpochMicroseconds } from "../foundation/clock";
 import { quoted } from "../foundation/printable";
-import { type PricingCommandDependencies, printFormat } from "./arguments";
+import { leftOutNote, type PricingCommandDependencies, printFormat } from "./arguments";
 import { CommandExit, exitCodes, UsageError } from "./io";
 import { deliver } from "./output";
 import { createProgress } from "./progress";
@@ -51,7 +52,6 @@ export async function runBook(
   flags: BookFlags,
 ): Promise<void> {
   const { engine, io, clock } = dependencies;
-  checkTimeFlags(flags);
   const [source, name] = path === "-" ? [io.stdin(), "standard input"] : [io.readFile(path), path];
   const inputFormat = flags.inputFormat ?? formatOfPath(path) ?? "csv";
   const format = printFormat(flags, inputFormat);
@@ -66,7 +66,8 @@ export async function runBook(
   } as TableSchema;
   const progress = createProgress(io.stderr, clock, task.label);
   const book = await readTable(inputFormat, progress.reading(source), name, schema, fileLimits);
-  if (book.count === 0) throw new UsageError(`${name} holds no option`);
+  if (book.count === 0) throw malformed("EMPTY_FILE", name, "holds no option");
+  checkTimeFlags(flags, textsOf(book, "expiry") !== undefined);
   const faults = new FaultList(book);
 
   const isCall = callsOf(book, name, flags, faults);
@@ -108,7 +109,8 @@ export async function runBook(
   const status = joined(parts.map((part) => part.status));
   const table = resultTable(book, parts, status, faults.rows);
   const head = { model: flags.model, ...(flags.units === undefined ? {} : { units: flags.units }), count: book.count };
-  const chunks = format === "table" ? printedTable(table, io.stdout.columns) : writeTable(format, table, head);
+  const chunks =
+    format === "table" ? await printedTable(table, parts[0]!.columns, io) : writeTable(format, table, head);
   await deliver(io, flags.output, chunks);
   if (status.some((code) => code >= 10)) throw new CommandExit(exitCodes.partial);
 }
@@ -174,11 +176,14 @@ function timesOf(book: ReadTable, file: string, flags: BookFlags, now: EpochMicr
   const flagged = timeOf(flags, now);
   if ([years, expiries, flagged].filter((each) => each !== undefined).length > 1)
     throw new UsageError(`the time to expiry is given twice: by time_to_expiry, expiry or a flag; ${file} needs one`);
-  if (years) return years;
-  if (flagged !== undefined) return flagged;
-  if (!expiries) throw new UsageError(`time_to_expiry and expiry are neither columns of ${file} nor given as flags`);
-  refuseBoth(book, "valuation_time", flags.valuationTime, file);
   const moments = textsOf(book, "valuation_time");
+  if (moments && !expiries && flags.expiry === undefined)
+    throw new UsageError(`valuation_time, a column of ${file}, means something only with an expiry`);
+  if (years) return years;
+  if (flagged !== undefined && !moments) return flagged;
+  if (flagged === undefined && !expiries)
+    throw new UsageError(`time_to_expiry and expiry are neither columns of ${file} nor given as flags`);
+  refuseBoth(book, "valuation_time", flags.valuationTime, file);
   const dayCount = flags.dayCount ?? "act/365f";
   const momentOf = (text: string | null, row: number, column: string): EpochMicroseconds | null => {
     const moment = parseTimestamp(text ?? "");
@@ -186,8 +191,8 @@ function timesOf(book: ReadTable, file: string, flags: BookFlags, now: EpochMicr
     faults.add(row, column, `${quoted(text ?? "")} ${timestampFaultDetail[moment]}`);
     return null;
   };
-  return Float64Array.from(expiries, (text, row) => {
-    const expiry = momentOf(text, row, "expiry");
+  return Float64Array.from({ length: book.count }, (_, row) => {
+    const expiry = expiries ? momentOf(expiries[row]!, row, "expiry") : flags.expiry!;
     const valuation = moments?.[row] ? momentOf(moments[row]!, row, "valuation_time") : (flags.valuationTime ?? now);
     return expiry === null || valuation === null ? Number.NaN : yearFraction(valuation, expiry, dayCount);
   });
@@ -237,12 +242,27 @@ function resultTable(
   return { count: book.count, columns: [...ownColumns, ...computed, ...statusColumns(status, unreadable)] };
 }
 
-function* printedTable(table: ColumnTable, width: number): Generator<string> {
+/** Columns that tell the options apart. */
+const namingColumns: readonly string[] = [...carriedColumns, "option_type", "strike"];
+
+/** The table for a person. Where it is too wide the inputs go first, then the last outputs; standard error names them. */
+async function printedTable(
+  table: ColumnTable,
+  computed: readonly TableColumn[],
+  { stdout, stderr }: PricingCommandDependencies["io"],
+): Promise<readonly string[]> {
+  const dropOrder = ({ name }: TableColumn, index: number): number => {
+    if (name === "status" || name === "reason") return 0;
+    const output = computed.findIndex((column) => column.name === name);
+    if (output === 0) return 1;
+    if (namingColumns.includes(name)) return 2;
+    return output > 0 ? 2 + output : 2 + computed.length + index;
+  };
   const columns = table.columns.map(
     (column, index): TerminalColumn => ({
       header: column.name.replaceAll("_", " "),
       align: column.kind === "text" ? "left" : "right",
-      dropOrder: column.name === "status" || column.name === "reason" ? 0 : index,
+      dropOrder: dropOrder(column, index),
       cells: Array.from(column.values as ArrayLike<number | string | null>, (value) =>
         value === null || Number.isNaN(value)
           ? "–"
@@ -252,5 +272,7 @@ function* printedTable(table: ColumnTable, width: number): Generator<string> {
       ),
     }),
   );
-  yield `${layOutTable(columns, width).lines.join("\n")}\n`;
+  const { lines, dropped } = layOutTable(columns, stdout.columns);
+  if (dropped.length > 0) await stderr.write(`${leftOutNote(dropped)}\n`);
+  return [`${lines.join("\n")}\n`];
 }

@@ -25,6 +25,7 @@ import {
 import { type ParitySource, parityFailureDetail } from "../surfaces/parity";
 import {
   formatOption,
+  leftOutNote,
   momentArgument,
   numberArgument,
   type PricingCommandDependencies,
@@ -97,8 +98,7 @@ async function runChain(dependencies: PricingCommandDependencies, paths: string[
   for (const note of notesOf(valuation, request)) await io.stderr.write(`note: ${note}\n`);
   if (format === "table") {
     const { chunks, dropped } = tableChunks(request, valuation, io.stdout.columns);
-    if (dropped.length > 0)
-      await io.stderr.write(`note: left out for want of width: ${dropped.join(", ")} (--format csv has all)\n`);
+    if (dropped.length > 0) await io.stderr.write(`${leftOutNote(dropped)}\n`);
     await deliver(io, flags.output, chunks);
   } else {
     if (format !== "json")

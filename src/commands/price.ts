@@ -41,7 +41,7 @@ function taskFor(asked: readonly OutputName[] | undefined): BookTask {
     },
     answer: ({ price, ...greeks }, { units }) => ({
       ...(price === undefined ? {} : { price }),
-      ...(Object.keys(greeks).length === 0 ? {} : { greeks }),
+      greeks,
       units,
     }),
   };

@@ -24,7 +24,7 @@ export async function runSingle(
   task: BookTask,
   flags: BookFlags,
 ): Promise<void> {
-  checkTimeFlags(flags);
+  checkTimeFlags(flags, false);
   const format = printFormat(flags, "table");
   const now = clock.nowMicroseconds();
   const definitions = task.inputs(modelNamed(flags.model));

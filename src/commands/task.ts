@@ -101,10 +101,19 @@ export function addBookOptions(command: Command, task: BookTask): Command {
     .option("-o, --output <file>", "write there; the ending tells the format");
 }
 
-/** Throws UsageError where the flags give the time to expiry more than once. */
-export function checkTimeFlags({ time, days, expiry }: BookFlags): void {
+/**
+ * Throws UsageError where the flags give the time to expiry more than once, or say how to count the time to an expiry that
+ * neither they nor a column give: an answer that silently ignored them would be that of another option.
+ */
+export function checkTimeFlags({ time, days, expiry, ...flags }: BookFlags, hasExpiryColumn: boolean): void {
   const given = [time, days, expiry].filter((value) => value !== undefined);
   if (given.length > 1) throw new UsageError("give only one of --time, --days and --expiry");
+  if (expiry !== undefined || hasExpiryColumn) return;
+  for (const [flag, value] of Object.entries({
+    "--day-count": flags.dayCount,
+    "--valuation-time": flags.valuationTime,
+  }))
+    if (value !== undefined) throw new UsageError(`${flag} means something only with an expiry`);
 }
 
 /** A wire name as a flag without its dashes. */

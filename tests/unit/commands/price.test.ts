@@ -77,7 +77,7 @@ describe("S4.47 bsopt price, one option", () => {
     expect(greeks.vega).toBeCloseTo(direct.columns.vega![0]! * 100, 12);
     expect(price).toBeUndefined();
     expect(units).toBe("raw");
-    expect(JSON.parse((await run(`${one} --outputs price --json`)).out).greeks).toBeUndefined();
+    expect(JSON.parse((await run(`${one} --outputs price --json`)).out).greeks).toEqual({});
   });
 
   const clock = new ManualClock(1_767_225_600_000_000n); // 2026-01-01T00:00:00Z
@@ -123,6 +123,8 @@ describe("S4.47 bsopt price, one option", () => {
   test.each([
     ["price --spot 100 --strike 105", "missing --rate, --volatility, --type, --days (or --time, or --expiry)"],
     [`${one} --time 1`, "give only one of --time, --days and --expiry"],
+    [`${one} --day-count act/360`, "--day-count means something only with an expiry"],
+    [`${one} --valuation-time 2026-01-01T00:00:00Z`, "--valuation-time means something only with an expiry"],
     [one.replace("100", "abc"), `option '--spot <number>' argument 'abc' is invalid. "abc" is not a number.`],
     [one.replace("100", "1,000"), '"1,000" is not a number.'],
     [
@@ -294,6 +296,19 @@ describe("S1.04 bsopt price, a book", () => {
     expect(lines[3]).toEndWith("out_of_domain");
   });
 
+  test("--format table on a narrow screen keeps what was computed, leaves inputs out first and names them", async () => {
+    const text = `option_type,spot,strike,time_to_expiry,rate,dividend_yield,volatility\ncall,100,105,0.5,0.03,0.01,0.2\n`;
+    const narrow = await run("price book.csv --format table", { files: { "book.csv": text }, columns: 80 });
+    const names = narrow.out.split("\n")[0]!.split(/ {2,}/);
+    expect(names).toEqual(["option type", "strike", "price", "delta", "gamma", "status", "reason"]);
+    expect(narrow.err).toBe(
+      "note: left out for want of width: volatility, dividend yield, rate, time to expiry, spot, rho, theta, vega (--format csv has all)\n",
+    );
+    const wide = await run("price book.csv --format table", { files: { "book.csv": text }, columns: 200 });
+    expect(wide.out).toContain("dividend yield");
+    expect(wide.err).toBe("");
+  });
+
   test("expiries become times row by row, and what is no moment says so", async () => {
     const text = `option_type,expiry,valuation_time
 call,2026-12-18T16:00:00-05:00,2025-12-18T16:00:00-05:00
@@ -312,6 +327,23 @@ call,2027-01-01T00:00:00Z,
     expect(err).toContain('x.csv line 3, expiry: "2026-12-18" must have a time and an offset');
     expect(err).toContain('x.csv line 4, valuation_time: "never" must be an RFC 3339 date and time');
     expect(err).toContain('x.csv line 5, expiry: "" must be');
+  });
+
+  test("one --expiry for a book is counted from each row's own valuation_time", async () => {
+    const text = `option_type,valuation_time\ncall,2025-12-18T21:00:00Z\ncall,2026-06-18T21:00:00Z\n`;
+    const line =
+      "price x.csv --spot 100 --strike 100 --rate 0 --volatility 0.2 --expiry 2026-12-18T21:00:00Z --outputs";
+    const { code, out } = await run(`${line} price`, { files: { "x.csv": text } });
+    expect(code).toBe(0);
+    const single = async (days: number) =>
+      JSON.parse(
+        (await run(`${one.replace("--days 182", `--days ${days}`).replace("105", "100").replace("0.03", "0")} --json`))
+          .out,
+      );
+    expect(rowsOf(out).map(({ price }) => Number(price))).toEqual([
+      (await single(365)).price,
+      (await single(183)).price,
+    ]);
   });
 
   test("hundreds of faults: twenty in words, the rest counted", async () => {
@@ -353,7 +385,19 @@ call,2027-01-01T00:00:00Z,
       2,
       "error: valuation_time is a column of v.csv and given as a flag",
     ],
-    ["price empty.csv --days 1 --type put", 2, "error: empty.csv holds no option"],
+    ["price empty.csv --days 1 --type put", 1, "error: empty.csv: holds no option"],
+    ["price x.csv --days 1 --day-count act/360", 2, "error: --day-count means something only with an expiry"],
+    ["price t.csv --day-count act/360 --type put", 2, "error: --day-count means something only with an expiry"],
+    [
+      "price t.csv --valuation-time 2026-01-01T00:00:00Z --type put",
+      2,
+      "error: --valuation-time means something only with an expiry",
+    ],
+    [
+      "price u.csv --days 1 --type put",
+      2,
+      "error: valuation_time, a column of u.csv, means something only with an expiry",
+    ],
     [
       "price bad.csv",
       1,
@@ -368,6 +412,8 @@ call,2027-01-01T00:00:00Z,
       "y.csv": "spot\n1\n",
       "z.csv": "spot,time_to_expiry\n1,1\n",
       "v.csv": "expiry,valuation_time\n2026-01-01T00:00:00Z,2026-01-01T00:00:00Z\n",
+      "t.csv": "spot,time_to_expiry\n1,1\n",
+      "u.csv": "spot,valuation_time\n1,2026-01-01T00:00:00Z\n",
       "empty.csv": "spot\n",
       "bad.csv": "sopt\n1\n",
       "torn.csv": 'spot\n1"2,3\n',
