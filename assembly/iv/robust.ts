@@ -38,17 +38,14 @@ const tiny: f64 = 1e-250;
 const scaleBinades: f64 = 600.0;
 const scaleFactor: f64 = 4.149515568880993e180; // 2^600
 
-/** G(h) = 1 - h R(h) for any h >= 0; past the fit by its asymptotic series, within 1e-17 from h = 39. */
+/** G(h) for any h >= 0. No root lies past the fit's range: there the leading term shows the way back. */
 function slope(h: f64): f64 {
-  if (h <= millsArgumentMax) return millsSlope<f64>(h);
-  const w = 1.0 / (h * h);
-  return w * (1.0 - w * (3.0 - w * (15.0 - w * (105.0 - w * (945.0 - w * (10395.0 - w * 135135.0))))));
+  return h <= millsArgumentMax ? millsSlope<f64>(h) : 1.0 / (h * h);
 }
 
-/** R(z) for any z >= -0.75. */
+/** R(z) for any z >= -0.75, likewise. */
 function mills(z: f64): f64 {
-  if (z <= millsArgumentMax) return millsShifted<f64>(z);
-  return (1.0 - slope(z)) / z;
+  return z <= millsArgumentMax ? millsShifted<f64>(z) : 1.0 / z;
 }
 
 /** z with N(-z) = e^logProbability, for probabilities up to one half, within 4.5e-4. */
