@@ -11,7 +11,6 @@ import {
   numbersOf,
   type ReadTable,
   type TableColumn,
-  type TableSchema,
   textsOf,
 } from "../adapters/tabular/table";
 import { layOutTable, type TerminalColumn } from "../adapters/tabular/terminal";
@@ -28,6 +27,8 @@ import {
   type BookFlags,
   type BookInput,
   type BookTask,
+  bookSchema,
+  carriedColumns,
   checkTimeFlags,
   flagOf,
   givenNumber,
@@ -37,9 +38,6 @@ import {
 
 const rowsPerSlice = 65_536;
 const faultsShownMax = 20;
-
-/** Columns of a book that are carried through untouched. */
-const carriedColumns = ["id", "symbol"] as const;
 
 /**
  * Prices a file's options. Throws BsoptError where the file can't be read and UsageError where columns and flags don't add up;
@@ -55,17 +53,10 @@ export async function runBook(
   const [source, name] = path === "-" ? [io.stdin(), "standard input"] : [io.readFile(path), path];
   const inputFormat = flags.inputFormat ?? formatOfPath(path) ?? "csv";
   const format = printFormat(flags, inputFormat);
-  const definitions = task.inputs(modelNamed(flags.model));
-  const schema: TableSchema = {
-    ...Object.fromEntries(carriedColumns.map((column) => [column, "text"])),
-    option_type: "text",
-    ...Object.fromEntries(definitions.map((input) => [input.name, "number"])),
-    time_to_expiry: "number",
-    expiry: "text",
-    valuation_time: "text",
-  } as TableSchema;
+  const model = modelNamed(flags.model);
+  const definitions = task.inputs(model);
   const progress = createProgress(io.stderr, clock, task.label);
-  const book = await readTable(inputFormat, progress.reading(source), name, schema, fileLimits);
+  const book = await readTable(inputFormat, progress.reading(source), name, bookSchema(task, [model]), fileLimits);
   if (book.count === 0) throw malformed("EMPTY_FILE", name, "holds no option");
   checkTimeFlags(flags, textsOf(book, "expiry") !== undefined);
   const faults = new FaultList(book);

@@ -4,9 +4,10 @@
 
 import { Command, Option } from "commander";
 import { readChainFile } from "../adapters/feeds/chain-file";
+import { plainChainColumns } from "../adapters/feeds/plain-columns";
 import { writeTable } from "../adapters/tabular/formats";
 import { type ColumnTable, fileLimits, overLimit, type TableColumn } from "../adapters/tabular/table";
-import { decimals, layOutTable, type TerminalColumn } from "../adapters/tabular/terminal";
+import { decimals, foldLine, layOutTable, type TerminalColumn } from "../adapters/tabular/terminal";
 import { formatCivilDate } from "../domain/calendar";
 import type { ChainFile, ChainRow } from "../domain/chain";
 import type { Units } from "../engine/catalog";
@@ -33,7 +34,7 @@ import {
   printFormat,
   unitsOption,
 } from "./arguments";
-import { CommandExit, exitCodes, UsageError } from "./io";
+import { CommandExit, exitCodes, type OutputStream, UsageError } from "./io";
 import { deliver } from "./output";
 import { createProgress, type Progress } from "./progress";
 
@@ -56,7 +57,10 @@ const faultsShownMax = 20;
 export function chainCommand(dependencies: PricingCommandDependencies): Command {
   return new Command("chain")
     .description("price a real option chain: a Cboe quote table as downloaded, or plain columns")
-    .argument("<file...>", "files to read; - is standard input")
+    .argument(
+      "<file...>",
+      `quote tables or files with the columns ${plainChainColumns.join(", ")} (enough: symbol, bid, ask); - is standard input`,
+    )
     .option("--rate <rate>", "interest rate, continuous (0.04 is 4 %); else inferred per expiry", numberArgument)
     .option("--dividend-yield <yield>", "dividend yield, continuous; else inferred per expiry", numberArgument)
     .option("--spot <price>", "price of the underlying instead of the file's", numberArgument)
@@ -97,7 +101,7 @@ async function runChain(dependencies: PricingCommandDependencies, paths: string[
   await tellFaults(dependencies, files);
   for (const note of notesOf(valuation, request)) await io.stderr.write(`note: ${note}\n`);
   if (format === "table") {
-    const { chunks, dropped } = tableChunks(request, valuation, io.stdout.columns);
+    const { chunks, dropped } = tableChunks(request, valuation, io.stdout);
     if (dropped.length > 0) await io.stderr.write(`${leftOutNote(dropped)}\n`);
     await deliver(io, flags.output, chunks);
   } else {
@@ -293,11 +297,11 @@ function head(files: readonly ChainFile[], request: ChainRequest, valuation: Cha
   };
 }
 
-/** The table for a person: per expiry a head line, then its options. */
+/** The table for a person: per expiry its head lines, folded where a terminal is too narrow for them, then its options. */
 function tableChunks(
   request: ChainRequest,
   valuation: ChainValuation,
-  width: number,
+  { columns: width, isTTY }: OutputStream,
 ): { chunks: Iterable<string>; dropped: readonly string[] } {
   const dropped = new Set<string>();
   const chunks = valuation.expiries.map((expiry) => {
@@ -306,7 +310,8 @@ function tableChunks(
       notes: expiry.rowIndexes.map((index) => reasonInWords(valuation.reasons[index]!)),
     });
     for (const header of table.dropped) dropped.add(header);
-    return `${[...headLines(expiry), ...table.lines].join("\n")}\n\n`;
+    const head = headLines(expiry).flatMap((line) => (isTTY ? foldLine(line, width) : [line]));
+    return `${[...head, ...table.lines].join("\n")}\n\n`;
   });
   return { chunks, dropped: [...dropped] };
 }

@@ -36,7 +36,8 @@ export async function buildProgram(dependencies: ProgramDependencies, argv: read
     .description("Prices options and serves them: one executable, no other service.")
     .version(dependencies.build.version, "--version", "print the version")
     .helpCommand(false)
-    .showHelpAfterError("(bsopt --help lists the commands)");
+    .showHelpAfterError("(bsopt --help lists the commands)")
+    .addHelpText("after", "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 some rows could not be priced.");
   const entries = entriesOf(dependencies);
   const asked = entries.filter(([name]) => name === argv[0]);
   for (const [, load] of asked.length > 0 ? asked : entries) program.addCommand(await load());

@@ -3,7 +3,7 @@
 // single.ts and book.ts.
 
 import { type Command, Option } from "commander";
-import { type TableColumn, type TableFormat, tableFormats } from "../adapters/tabular/table";
+import { type TableColumn, type TableFormat, type TableSchema, tableFormats } from "../adapters/tabular/table";
 import { type DayCount, dayCounts, yearFraction } from "../domain/day-count";
 import { type InputName, type ModelDefinition, type ModelName, statusName, type Units } from "../engine/catalog";
 import type { Column, Engine } from "../engine/engine";
@@ -68,10 +68,32 @@ export function modelInputs(model: ModelDefinition): readonly BookInputDefinitio
   return model.inputs.filter(({ name }) => name !== "time_to_expiry");
 }
 
+/** Columns of a book that are carried through untouched. */
+export const carriedColumns = ["id", "symbol"] as const;
+
+/** The columns a book may have where it is of one of these models. */
+export function bookSchema(task: BookTask, models: readonly ModelDefinition[]): TableSchema {
+  const names = (kind: "number" | "text", columns: readonly string[]) => columns.map((name) => [name, kind] as const);
+  return Object.fromEntries([
+    ...names("text", [...carriedColumns, "option_type"]),
+    ...models.flatMap((model) =>
+      names(
+        "number",
+        task.inputs(model).map((input) => input.name),
+      ),
+    ),
+    ...names("number", ["time_to_expiry"]),
+    ...names("text", ["expiry", "valuation_time"]),
+  ]);
+}
+
 /** Adds what both commands take: a flag for every input of any of their models, the time, and the forms of output. */
 export function addBookOptions(command: Command, task: BookTask): Command {
   command
-    .argument("[book]", "file of options, a row each: csv, json, ndjson or arrow; - is standard input")
+    .argument(
+      "[book]",
+      `file of options, a row each: csv, json, ndjson or arrow; - is standard input; columns: ${Object.keys(bookSchema(task, task.models)).join(", ")}; a flag stands for a column that is left out`,
+    )
     .addOption(
       new Option("--model <model>", "how to price")
         .choices(task.models.map((model) => model.name))

@@ -15,7 +15,7 @@ export async function readChainFile(
   limits: TableLimits,
   defaults: PlainDefaults,
 ): Promise<ChainFile> {
-  const records = readCsvRecords(source, file, limits);
+  const records = readCsvRecords(refuseJson(source, file), file, limits);
   let first = await records.next();
   while (!first.done && isBlank(first.value.fields)) first = await records.next();
   if (first.done) throw malformed("EMPTY_FILE", file, "is empty");
@@ -32,4 +32,21 @@ export async function readChainFile(
 async function* withFirst(first: CsvRecord, rest: AsyncIterable<CsvRecord>): AsyncGenerator<CsvRecord> {
   yield first;
   yield* rest;
+}
+
+/** Passes a source on unless it begins as JSON does, which would otherwise be called a misplaced quotation mark. */
+async function* refuseJson(source: ByteSource, file: string): ByteSource {
+  let isJudged = false;
+  for await (const chunk of source) {
+    const start: string = isJudged
+      ? ""
+      : Buffer.from(chunk)
+          .toString("utf8")
+          .replace(/^\ufeff/, "")
+          .trimStart();
+    if (/^[[{]/.test(start))
+      throw malformed("UNKNOWN_LAYOUT", file, "is JSON; a chain is read from comma-separated text");
+    isJudged ||= start !== "";
+    yield chunk;
+  }
 }

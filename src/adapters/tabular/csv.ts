@@ -33,7 +33,6 @@ export async function* readCsvRecords(
   limits: TableLimits,
 ): AsyncGenerator<CsvRecord> {
   const parser = parse({
-    bom: true,
     info: true,
     max_record_size: limits.lineBytesMax,
     record_delimiter: ["\r\n", "\n", "\r"],

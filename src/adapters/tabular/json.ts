@@ -29,7 +29,7 @@ export async function readJson(
   limits: TableLimits,
 ): Promise<ReadTable> {
   const text = await allText(boundedBytes(source, file, limits.bytesMax), file);
-  const document = parseJson(text.replace(/^\ufeff/, ""), file);
+  const document = parseJson(text, file);
   if (Array.isArray(document)) return tableOfRows(document, file, schema, limits);
   if (!isObject(document)) throw malformed("MALFORMED_JSON", file, "is neither an array of rows nor an object");
   if (Array.isArray(document.options)) {
@@ -118,12 +118,12 @@ async function* lines(chunks: AsyncIterable<string>, file: string, limits: Table
     rest = parts.pop() ?? "";
     for (const part of parts) {
       count += 1;
-      yield count === 1 ? part.replace(/^\ufeff/, "") : part;
+      yield part;
     }
     if (rest.length > limits.lineBytesMax)
       throw overLimit(`${file} line ${count + 1}`, `the line is longer than ${limits.lineBytesMax} bytes`);
   }
-  if (rest !== "") yield count === 0 ? rest.replace(/^\ufeff/, "") : rest;
+  if (rest !== "") yield rest;
 }
 
 function parseJson(text: string, where: string): unknown {

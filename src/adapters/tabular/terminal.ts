@@ -63,3 +63,14 @@ export function layOutTable(columns: readonly TerminalColumn[], width: number, r
 export function decimals(value: number, digits: number): string {
   return Number.isFinite(value) ? value.toFixed(digits) : "–";
 }
+
+/** A line of figures in lines of at most `width` characters, broken after commas, the later ones indented. */
+export function foldLine(text: string, width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const part of text.split(/(?<=,) /)) {
+    const joined = lines.length === 0 ? part : `${lines.at(-1)} ${part}`;
+    if (lines.length > 0 && joined.length <= width) lines[lines.length - 1] = joined;
+    else lines.push(lines.length === 0 ? part : `  ${part}`);
+  }
+  return lines;
+}

@@ -193,8 +193,8 @@ describe("S4.47 bsopt chain", () => {
     expect(lines[2]).toMatch(/^type {2}strike .* price +delta +gamma +vega +theta +rho$/);
     expect(lines).toHaveLength(4 + 18);
     for (const line of lines.slice(2)) expect(line.length).toBeLessThanOrEqual(120);
-    const narrow = await run(["chain.csv", "--spot", "1000"], { columns: 70 });
-    for (const line of narrow.out.trimEnd().split("\n").slice(2)) expect(line.length).toBeLessThanOrEqual(70);
+    const narrow = await run(["chain.csv", "--spot", "1000"], { columns: 70, isTerminal: true });
+    for (const line of narrow.out.trimEnd().split("\n")) expect(line.length).toBeLessThanOrEqual(70);
     expect(narrow.err).toContain("note: left out for want of width: iv file, mid, iv ask");
   });
 });
@@ -278,6 +278,29 @@ describe("S4.47 rows that can't be priced", () => {
     expect(options[18].underlying).toBe("SPX");
   });
 
+  test("one expiry quoted at two moments is two expiries, each with its own time", async () => {
+    const stamped = (moment: string) => quoteLines("SPX").map((line) => `${line},${moment}`);
+    const lines = [...stamped("2025-12-18T14:30:00Z"), ...stamped("2026-06-18T14:30:00Z")];
+    const { out } = await run(["two.csv", "--json", "--spot", "1000"], {
+      files: { "two.csv": `${header},valuation_time\n${lines.join("\n")}\n` },
+    });
+    const { expiries } = JSON.parse(out);
+    expect(expiries.map(({ count, time_to_expiry }: Row) => [count, Number(time_to_expiry).toFixed(3)])).toEqual([
+      [18, "1.000"],
+      [18, "0.501"],
+    ]);
+  });
+
+  test("where an option is quoted twice the first quote makes the forward", async () => {
+    const alone = JSON.parse((await run(["chain.csv", "--json", "--spot", "1000"])).out);
+    const again = `${chain}${chain.split("\n")[1]!.replace(/,[^,]*,[^,]*,/, ",900,901,")}\n`;
+    const twice = JSON.parse(
+      (await run(["again.csv", "--json", "--spot", "1000"], { files: { "again.csv": again } })).out,
+    );
+    expect(twice.options).toHaveLength(19);
+    expect(twice.expiries[0]).toMatchObject({ forward: alone.expiries[0].forward, strikes_used: 9 });
+  });
+
   test("American options and rates no one would believe are remarked on", async () => {
     const text = chain.replaceAll("SPX", "SPY");
     const american = await run(["chain.csv", "--spot", "1000"], { files: { "chain.csv": text } });
@@ -307,9 +330,17 @@ describe("S2.35 bsopt chain, used wrongly", () => {
     [["-", "-"], 2, "error: standard input can be read only once"],
     [["chain.csv", "nowhere.csv"], 1, "error: there is no file nowhere.csv"],
     [["prose.txt"], 1, 'error: prose.txt line 1: "Dear reader" begins neither a Cboe quote table'],
+    [["rows.json"], 1, "error: rows.json: is JSON; a chain is read from comma-separated text"],
     [["bad.csv"], 1, 'error: bad.csv line 1: the column "bud" is unknown; known columns: symbol,'],
   ] as [string[], number, string][])("%p ends with %d and a sentence", async (argv, code, message) => {
-    const outcome = await run(argv, { files: { ...files, "prose.txt": "Dear reader\n", "bad.csv": "symbol,bud\n" } });
+    const outcome = await run(argv, {
+      files: {
+        ...files,
+        "prose.txt": "Dear reader\n",
+        "rows.json": '\ufeff\n [\n {"symbol": "x"}]',
+        "bad.csv": "symbol,bud\n",
+      },
+    });
     expect(outcome.err).toContain(message);
     expect(outcome.code).toBe(code as never);
     expect(outcome.out).toBe("");

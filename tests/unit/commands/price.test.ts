@@ -427,6 +427,25 @@ call,2027-01-01T00:00:00Z,
   });
 });
 
+describe("help", () => {
+  test.each([
+    [
+      "price",
+      "id, symbol, option_type, spot, strike, rate, dividend_yield, volatility, time_to_expiry, expiry, valuation_time",
+    ],
+    [
+      "iv",
+      "id, symbol, option_type, spot, strike, rate, dividend_yield, price, time_to_expiry, expiry, valuation_time",
+    ],
+  ])("of %s names every column of a book, and these are the ones the reader takes", async (command, columns) => {
+    const { code, out } = await run(`${command} --help`);
+    expect(code).toBe(0);
+    expect(out.replaceAll(/\s+/g, " ")).toContain(`columns: ${columns};`);
+    const { err } = await run(`${command} x.csv`, { files: { "x.csv": "nonsense\n1\n" } });
+    expect(err).toContain(`known columns: ${columns}\n`);
+  });
+});
+
 describe("S4.47 bsopt iv", () => {
   const line = "iv --price 4.169066716566313 --spot 100 --strike 105 --days 182 --rate 0.03 --type call";
 

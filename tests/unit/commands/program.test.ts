@@ -156,6 +156,16 @@ describe("bsopt serve", () => {
   });
 });
 
+describe("the program", () => {
+  test("its help lists the commands and what the exit codes mean", async () => {
+    const { code, out } = await run({ argv: ["--help"] });
+    expect(code).toBe(0);
+    for (const command of ["serve", "price", "iv", "chain", "key", "migrate", "verify", "bench", "openapi", "version"])
+      expect(out).toMatch(new RegExp(`^ {2}${command} `, "m"));
+    expect(out).toContain("Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some rows could not be priced.\n");
+  });
+});
+
 describe("the application", () => {
   test("S5.19 ends with exit code 1 where the database is damaged beneath it, and repeats nothing of the inside", async () => {
     const folder = freshFolder();

@@ -16,6 +16,7 @@ describe("S4.39 an option symbol", () => {
     ["A250117C00000001", "A", 2025, 1, 17, "call", 1],
     ["2SPX240229P99999999", "2SPX", 2024, 2, 29, "put", 99_999_999],
     ["AAPL1 250117C00150500", "AAPL1", 2025, 1, 17, "call", 150_500],
+    ["F     271217P00012500", "F", 2027, 12, 17, "put", 12_500],
     ["SPX   271217P03500000", "SPX", 2027, 12, 17, "put", 3_500_000],
   ] as const;
   test.each(read)("%s is read", (text, root, year, month, day, optionType, strikeThousandths) => {
@@ -74,6 +75,7 @@ describe("S5.14 a strike in thousandths", () => {
     ["1.10000000", 1100],
     ["0", null],
     ["0.0005", null],
+    ["5800.0005", null],
     ["100000", null],
     ["58e2", null],
     ["-5", null],

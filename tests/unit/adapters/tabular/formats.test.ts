@@ -380,6 +380,7 @@ describe("S2.35 a cell as a number", () => {
     ["NaN", Number.NaN],
     ["1e999", Number.POSITIVE_INFINITY],
     ["Infinity", Number.POSITIVE_INFINITY],
+    ["+inf", Number.POSITIVE_INFINITY],
     ["-inf", Number.NEGATIVE_INFINITY],
     ["abc", null],
     ["1,234", null],

@@ -1,7 +1,7 @@
 // The table for a person: aligned, within the screen, harmless.
 
 import { describe, expect, test } from "bun:test";
-import { decimals, layOutTable, type TerminalColumn } from "../../../../src/adapters/tabular/terminal";
+import { decimals, foldLine, layOutTable, type TerminalColumn } from "../../../../src/adapters/tabular/terminal";
 
 const columns: TerminalColumn[] = [
   { header: "type", align: "left", dropOrder: 0, cells: ["call", "put"] },
@@ -45,6 +45,14 @@ describe("a table on a terminal", () => {
   });
 
   test("no columns, no rows", () => expect(layOutTable([], 80).lines).toEqual(["", ""]));
+
+  test("a line of figures too long for the screen is folded at its commas, and never within a figure", () => {
+    const line = "forward 1030.4545, discount 0.960789, rate 4.000 %";
+    expect(foldLine(line, 80)).toEqual([line]);
+    expect(foldLine(line, line.length)).toEqual([line]);
+    expect(foldLine(line, 40)).toEqual(["forward 1030.4545, discount 0.960789,", "  rate 4.000 %"]);
+    expect(foldLine(line, 5)).toEqual(["forward 1030.4545,", "  discount 0.960789,", "  rate 4.000 %"]);
+  });
 
   test("a missing number is a dash", () => {
     expect(decimals(Number.NaN, 2)).toBe("–");
