@@ -329,6 +329,14 @@ call,2027-01-01T00:00:00Z,
     expect(err).toContain('x.csv line 5, expiry: "" must be');
   });
 
+  test("--day-count says how a column of expiries becomes years", async () => {
+    const files = { "x.csv": "option_type,expiry\ncall,2026-12-27T00:00:00Z\n", "y.csv": "option_type\ncall\n" };
+    const flags = "--spot 100 --strike 100 --rate 0 --volatility 0.2 --outputs price --format csv";
+    const price = async (line: string) => rowsOf((await run(`${line} ${flags}`, { files })).out)[0]!.price;
+    const counted = await price("price x.csv --valuation-time 2026-01-01T00:00:00Z --day-count act/360");
+    expect(counted).toBe(await price("price y.csv --time 1"));
+  });
+
   test("one --expiry for a book is counted from each row's own valuation_time", async () => {
     const text = `option_type,valuation_time\ncall,2025-12-18T21:00:00Z\ncall,2026-06-18T21:00:00Z\n`;
     const line =
@@ -482,6 +490,18 @@ describe("S4.47 bsopt iv", () => {
     const { code, out } = await run(`${line.replace("4.169066716566313", "0")} --on-unattainable zero --json`);
     expect(code).toBe(3);
     expect(JSON.parse(out)).toMatchObject({ status: "below_intrinsic", implied_volatility: 0 });
+  });
+
+  test("a book with one price that no volatility gives: exit code 3, the others solved", async () => {
+    const text = "option_type,price\ncall,4.2\ncall,0\ncall,101\n";
+    const flags = "--spot 100 --strike 105 --rate 0.03 --days 182";
+    const { code, out } = await run(`iv x.csv ${flags}`, { files: { "x.csv": text } });
+    expect(rowsOf(out).map(({ reason }) => reason)).toEqual(["", "below_intrinsic", "above_maximum"]);
+    expect(code).toBe(3);
+    for (const price of [0, 101])
+      expect((await run(`iv x.csv ${flags}`, { files: { "x.csv": `option_type,price\ncall,${price}\n` } })).code).toBe(
+        3,
+      );
   });
 
   test("a book's prices become its volatilities", async () => {

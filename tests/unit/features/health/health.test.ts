@@ -124,7 +124,7 @@ describe("S2.02 GET /readiness", () => {
     ],
   ];
   for (const [name, probes, status, word, checks] of rows) {
-    test(`with ${name} answers ${status} ${word}`, async () => {
+    test(`S2.05 with ${name} answers ${status} ${word}, each check by component, status, message and latency_ms`, async () => {
       const { server } = setUp(probes);
       const answer = await server.call("GET", "/readiness");
       expect([answer.status, answer.json.status]).toEqual([status, word]);
@@ -133,7 +133,11 @@ describe("S2.02 GET /readiness", () => {
       ).toEqual(checks as never);
       for (const check of answer.json.checks) {
         expect(check.latency_ms).toBeNumber();
-        expect("message" in check).toBe(check.status !== "ok");
+        expect(Object.keys(check).sort()).toEqual(
+          check.status === "ok"
+            ? ["component", "latency_ms", "status"]
+            : ["component", "latency_ms", "message", "status"],
+        );
       }
       expect(answer.text).not.toContain("10.0.0.7");
       expect(answer.headers.get("retry-after")).toBe(status === 503 ? "1" : null);
