@@ -31,12 +31,10 @@ import {
   statusOutOfDomain,
 } from "../abi/status";
 import { guessDeviation, guessEta } from "../iv/guess";
-import { solveRobust } from "../iv/robust";
+import { solveRobust, storeDistance } from "../iv/robust";
 import { storeDifference, storeFurtherSteps, storeSlope, storeStep } from "../iv/step";
 import {
   cell,
-  columnCap,
-  columnCapLow,
   columnDeviation,
   columnDifference,
   columnDividendProduct,
@@ -47,7 +45,6 @@ import {
   columnRegular,
   columnTarget,
   columnTimeValue,
-  columnTimeValueLow,
 } from "../iv/tile";
 import { storeCap, storeGap, storeLogRatio, storeMoneyness, storeTimeValue } from "../iv/time-value";
 import { constant, div, mul, mulAdd, putSign, sqrt } from "../lane/lane";
@@ -142,6 +139,7 @@ function doTile(
         load<f64>(rate + at),
         load<f64>(dividendYield + at),
         load<f64>(price + at),
+        load<u8>(isCall + row) != 0,
       );
       if (code == statusOk) {
         if (solveRobust(scratch, at)) answer<f64>(scratch, at, time, price, volatility, attainableError);
@@ -246,6 +244,7 @@ function judge(
   rate: f64,
   dividendYield: f64,
   price: f64,
+  isCall: bool,
 ): i32 {
   if (!isFinite(spot) || !isFinite(strike) || !isFinite(time)) return statusNonFinite;
   if (!isFinite(rate) || !isFinite(dividendYield) || !isFinite(price)) return statusNonFinite;
@@ -258,11 +257,10 @@ function judge(
   if (!(abs<f64>(rateProduct) <= discountExponentMax)) return statusOutOfDomain;
   if (!(abs<f64>(dividendProduct) <= discountExponentMax)) return statusOutOfDomain;
   if (!(load<f64>(cell(scratch, columnLogMoneyness, at)) <= logMoneynessMax)) return statusOutOfDomain;
-  const timeValue = load<f64>(cell(scratch, columnTimeValue, at));
-  if (!(timeValue > 0.0)) return statusBelowIntrinsic;
-  const distance = load<f64>(cell(scratch, columnCap, at)) - timeValue;
-  const distanceLow =
-    load<f64>(cell(scratch, columnCapLow, at)) - load<f64>(cell(scratch, columnTimeValueLow, at));
-  if (!(distance + distanceLow > 0.0)) return statusAboveMaximum;
+  const distance = storeDistance(scratch, at, isCall, spot, strike, price);
+  const isBelow = !(load<f64>(cell(scratch, columnTimeValue, at)) > 0.0);
+  // a price at its bound is above intrinsic even where the other leg is too small for the time value to show
+  if (isBelow && (distance > 0.0 || price <= 0.0)) return statusBelowIntrinsic;
+  if (!(distance > 0.0)) return statusAboveMaximum;
   return statusOk;
 }

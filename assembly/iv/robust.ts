@@ -22,9 +22,12 @@ import {
   columnCapLow,
   columnDeviation,
   columnDifference,
+  columnDistance,
+  columnDividendProduct,
   columnGap,
   columnLogMoneyness,
   columnLogMoneynessLow,
+  columnRateProduct,
   columnTimeValue,
   columnTimeValueLow,
 } from "./tile";
@@ -70,8 +73,25 @@ function guessArgument(logTarget: f64, x: f64, side: f64): f64 {
 }
 
 /**
- * Solves a row of the tile whose time value lies strictly between zero and its cap: puts s, the magnitude of D (or W) and the
- * target in money that it belongs to into the tile. False where it did not converge, which no input is known to do.
+ * The distance of a row's price to its upper bound, S e^(-qT) for a call and K e^(-rT) for a put; also stored for the solver. Where
+ * that leg has no carry the bound is a double and the distance exact near it, whatever the other leg's carry; elsewhere it is
+ * the cap less the time value, both with their low words.
+ */
+export function storeDistance(scratch: usize, at: usize, isCall: bool, spot: f64, strike: f64, price: f64): f64 {
+  const carry = load<f64>(cell(scratch, isCall ? columnDividendProduct : columnRateProduct, at));
+  const distance =
+    carry == 0.0
+      ? (isCall ? spot : strike) - price
+      : load<f64>(cell(scratch, columnCap, at)) -
+        load<f64>(cell(scratch, columnTimeValue, at)) +
+        (load<f64>(cell(scratch, columnCapLow, at)) - load<f64>(cell(scratch, columnTimeValueLow, at)));
+  store<f64>(cell(scratch, columnDistance, at), distance);
+  return distance;
+}
+
+/**
+ * Solves a row of the tile whose time value lies strictly between zero and its cap (and whose distance to the bound is stored):
+ * puts s, the magnitude of D (or W) and the target in money that it belongs to into the tile. False where it did not converge, which no input is known to do.
  */
 export function solveRobust(scratch: usize, at: usize): bool {
   const x = load<f64>(cell(scratch, columnLogMoneyness, at));
@@ -79,10 +99,7 @@ export function solveRobust(scratch: usize, at: usize): bool {
   const cap = load<f64>(cell(scratch, columnCap, at));
   const timeValue = load<f64>(cell(scratch, columnTimeValue, at));
   const isUpper = timeValue > 0.5 * cap;
-  // exact but for the last rounding: the two lie within a factor of two where it matters
-  const upper =
-    cap - timeValue + (load<f64>(cell(scratch, columnCapLow, at)) - load<f64>(cell(scratch, columnTimeValueLow, at)));
-  const target = isUpper ? upper : timeValue;
+  const target = isUpper ? load<f64>(cell(scratch, columnDistance, at)) : timeValue;
   const side = isUpper ? -1.0 : 1.0;
   const isTiny = target < tiny;
   const scaledTarget = target * (isTiny ? scaleFactor : 1.0) * squareRootOfTwoPi;

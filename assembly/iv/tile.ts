@@ -24,6 +24,7 @@ export const columnLogQuotient: usize = 19; // f of ln(spot/strike) = n ln 2 + 2
 export const columnLogHead: usize = 20; // n ln 2 + 2f
 export const columnLogLow: usize = 21; // what that lost
 export const columnSpreadLow: usize = 22; // what the rounding of h lost
+export const columnDistance: usize = 23; // the price's distance to its upper bound; only where the scalar solver is asked
 export const columnRateProduct: usize = 12; // rate·T
 export const columnDividendProduct: usize = 13; // dividend_yield·T
 

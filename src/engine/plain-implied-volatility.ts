@@ -51,11 +51,12 @@ export function impliedVolatilityPlain(request: ImpliedVolatilityRequest): Impli
       const intrinsic = Math.max(0, isCalls[row] === 0 ? loan - asset : asset - loan);
       const timeValue = price - intrinsic;
       const cap = Math.min(asset, loan);
+      const distance = isCalls[row] === 0 ? loan - price : asset - price;
       if (!(Math.abs(logMoneyness) <= logMoneynessMax)) code = statusCodes.out_of_domain;
-      else if (!(timeValue > 0)) code = statusCodes.below_intrinsic;
-      else if (!(timeValue < cap)) code = statusCodes.above_maximum;
+      else if (!(timeValue > 0) && !(price > 0 && distance <= 0)) code = statusCodes.below_intrinsic;
+      else if (!(distance > 0)) code = statusCodes.above_maximum;
       else {
-        const solved = solve(Math.abs(logMoneyness), timeValue, cap);
+        const solved = solve(Math.abs(logMoneyness), timeValue, cap, distance);
         impliedVolatility[row] = solved.deviation / Math.sqrt(time);
         attainableError[row] = 2 ** -53 * (1 + (price / solved.target) * (solved.difference / solved.deviation));
         if (!solved.hasConverged) code = statusCodes.not_converged;
@@ -109,9 +110,9 @@ interface Solved {
 
 const rootTwoPi = 2.5066282746310002;
 
-function solve(x: number, timeValue: number, cap: number): Solved {
+function solve(x: number, timeValue: number, cap: number, distance: number): Solved {
   const isUpper = timeValue > 0.5 * cap;
-  const target = isUpper ? cap - timeValue : timeValue;
+  const target = isUpper ? distance : timeValue;
   const logTarget = Math.log(target / cap) + Math.log(rootTwoPi);
   let low = isUpper ? Math.sqrt(2 * x) : 0;
   let high = isUpper ? 64 + Math.sqrt(4096 + 2 * x) : 0.7 + Math.sqrt(0.49 + 2 * x);

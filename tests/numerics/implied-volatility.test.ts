@@ -284,6 +284,39 @@ describe("S4.47 rows that have no volatility, and why", () => {
       { isCall: false, rate: 0, dividendYield: 0, price: 104.99999999999999 },
       ok,
     ],
+    // A leg without carry is a double whatever the other leg's rate: the call's bound is the spot, the put's the strike.
+    ...[0.03, -0.02, 0.0477].flatMap((carry): [string, Row, string][] => [
+      [
+        `rate ${carry}, no yield: a call in the money at the spot`,
+        { strike: 95, rate: carry, dividendYield: 0, price: 100 },
+        "above_maximum",
+      ],
+      [
+        `rate ${carry}, no yield: a call in the money an ulp below the spot`,
+        { strike: 95, rate: carry, dividendYield: 0, price: 99.99999999999999 },
+        ok,
+      ],
+      [
+        `yield ${carry}, no rate: a put in the money at the strike`,
+        { isCall: false, strike: 111, rate: 0, dividendYield: carry, price: 111 },
+        "above_maximum",
+      ],
+      [
+        `yield ${carry}, no rate: a put in the money an ulp below the strike`,
+        { isCall: false, strike: 111, rate: 0, dividendYield: carry, price: 110.99999999999999 },
+        ok,
+      ],
+    ]),
+    [
+      "no yield, a strike too small to show in the spot: a call's price at the spot",
+      { strike: 1e-40, dividendYield: 0, price: 100 },
+      "above_maximum",
+    ],
+    [
+      "no yield, a strike too small to show in the spot: a call's price an ulp below the spot",
+      { strike: 1e-40, dividendYield: 0, price: 99.99999999999999 },
+      "below_intrinsic",
+    ],
   ];
 
   test.each(rows)("%s", (_, row, expected) => {
@@ -398,6 +431,38 @@ function sweep(
   }
   return { isCall, inputs, price, volatility };
 }
+
+describe("S4.47 a bound that is a double", () => {
+  const seed = 20_261_130;
+  const count = 2000;
+  test.each([
+    ["call", "spot"],
+    ["put", "strike"],
+  ] as const)(
+    `a %s's price at the %s is above_maximum and an ulp below it never is, in ${count} random markets (seed ${seed})`,
+    (optionType, bound) => {
+      const { inputs } = sweep("market", count, seed);
+      const isCall = optionType === "call";
+      const legs = { ...inputs, [isCall ? "dividend_yield" : "rate"]: 0 };
+      const statusAt = (price: Float64Array) =>
+        engine.impliedVolatility({ model, count, isCall, inputs: legs, price, onUnattainable: "null" }).status;
+      const at = statusAt(inputs[bound]);
+      expect(at.filter((code) => code !== statusCodes.above_maximum)).toHaveLength(0);
+      const below = inputs[bound].map((value) => value - value * unit);
+      expect(below.every((value, row) => value < inputs[bound][row]!)).toBeTrue();
+      expect(statusAt(below).filter((code) => code === statusCodes.above_maximum)).toHaveLength(0);
+      const twin = impliedVolatilityPlain({
+        model,
+        count,
+        isCall,
+        inputs: legs,
+        price: inputs[bound],
+        onUnattainable: "null",
+      });
+      expect(twin.status.filter((code) => code !== statusCodes.above_maximum)).toHaveLength(0);
+    },
+  );
+});
 
 describe("S4.47 every row is answered", () => {
   const seed = 20_251_001;
