@@ -44,6 +44,9 @@ const options = [
   "--noExportMemory",
 ] as const;
 
+/** The kernel's memory is shared with workers; the limit must be no less than src/engine/kernel.ts asks for. */
+const sharedOptions = ["--enable", "threads", "--sharedMemory", "--maximumMemory", "4096"] as const;
+
 export interface BuiltWasm {
   /** Absolute path of the module. */
   readonly path: string;
@@ -60,18 +63,18 @@ interface Stamp {
 
 /** Builds dist/kernel.wasm if it is stale. Throws with the compiler's messages where the sources don't compile. */
 export function buildWasm(): Promise<BuiltWasm> {
-  return build("index.ts", "kernel");
+  return build("index.ts", "kernel", sharedOptions);
 }
 
 /** Builds dist/probe.wasm, the door that tests use to reach the math routines one by one. Never shipped. */
 export function buildProbe(): Promise<BuiltWasm> {
-  return build("batch/probe.ts", "probe");
+  return build("batch/probe.ts", "probe", []);
 }
 
-async function build(entry: string, name: string): Promise<BuiltWasm> {
+async function build(entry: string, name: string, more: readonly string[]): Promise<BuiltWasm> {
   const path = join(root, "dist", `${name}.wasm`);
   const stampPath = join(root, "dist", `${name}.wasm.stamp`);
-  const sources = await hashSources();
+  const sources = await hashSources(more);
   const stamp = await readStamp(stampPath);
   if (stamp?.sources === sources && (await hashFile(path)) === stamp.sha256) {
     return { path, sha256: stamp.sha256, rebuilt: false };
@@ -79,7 +82,7 @@ async function build(entry: string, name: string): Promise<BuiltWasm> {
   await mkdir(join(root, "dist"), { recursive: true });
   const unfinished = `${path}.${process.pid}`;
   try {
-    await compile(entry, unfinished);
+    await compile(entry, unfinished, more);
     const sha256 = await hashFile(unfinished);
     if (sha256 === null) throw new Error(`the compiler wrote no ${unfinished}`);
     await rename(unfinished, path);
@@ -90,7 +93,7 @@ async function build(entry: string, name: string): Promise<BuiltWasm> {
   }
 }
 
-async function compile(entry: string, output: string): Promise<void> {
+async function compile(entry: string, output: string, more: readonly string[]): Promise<void> {
   const { main } = await import("assemblyscript/asc");
   const { error, stdout, stderr } = await main([
     join("assembly", entry),
@@ -99,16 +102,17 @@ async function compile(entry: string, output: string): Promise<void> {
     "--outFile",
     output.slice(root.length + 1),
     ...options,
+    ...more,
   ]);
   if (error) throw new Error(`assembly/${entry} does not compile\n${stdout.toString()}${stderr.toString()}`);
 }
 
-async function hashSources(): Promise<string> {
+async function hashSources(more: readonly string[]): Promise<string> {
   const hash = createHash("sha256");
   const compiler: { version: string } = JSON.parse(
     await readFile(join(root, "node_modules", "assemblyscript", "package.json"), "utf8"),
   );
-  hash.update(JSON.stringify([compiler.version, options]));
+  hash.update(JSON.stringify([compiler.version, options, more]));
   const names = (await readdir(join(root, "assembly"), { recursive: true })).filter((name) => name.endsWith(".ts"));
   for (const name of names.map((each) => each.replaceAll("\\", "/")).sort()) {
     hash.update(`\0${name}\0`);
