@@ -110,7 +110,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     await stopBehindServer();
     throw error;
   }
-  log.info({ url, version: build.version, commit: build.commit }, "listening");
+  log.info({ url, commit: build.commit }, "listening");
   const warm = warmUp([engine.warmUp(), server.warmUp()], { clock, isDone: () => server.isDraining });
 
   return {

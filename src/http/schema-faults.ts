@@ -59,7 +59,10 @@ function likeness(schema: TSchema, value: unknown): number | null {
       else if ("const" in property && property.const !== child) score -= 100;
       else score += 1;
     }
-    return score;
+    // Between members that know as many of the fields, the one that lacks the least was meant.
+    const required = (schema.required ?? []) as readonly string[];
+    const missing = required.filter((key) => !Object.hasOwn(value, key));
+    return required.length === 0 ? score : score - missing.length / required.length;
   }
   return schema.type === typeof value || (schema.type === "integer" && typeof value === "number") ? 0 : null;
 }
@@ -97,7 +100,7 @@ function faultOf(error: ValueError): FieldFault {
     case ValueErrorType.StringFormat:
       return fault("WRONG_FORM", `must be a ${schema.format}`);
     case ValueErrorType.ArrayMinItems:
-      return fault("TOO_FEW", `must have at least ${schema.minItems} items`);
+      return fault("TOO_FEW", `must have at least ${schema.minItems} ${schema.minItems === 1 ? "item" : "items"}`);
     case ValueErrorType.ArrayMaxItems:
       return fault("TOO_MANY", `must have at most ${schema.maxItems} items`);
     case ValueErrorType.ArrayUniqueItems:

@@ -206,7 +206,7 @@ describe("S4.47 limits", () => {
   });
 });
 
-describe("S3.11 bad values", () => {
+describe("S4.47 bad values", () => {
   const bad: { title: string; change: Partial<Row>; status: StatusName }[] = [
     ...(["spot", "strike", "time_to_expiry", "rate", "dividend_yield", "volatility"] as const).flatMap((input) =>
       [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map((value) => ({

@@ -49,7 +49,7 @@ const rows: readonly (readonly [string, TSchema, unknown, readonly (readonly [st
   ["too short", Type.String({ minLength: 2 }), "a", [["", "TOO_SHORT", "must have at least 2 characters"]]],
   ["too long", Type.String({ maxLength: 1 }), "ab", [["", "TOO_LONG", "must have at most 1 characters"]]],
   ["of another form", Type.String({ pattern: "^a$" }), "b", [["", "WRONG_FORM", "must match ^a$"]]],
-  ["too few", Type.Array(Type.Number(), { minItems: 1 }), [], [["", "TOO_FEW", "must have at least 1 items"]]],
+  ["too few", Type.Array(Type.Number(), { minItems: 1 }), [], [["", "TOO_FEW", "must have at least 1 item"]]],
   ["too many", Type.Array(Type.Number(), { maxItems: 1 }), [1, 2], [["", "TOO_MANY", "must have at most 1 items"]]],
   ["repeated", Type.Array(Type.Number(), { uniqueItems: true }), [1, 1], [["", "REPEATED", "must not repeat an item"]]],
   ["another constant", Type.Literal("a"), "b", [["", "NOT_ALLOWED", 'must be "a"']]],
@@ -127,6 +127,18 @@ describe("S2.35 faults", () => {
   test(`stop at ${faultsMax}, however many there are`, () => {
     const many = Array.from({ length: 100_000 }, () => "x");
     expect(faultsOf(Type.Array(Type.Number()), many)).toHaveLength(faultsMax);
+  });
+
+  test("of a batch by rows that also names a model above speak of the rows' form, not of missing columns", () => {
+    const columns = Type.Object(
+      { model: Type.String(), strike: Type.Number(), rate: Type.Number() },
+      { additionalProperties: false },
+    );
+    const rows = Type.Object({ options: Type.Array(Type.Object({})) }, { additionalProperties: false });
+    const union = Type.Union([columns, rows]);
+    const pointersOf = (value: unknown) => faultsOf(union, value).map(({ pointer }) => pointer);
+    expect(pointersOf({ model: "x", options: [] })).toEqual(["/model"]);
+    expect(pointersOf({ model: "x" })).toEqual(["/strike", "/rate"]);
   });
 
   test("are never none", () => {

@@ -43,7 +43,7 @@ describe("opening", () => {
     expect(await storage.read.select().from(items)).toEqual([]);
   });
 
-  test("S3.21 the folder is its owner's alone (0700), and so are the database and its log (0600)", async () => {
+  test("S3.22 the folder is its owner's alone (0700), and so are the database and its log (0600)", async () => {
     const folder = join(temporaryFolder(), "private");
     const storage = await openTestStorage({ url: `file:${join(folder, "new.db")}` });
     await storage.write((tx) => tx.insert(items).values({ id: "a", batch: "b", part: 0 }));
