@@ -4,7 +4,7 @@
 // Legend: h = |x|/s, t = s/2, x = ln(forward/strike), s = σ√T; G(h) = -R'(h) = 1 - h R(h).
 // Sources: R' = zR - 1 gives the Taylor series of D in t with derivatives by recurrence; both fits are minimax (Remez, 60 digits).
 // Errors (tests/numerics/implied-volatility-math): D/s from the series within 3 units of 2^-53 absolutely, far less in the wings;
-// R within 12 relatively (5 below 5), G within 8.
+// R within 12 relatively (5 below 5).
 import { add, constant, div, mul, mulAdd, sub } from "../lane/lane";
 
 /** The series holds for s below and |x| below these; past either the two ratios differ enough to be subtracted. */
@@ -16,38 +16,6 @@ export const seriesLogMoneynessMax: f64 = 6.0;
  */
 export const millsArgumentMin: f64 = -0.75;
 export const millsArgumentMax: f64 = 64.0;
-
-const slopeTable: usize = memory.data<f64>(
-  [
-    // numerator
-    1.518204827245576e-07, 1.518204827245576e-07, // 0: power 10
-    4.972869393184432e-06, 4.972869393184432e-06, // 16: power 9
-    8.094613139826385e-05, 8.094613139826385e-05, // 32: power 8
-    0.000850598371468393, 0.000850598371468393, // 48: power 7
-    0.0063449294024779624, 0.0063449294024779624, // 64: power 6
-    0.03499225918725381, 0.03499225918725381, // 80: power 5
-    0.14446893095911145, 0.14446893095911145, // 96: power 4
-    0.4421607813055346, 0.4421607813055346, // 112: power 3
-    0.9664660805018529, 0.9664660805018529, // 128: power 2
-    1.3791352498864557, 1.3791352498864557, // 144: power 1
-    1.0, 1.0, // 160: power 0
-    // denominator
-    1.5182048272443006e-07, 1.5182048272443006e-07, // 176: power 12
-    4.972869393216074e-06, 4.972869393216074e-06, // 192: power 11
-    8.140159284284806e-05, 8.140159284284806e-05, // 208: power 10
-    0.0008655169798960608, 0.0008655169798960608, // 224: power 9
-    0.006586856862015602, 0.006586856862015602, // 240: power 8
-    0.03751421749343015, 0.03751421749343015, // 256: power 7
-    0.16302440802461424, 0.16302440802461424, // 272: power 6
-    0.5422430544112556, 0.5422430544112556, // 288: power 5
-    1.3651364132920745, 1.3651364132920745, // 304: power 4
-    2.529381755264954, 2.529381755264954, // 320: power 3
-    3.2657521132495932, 3.2657521132495932, // 336: power 2
-    2.632449387201956, 2.632449387201956, // 352: power 1
-    1.0, 1.0, // 368: power 0
-  ],
-  16,
-);
 
 const shiftedTable: usize = memory.data<f64>(
   [
@@ -98,35 +66,6 @@ const seriesTable: usize = memory.data<f64>(
   ],
   16,
 );
-
-/** G(h) = 1 - h R(h), h in [0, 40]. */
-// @ts-ignore: decorator
-@inline
-export function millsSlope<T>(h: T): T {
-  let q = mulAdd<T>(constant<T>(slopeTable + 176), h, constant<T>(slopeTable + 192));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 208));
-  let p = mulAdd<T>(constant<T>(slopeTable), h, constant<T>(slopeTable + 16));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 224));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 32));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 240));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 48));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 256));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 64));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 272));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 80));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 288));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 96));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 304));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 112));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 320));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 128));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 336));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 144));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 352));
-  p = mulAdd<T>(p, h, constant<T>(slopeTable + 160));
-  q = mulAdd<T>(q, h, constant<T>(slopeTable + 368));
-  return div<T>(p, q);
-}
 
 /** R(z), z in [-0.75, 39.25]. */
 // @ts-ignore: decorator

@@ -2,9 +2,10 @@
 // without the rest around it. Never part of the executable.
 import { exp } from "../math/exp";
 import { add, mul, splat, sub } from "../lane/lane";
-import { productLow, sumLow } from "./error-free";
+import { productLow, sumLow } from "../math/error-free";
 import { guessDeviation, guessEta } from "./guess";
-import { millsDifferenceSeries, millsShifted, millsSlope } from "./mills-difference";
+import { millsSlope } from "../math/mills-slope";
+import { millsDifferenceSeries, millsShifted } from "./mills-difference";
 
 // @ts-ignore: decorator
 @inline

@@ -6,13 +6,13 @@
 // A root is bracketed from the start and each pass either takes a step inside the bracket or halves it: at most passesMax passes.
 // Source of the normal quantile used as a first guess: Abramowitz and Stegun 26.2.23 (within 4.5e-4).
 import { logRatio } from "../math/log-ratio";
-import { productLow, sumLow } from "./error-free";
+import { millsSlope } from "../math/mills-slope";
+import { productLow, sumLow } from "../math/error-free";
 import { guessDeviation, guessEta } from "./guess";
 import {
   millsArgumentMax,
   millsDifferenceSeries,
   millsShifted,
-  millsSlope,
   seriesDeviationMax,
   seriesLogMoneynessMax,
 } from "./mills-difference";

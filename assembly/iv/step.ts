@@ -8,13 +8,13 @@
 // is that of L (three to five units of 2^-53 for usual rows) times D/s.
 import { abs, add, and, constant, div, isAllSet, lessOrEqual, lessThan, mul, mulAdd, neg, or, select, sub } from "../lane/lane";
 import { logRatio } from "../math/log-ratio";
-import { productLow, sumLow } from "./error-free";
+import { millsSlope } from "../math/mills-slope";
+import { productLow, sumLow } from "../math/error-free";
 import {
   millsArgumentMax,
   millsArgumentMin,
   millsDifferenceSeries,
   millsShifted,
-  millsSlope,
   seriesDeviationMax,
   seriesLogMoneynessMax,
 } from "./mills-difference";

@@ -28,7 +28,7 @@ import {
   subBits,
   xor,
 } from "../lane/lane";
-import { productLow, sumLow, sumLowOrdered } from "./error-free";
+import { productLow, sumLow, sumLowOrdered } from "../math/error-free";
 import {
   cell,
   columnCap,
