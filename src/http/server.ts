@@ -195,6 +195,17 @@ export function createServer(options: HttpServerOptions): HttpServer {
     return response;
   }
 
+  /** What goes out where answering itself failed: never the runtime's own page. Who asked is not known here. */
+  function lastAnswer(): Response {
+    const unknown = new Request("http://localhost/");
+    const answer = problemResponse(problemOf(null), { traceId: names.traceId(unknown), path: "" });
+    for (const [name, value] of answerHeaders) answer.headers.set(name, value);
+    answer.headers.set("content-security-policy", apiContentPolicy);
+    answer.headers.set("x-request-id", names.requestId(unknown));
+    answer.headers.set("server-timing", "total");
+    return answer;
+  }
+
   function listen(address: { host: string; port: number }): { url: string; port: number } {
     assert(socket === null, "listen() was called twice");
     try {
@@ -202,6 +213,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
         hostname: address.host,
         port: address.port,
         fetch: handle,
+        error: lastAnswer,
         maxRequestBodySize: serverBodyBytesMax,
         idleTimeout: idleTimeoutSeconds,
         development: false,

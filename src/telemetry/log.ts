@@ -8,6 +8,19 @@ import type { Log } from "../foundation/log";
 /** Names whose values never reach the log, at the top of an entry or one level down. */
 const secretNames = ["password", "secret", "token", "authorization", "api_key", "apiKey", "x-api-key", "cookie", "key"];
 
+/** Bytes of lines kept while the descriptor takes none; further ones are dropped. */
+const unwrittenBytesMax = 1_048_576;
+
+/**
+ * Writes each line to a file descriptor at once. Where that fails (a full disk), lines wait for the next one to be
+ * tried with, up to a mebibyte: no request fails, and nothing is undone, because its log line could not be written.
+ */
+export function logDestination(descriptor: number): DestinationStream {
+  const destination = pino.destination({ dest: descriptor, sync: true, maxLength: unwrittenBytesMax });
+  destination.on("error", () => undefined);
+  return destination;
+}
+
 /** A log that writes lines of JSON with `level` and an RFC 3339 `time` to the destination (default: standard error). */
 export function createLog(options: {
   level: "debug" | "info" | "warn" | "error";
@@ -24,6 +37,6 @@ export function createLog(options: {
       redact: { paths: secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`]), censor: "[redacted]" },
       serializers: { error: pino.stdSerializers.err },
     },
-    options.destination ?? pino.destination({ dest: 2, sync: true }),
+    options.destination ?? logDestination(2),
   );
 }

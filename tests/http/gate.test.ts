@@ -180,6 +180,37 @@ describe("S2.16 every problem", () => {
     expect(logged).toMatchObject([{ trace_id: answer.json.trace_id, route: "/api/v1/things" }]);
   });
 
+  test("where even the log throws, the answer is still a bare problem and not the runtime's page", async () => {
+    const server = testServer({
+      features: [
+        probeRoutes({
+          onMake: () => {
+            throw new Error("SELECT secret FROM inside");
+          },
+        }),
+      ],
+      log: {
+        debug() {},
+        info() {},
+        warn() {},
+        error: () => {
+          throw new Error("ENOSPC");
+        },
+      },
+    });
+    const { url } = server.listen();
+    const headers = { "content-type": "application/json", "x-api-key": "bso_test_trader" };
+    const response = await fetch(`${url}/api/v1/things`, { method: "POST", headers, body: JSON.stringify(thing) });
+    expect([response.status, response.headers.get("content-type")]).toEqual([500, "application/problem+json"]);
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f]{16}-/);
+    expect(await response.json()).toMatchObject({
+      code: "INTERNAL",
+      trace_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+    await server.close();
+  });
+
   test("a service's error keeps its code, its faults and its time to retry", async () => {
     const error = new BsoptError({
       reason: "unavailable",

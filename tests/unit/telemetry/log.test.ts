@@ -1,7 +1,10 @@
 // The real log: levels, shape, and that secrets are blanked by name.
 
 import { describe, expect, test } from "bun:test";
-import { createLog } from "../../../src/telemetry/log";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLog, logDestination } from "../../../src/telemetry/log";
 
 function recorder(level: "debug" | "info" | "warn" | "error") {
   const lines: Record<string, unknown>[] = [];
@@ -55,5 +58,21 @@ describe("log", () => {
       message: "too far",
       stack: expect.stringContaining("too far"),
     });
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("a line on a full disk throws nothing, and no line does after it", () => {
+    const descriptor = openSync("/dev/full", "w");
+    const log = createLog({ level: "info", version: "1.2.3", destination: logDestination(descriptor) });
+    for (let line = 0; line < 1000; line++) log.error({ text: "x".repeat(5000) }, "failed");
+    closeSync(descriptor);
+  });
+
+  test("a line reaches a file before the call returns", () => {
+    const folder = mkdtempSync(join(tmpdir(), "bsopt-log-"));
+    const descriptor = openSync(join(folder, "log"), "w");
+    createLog({ level: "info", version: "1.2.3", destination: logDestination(descriptor) }).info({}, "said");
+    expect(JSON.parse(readFileSync(join(folder, "log"), "utf8")).message).toBe("said");
+    closeSync(descriptor);
+    rmSync(folder, { recursive: true });
   });
 });
