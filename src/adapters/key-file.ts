@@ -2,7 +2,17 @@
 // what goes in it and never touches a disk. The file appears whole or not at all: it is written beside its place,
 // made durable, and linked into place, which fails where a file is already there. Nobody but its owner can read it.
 
-import { closeSync, fsyncSync, linkSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { BsoptError } from "../foundation/errors";
 
@@ -19,7 +29,7 @@ export interface KeyFile {
 const textLengthMax = 1024;
 
 /**
- * The key file at that path, which need not exist; its folder must. Failures of the disk throw `unavailable`.
+ * The key file at that path, which need not exist; making it makes its folder, for its owner alone. Failures of the disk throw `unavailable`.
  * `link` gives a finished file its second name; a test brings one that fails as a disk without links does.
  */
 export function openKeyFile(path: string, link: typeof linkSync = linkSync): KeyFile {
@@ -42,6 +52,12 @@ export function openKeyFile(path: string, link: typeof linkSync = linkSync): Key
       }
     },
     create(text) {
+      try {
+        // The database may live elsewhere, and then nobody has made this folder yet.
+        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      } catch (error) {
+        throw failed("made", error);
+      }
       try {
         // A folder of its own, because the system names it so that no other start can mean the same one.
         const draftFolder = mkdtempSync(join(dirname(path), `.${basename(path)}-`));

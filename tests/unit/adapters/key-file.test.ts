@@ -28,6 +28,14 @@ describe("the key file", () => {
     expect(readdirSync(folder)).toEqual(["key"]);
   });
 
+  test("made in a folder that is not there makes it, for its owner alone", () => {
+    const file = openKeyFile(join(folder, "deep", "er", "key"));
+    expect(file.read()).toBeNull();
+    expect(file.create("bso_a_b")).toBe(true);
+    expect(file.read()).toBe("bso_a_b");
+    expect(statSync(join(folder, "deep", "er")).mode & 0o077).toBe(0);
+  });
+
   test("that exists is left as it is by a second making", () => {
     const file = openKeyFile(join(folder, "key"));
     file.create("first");
@@ -72,7 +80,13 @@ describe("the key file", () => {
   });
 
   const failures: readonly (readonly [string, (path: string) => void])[] = [
-    ["made in a folder that is not there", (path) => openKeyFile(join(path, "none", "key")).create("x")],
+    [
+      "made in a folder that cannot be made",
+      (path) => {
+        writeFileSync(join(path, "none"), "a file");
+        openKeyFile(join(path, "none", "key")).create("x");
+      },
+    ],
     ["read where a folder stands in its place", (path) => openKeyFile(path).read()],
     ["removed where a folder stands in its place", (path) => openKeyFile(path).remove()],
   ];
