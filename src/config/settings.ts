@@ -35,17 +35,18 @@ export const settings = [
   },
   {
     key: "data_dir",
-    schema: Type.String({ minLength: 1, maxLength: 4096 }),
+    schema: Type.String({ minLength: 1, maxLength: 4096, pattern: "^(?!.*:memory:)[^?]*$" }),
     default: "./bsopt-data",
     description: "Folder of the database and the first admin key; made if missing.",
-    rule: "must be the path of a folder",
+    rule: "must be the path of a folder, without a question mark",
   },
   {
     key: "database_url",
-    schema: Type.String({ pattern: "^file:.+" }),
+    // Not another host, no parameters, not a folder, not memory: storage would refuse them one at a time.
+    schema: Type.String({ pattern: "^file:(?!//(?!/|localhost/))(?!.*:memory:)[^?]*[^?/\\s]$" }),
     default: undefined,
     description: "Database, as file:PATH. Default: bsopt.db in the data folder.",
-    rule: "must be file:PATH",
+    rule: "must be file:PATH, the path of a file on this machine without parameters",
   },
   {
     key: "allowed_hosts",

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { type ConfigSources, loadConfig } from "../../../src/config/config";
 import { environmentName, flagName, settings } from "../../../src/config/settings";
 import { BsoptError } from "../../../src/foundation/errors";
+import { parseDatabaseUrl } from "../../../src/storage/location";
 
 const nothing: ConfigSources = { flags: {}, environment: {}, file: null };
 
@@ -66,6 +67,17 @@ describe("configuration", () => {
     );
   });
 
+  test.each(["file:a.db", "file:./a/b.db", "file:/a b/%20#.db", "file:///a.db", "file://localhost/a.db"])(
+    "the database address %s is taken",
+    (databaseUrl) => {
+      const config = loadConfig({ ...nothing, environment: { BSOPT_DATABASE_URL: databaseUrl } });
+      expect(config.storage.databaseUrl).toBe(databaseUrl);
+      expect(() => parseDatabaseUrl(databaseUrl)).not.toThrow();
+    },
+  );
+
+  const databaseFault =
+    "BSOPT_DATABASE_URL SETTING_INVALID must be file:PATH, the path of a file on this machine without parameters";
   const wrong: { name: string; environment: Record<string, string>; fault: string }[] = [
     {
       name: "a port in words",
@@ -90,7 +102,17 @@ describe("configuration", () => {
     {
       name: "a database of another kind",
       environment: { BSOPT_DATABASE_URL: "postgres://x" },
-      fault: "BSOPT_DATABASE_URL SETTING_INVALID must be file:PATH",
+      fault: databaseFault,
+    },
+    { name: "a database in memory", environment: { BSOPT_DATABASE_URL: "file::memory:" }, fault: databaseFault },
+    { name: "a database with parameters", environment: { BSOPT_DATABASE_URL: "file:a?mode=ro" }, fault: databaseFault },
+    { name: "a database elsewhere", environment: { BSOPT_DATABASE_URL: "file://there/a.db" }, fault: databaseFault },
+    { name: "a folder for a database", environment: { BSOPT_DATABASE_URL: "file:/a/" }, fault: databaseFault },
+    { name: "a database without a name", environment: { BSOPT_DATABASE_URL: "file: " }, fault: databaseFault },
+    {
+      name: "a data folder with a question mark",
+      environment: { BSOPT_DATA_DIR: "./what?" },
+      fault: "BSOPT_DATA_DIR SETTING_INVALID must be the path of a folder, without a question mark",
     },
     {
       name: "a wildcard origin",
