@@ -35,7 +35,7 @@ export interface Storage {
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Selects over what is committed. Not to be used inside a write. */
   readonly read: ReadDatabase;
-  /** Reads the file's header; throws where the database cannot be read or the storage has stopped. */
+  /** Throws where the database cannot be read, lacks a migration (one was undone meanwhile), or the storage has stopped. */
   ping(): Promise<void>;
   /** Calls `listener` within about a second of another process's commit, never for this process's own. Returns the way to stop. */
   onForeignWrite(listener: () => void): () => void;
@@ -99,12 +99,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       const applied = await applyPending(writerConnection, migrations, startPatience);
       if (applied.length > 0) log.info({ applied }, "database migrated");
     } else if ((await pendingCount(writerConnection, migrations)) > 0) {
-      throw new BsoptError({
-        reason: "conflict",
-        code: "DATABASE_NOT_MIGRATED",
-        detail: "The database lacks migrations that this executable needs.",
-        hint: "Run `bsopt migrate up`.",
-      });
+      throw notMigrated();
     }
     await whileBusy(startPatience, () => readerConnection.tune());
   } catch (error) {
@@ -161,7 +156,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     read: reader.database,
     async ping() {
       if (writer.failure !== null) throw databaseFailed(writer.failure);
-      await reader.execute("PRAGMA schema_version");
+      const answer = await reader.execute("SELECT count(*) FROM schema_migrations");
+      if (Number(answer.rows[0]?.[0]) < migrations.length) throw notMigrated();
     },
     onForeignWrite(listener) {
       listeners.add(listener);
@@ -190,6 +186,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     });
   }
   return storage;
+}
+
+function notMigrated(): BsoptError {
+  return new BsoptError({
+    reason: "conflict",
+    code: "DATABASE_NOT_MIGRATED",
+    detail: "The database lacks migrations that this executable needs.",
+    hint: "Run `bsopt migrate up`.",
+  });
 }
 
 async function requireIntact(connection: Connection, path: string, log: Log): Promise<void> {

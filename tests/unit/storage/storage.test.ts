@@ -13,7 +13,7 @@ import { BsoptError } from "../../../src/foundation/errors";
 import { kernelWasmBytes } from "../../../src/storage/assets";
 import { wholeNumber } from "../../../src/storage/columns";
 import * as idempotency from "../../../src/storage/idempotency";
-import { migrateUp } from "../../../src/storage/migrate";
+import { migrateDown, migrateUp } from "../../../src/storage/migrate";
 import { migrations as embedded } from "../../../src/storage/migrations-manifest";
 import { openStorage } from "../../../src/storage/storage";
 import { idempotencyAnswers } from "../../../src/storage/table";
@@ -156,6 +156,16 @@ describe("opening", () => {
     const copy = join(folder, "copy.db");
     writeFileSync(copy, bytes, { mode: 0o600 });
     expect((await failureOf(openStorage(storageOptions(`file:${copy}`)))).code).toBe("DATABASE_CORRUPT");
+  });
+
+  test("S2.03 an open database whose migrations another process undoes no longer answers a ping", async () => {
+    const storage = await openTestStorage();
+    await storage.ping();
+    const { migrations, clock, random, log } = storageOptions(storage.url);
+    await migrateDown(0, { url: storage.url, clock, random, log, migrations: migrations! });
+    expect(await failureOf(storage.ping())).toMatchObject({ code: "DATABASE_NOT_MIGRATED" });
+    await migrateUp({ url: storage.url, clock, random, log, migrations: migrations! });
+    await storage.ping();
   });
 
   test("with migrate: false a database that lacks migrations is refused, one that has them opens", async () => {
