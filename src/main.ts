@@ -23,8 +23,13 @@ const dependencies: ProgramDependencies = {
   engine: () => (engine ??= createEngine({ wasmBytes: kernelWasmBytes(), version: buildInfo.version })),
   untilStopped: () =>
     new Promise((resolve) => {
-      // Once: a second signal finds no listener and ends the process at once.
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve());
+      const signals = ["SIGTERM", "SIGINT"] as const;
+      // A second signal, whichever it is, finds no listener and ends the process at once.
+      const stop = () => {
+        for (const signal of signals) process.off(signal, stop);
+        resolve();
+      };
+      for (const signal of signals) process.on(signal, stop);
     }),
 };
 process.exit(await runCommandLine({ program: await buildProgram(dependencies, argv), argv, io }));

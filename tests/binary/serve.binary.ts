@@ -325,6 +325,33 @@ describe("serve and its surroundings", () => {
     }
   });
 
+  test("a second signal ends it at once, though it is another one than the first", async () => {
+    const installation = new Installation();
+    try {
+      const serving = await installation.serve({ args: ["--drain-ms", "60000"] });
+      process.kill(serving.pid, "SIGTERM");
+      while (!serving.said().includes('"stopping"')) await Bun.sleep(5);
+      process.kill(serving.pid, "SIGINT");
+      expect(await serving.exited).not.toBe(0);
+    } finally {
+      installation.remove();
+    }
+  });
+
+  test("S1.06 a database elsewhere leaves the key in a data folder that the start makes", async () => {
+    const installation = new Installation();
+    try {
+      const serving = await installation.serve({ args: ["--database-url", "file:elsewhere/prices.db"] });
+      const headers = { "x-api-key": serving.key() };
+      expect((await fetch(`${serving.url}/api/v1/status`, { headers })).status).toBe(200);
+      expect(readdirSync(installation.path("bsopt-data"))).toEqual(["admin-api-key"]);
+      expect(existsSync(installation.path("elsewhere", "prices.db"))).toBe(true);
+      await serving.stop();
+    } finally {
+      installation.remove();
+    }
+  });
+
   test("a port that is taken is told in words, with exit code 1", async () => {
     const installation = new Installation();
     try {

@@ -88,6 +88,7 @@ export class Installation {
     return {
       url,
       pid: child.pid,
+      exited: child.exited,
       key: () => readFileSync(this.path("bsopt-data", "admin-api-key"), "utf8").trim(),
       said: () => said,
       stop: async () => {
@@ -113,6 +114,8 @@ export class Installation {
 export interface Serving {
   readonly url: string;
   readonly pid: number;
+  /** The exit code, once it has ended by whatever cause; 128 and the signal's number where one ended it. */
+  readonly exited: Promise<number>;
   key(): string;
   said(): string;
   /** SIGTERM, and the exit code once it has stopped. */
