@@ -14,11 +14,13 @@ const drainedBytesMax = 268_435_456;
 /** How the body's end is known: by its declared bytes, or by streaming until it ends. */
 export type BodyExtent = { readonly kind: "declared"; readonly bytes: number } | { readonly kind: "streamed" };
 
-/** Decides by the headers alone: 413 BODY_TOO_LARGE, 411 LENGTH_REQUIRED. Reads nothing. */
+/** Decides by the headers alone: 400 LENGTH_MALFORMED, 413 BODY_TOO_LARGE, 411 LENGTH_REQUIRED. Reads nothing. */
 export function extentOf(request: Request, route: Route): BodyExtent {
   const declared = request.headers.get("content-length");
   if (declared !== null) {
-    // The HTTP parser has refused what is not digits; a length past 2^53 is still only "too large".
+    // The HTTP parser lets one fault through, the header sent twice with the same value, and joins the two with a comma.
+    if (!/^\d+$/.test(declared)) throw malformed("LENGTH_MALFORMED", "Content-Length must be one whole number");
+    // A length past 2^53 is still only "too large".
     const bytes = Number(declared);
     if (!(bytes <= route.bodyBytesMax)) throw tooLarge(route, bytes > drainedBytesMax);
     return { kind: "declared", bytes };

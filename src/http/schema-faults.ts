@@ -37,16 +37,28 @@ function collect(errors: Iterable<ValueError>, faults: Map<string, FieldFault>, 
 /** Which member of a union the value was most likely meant for, or null where no member is of its kind at all. */
 function nearestMember(schema: TSchema, value: unknown): number | null {
   const members = (schema.anyOf ?? []) as TSchema[];
+  const met = new Set(members.flatMap((member) => constantsMet(member, value)));
   let best: { index: number; score: number } | null = null;
   for (const [index, member] of members.entries()) {
-    const score = likeness(member, value);
+    const score = likeness(member, value, met);
     if (score !== null && (best === null || score > best.score)) best = { index, score };
   }
   return best?.index ?? null;
 }
 
-/** Higher is nearer; null where the value is not even of the member's JSON kind, or the member is a constant. */
-function likeness(schema: TSchema, value: unknown): number | null {
+/** The fields whose constant the value has, such as a model's name. */
+function constantsMet(schema: TSchema, value: unknown): string[] {
+  const properties = Object.entries((schema.properties ?? {}) as Record<string, TSchema>);
+  return properties
+    .filter(([name, property]) => "const" in property && property.const === Object(value)[name])
+    .map(([name]) => name);
+}
+
+/**
+ * Higher is nearer; null where the value is not even of the member's JSON kind, or the member is a constant. `met`: fields
+ * whose word is the constant of some member, and so tell which is meant; a word that no member has is only misspelt.
+ */
+function likeness(schema: TSchema, value: unknown, met: ReadonlySet<string>): number | null {
   if ("const" in schema) return null;
   if (Array.isArray(value)) return schema.type === "array" ? 0 : null;
   if (typeof value === "object" && value !== null) {
@@ -56,7 +68,7 @@ function likeness(schema: TSchema, value: unknown): number | null {
     for (const [key, child] of Object.entries(value)) {
       const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
       if (property === undefined) score -= 1;
-      else if ("const" in property && property.const !== child) score -= 100;
+      else if ("const" in property && property.const !== child && met.has(key)) score -= 100;
       else score += 1;
     }
     // Between members that know as many of the fields, the one that lacks the least was meant.
@@ -118,13 +130,16 @@ function wordsOfUnion(schema: TSchema): string {
 }
 
 function kindWord(schema: TSchema): string {
+  if (schema.format === "date-time") return "an RFC 3339 date and time";
   switch (schema.type) {
     case "object":
       return "an object";
     case "array":
       return "an array";
     case "integer":
-      return "a whole number";
+      return schema.minimum === undefined || schema.maximum === undefined
+        ? "a whole number"
+        : `a whole number from ${schema.minimum} to ${schema.maximum}`;
     case "null":
       return "null";
     case undefined:

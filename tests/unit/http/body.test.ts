@@ -19,6 +19,13 @@ function codeOf(work: () => unknown): string {
   return "accepted";
 }
 
+describe("the declared length", () => {
+  test.each(["5, 5", "5,6", "+5", "0x5", "", " 5"])("of %j is malformed, not too large", (declared) => {
+    const request = { headers: new Map([["content-length", declared]]), body: null } as unknown as Request;
+    expect(codeOf(() => extentOf(request, route))).toBe("LENGTH_MALFORMED");
+  });
+});
+
 describe("S2.35 JSON", () => {
   const rows: readonly (readonly [string, string | Uint8Array, string])[] = [
     ["an object", '{"a":1}', "accepted"],
@@ -109,7 +116,7 @@ describe("size", () => {
     ["exactly the limit", { "content-length": "100" }, "accepted"],
     ["one more", { "content-length": "101" }, "BODY_TOO_LARGE"],
     ["past every number", { "content-length": "9".repeat(400) }, "BODY_TOO_LARGE"],
-    ["no number", { "content-length": "ten" }, "BODY_TOO_LARGE"],
+    ["no number", { "content-length": "ten" }, "LENGTH_MALFORMED"],
     ["none", {}, "LENGTH_REQUIRED"],
     ["chunked", { "transfer-encoding": "chunked" }, "accepted"],
   ];

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { type TSchema, Type } from "@sinclair/typebox";
-import { modelNumber } from "../../../src/foundation/wire";
+import { modelNumber, queryInteger, timestamp } from "../../../src/foundation/wire";
 import { faultsMax, faultsOf } from "../../../src/http/schema-faults";
 
 const closed = { additionalProperties: false };
@@ -19,7 +19,36 @@ const Shape = Type.Union([
   Type.Object({ kind: Type.Literal("square"), radius: Type.Number(), side: Type.Number() }, closed),
 ]);
 
+const ByModel = Type.Union([
+  Type.Object({ model: Type.Literal("black"), spot: modelNumber(), strike: modelNumber() }, closed),
+  Type.Object({ options: Type.Array(modelNumber()) }, closed),
+]);
+
 const rows: readonly (readonly [string, TSchema, unknown, readonly (readonly [string, string, string])[]])[] = [
+  [
+    "a misspelt constant that only one kind of object has",
+    ByModel,
+    { model: "blakc", spot: 1, strike: 2 },
+    [["/model", "NOT_ALLOWED", 'must be "black"']],
+  ],
+  [
+    "the constant of another kind of object",
+    ByModel,
+    { model: "black", options: [] },
+    [["/model", "UNKNOWN_FIELD", "is not a field of this request"]],
+  ],
+  [
+    "too many digits of a moment",
+    timestamp(),
+    "2".repeat(36),
+    [["", "WRONG_TYPE", "must be an RFC 3339 date and time"]],
+  ],
+  [
+    "a query's number past its bounds",
+    queryInteger({ minimum: 1, maximum: 200 }),
+    "201",
+    [["", "WRONG_TYPE", "must be a whole number from 1 to 200"]],
+  ],
   ["a missing field, once", Type.Object({ a: Type.Number() }, closed), {}, [["/a", "REQUIRED", "is required"]]],
   [
     "an unknown field by name",
