@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
 import type { BuildInfo } from "./config/build-info";
 import type { Config } from "./config/config";
+import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
 import { healthRoutes } from "./features/health";
 import { agentsProbe, createHealth, type Health } from "./features/health/service";
@@ -26,6 +27,7 @@ import { createServer } from "./http/server";
 import { find } from "./storage/idempotency";
 import { openStorage, type Storage } from "./storage/storage";
 import { idempotencyAnswers } from "./storage/table";
+import { LatencyBook } from "./telemetry/latency";
 
 export interface AppOptions {
   readonly config: Config;
@@ -77,6 +79,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     eventLoopLagMillisecondsMax: config.http.eventLoopLagMillisecondsMax,
   });
   agents.push(health.heartbeat);
+  const latencies = new LatencyBook(serviceLevels.map(({ name }) => name));
   const operations = createOperations({
     build,
     environment: config.environment,
@@ -84,6 +87,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     agents: () => agents,
     counters: [],
     lastHeartbeat: health.lastHeartbeat,
+    latencies,
     clock,
   });
 
@@ -96,6 +100,10 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
     random,
     documents: documentInfo(build),
+    onAnswered: ({ operation, optionCount, milliseconds }) => {
+      const level = serviceLevelOf(operation, optionCount);
+      if (level) latencies.record(level.name, milliseconds);
+    },
   });
   const stopBehindServer = async () => {
     for (const agent of agents) await agent.stop();

@@ -24,6 +24,8 @@ export interface RequestContext {
   /** The ticket is marked as running in this process and must be released. */
   ticketHeld: boolean;
   readonly timings: { readonly name: string; readonly durationMilliseconds: number }[];
+  /** How many options it priced, where a feature said so. */
+  optionCount: number | null;
   traceId: string | null;
   /** The answer stands, but tells that the server is unavailable. */
   isUnavailable: boolean;
@@ -63,6 +65,11 @@ export function recordTiming(request: Request, name: string, durationMillisecond
   const { timings } = contextOf(request);
   assert(/^[a-z][a-z0-9_-]*$/.test(name), `timing name ${name} is no token`);
   if (timings.length < timingsMax) timings.push({ name, durationMilliseconds });
+}
+
+/** Notes how many options a request priced, for the latencies that are told by size. */
+export function recordOptions(request: Request, count: number): void {
+  contextOf(request).optionCount = count;
 }
 
 /** Gives the answer to this request the status of an unavailable server, its body left as it is: for health routes. */

@@ -34,6 +34,17 @@ export interface HttpServerOptions {
   readonly documents: DocumentInfo;
   /** Default: nothing is limited. */
   readonly limits?: Limits;
+  /** Told of every request that was answered with 200. */
+  readonly onAnswered?: (answered: Answered) => void;
+}
+
+/** What is told of an answer. */
+export interface Answered {
+  readonly operation: string;
+  /** How many options were priced, where the feature said so. */
+  readonly optionCount: number | null;
+  /** From the request's head to the answer, before its body is sent. */
+  readonly milliseconds: number;
 }
 
 export interface HttpServer {
@@ -72,7 +83,7 @@ const apiContentPolicy = "default-src 'none'; frame-ancestors 'none'";
  * permission or could be routed in two ways (see routes.ts): a server that would guess does not start.
  */
 export function createServer(options: HttpServerOptions): HttpServer {
-  const { config, log, clock, random, idempotencyStore } = options;
+  const { config, log, clock, random, idempotencyStore, onAnswered } = options;
   const names = requestNames(random);
   const running = new RunningTickets();
   const crossOrigin = crossOriginOf(config.corsOrigins);
@@ -137,6 +148,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
       ticket: null,
       ticketHeld: false,
       timings: [],
+      optionCount: null,
       traceId: null,
       isUnavailable: false,
       failure: null,
@@ -192,6 +204,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
     for (const part of context.timings) timing += `, ${part.name};dur=${part.durationMilliseconds.toFixed(3)}`;
     headers.set("server-timing", timing);
     if (isDraining) headers.set("connection", "close");
+    if (response.status === 200 && context.route !== null && onAnswered) {
+      const operation = context.route.detail.operationId ?? "";
+      onAnswered({ operation, optionCount: context.optionCount, milliseconds: total });
+    }
     return response;
   }
 

@@ -69,7 +69,7 @@ describe("serve, alone in an empty folder", () => {
     const headers = { "x-api-key": serving.key() };
     const single = await readJson(post(`${serving.url}/api/v1/pricing/price`, JSON.stringify(option), headers));
     expect(single.status).toBe("ok");
-    expect(Math.abs(single.price - 3.9113)).toBeLessThan(2);
+    expect(Math.abs(single.price - 3.9656959945341868)).toBeLessThan(1.05e-13);
     const batch = await readJson(
       post(`${serving.url}/api/v1/pricing/batch`, JSON.stringify({ ...option, strike: [105, 105] }), headers),
     );

@@ -629,6 +629,7 @@ test("a request that the gate has not admitted reaches no handler, even inside t
     ticket: null,
     ticketHeld: false,
     timings: [],
+    optionCount: null,
     traceId: null,
     isUnavailable: false,
     failure: null,

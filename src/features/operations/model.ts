@@ -59,3 +59,58 @@ export const StatusAnswer = Type.Object(
 );
 
 export type Status = Static<typeof StatusAnswer>;
+
+const milliseconds = (description: string) => Type.Union([Type.Number({ minimum: 0, description }), Type.Null()]);
+
+const MeasuredLevel = Type.Object(
+  {
+    name: Type.String({ description: "Which published figure." }),
+    operation: Type.String({ description: "The operation whose answers count, by its id in this document." }),
+    options_max: count("Requests of at most this many options count."),
+    p99_ms_max: Type.Number({ description: "The published 99th percentile, in milliseconds." }),
+    requests_per_second_per_core: count("The load the figure is published for."),
+    count: count("Answers counted since the start."),
+    p50_ms: milliseconds("Half of the answers took at most this; null while there are none."),
+    p95_ms: milliseconds("95 % took at most this."),
+    p99_ms: milliseconds("99 % took at most this."),
+    max_ms: milliseconds("The slowest."),
+    is_met: Type.Union([
+      Type.Boolean({ description: "Whether the measured p99 is within the published one." }),
+      Type.Null(),
+    ]),
+  },
+  { ...closed, $id: "MeasuredLevel" },
+);
+
+export const ServiceLevelsAnswer = Type.Object(
+  {
+    since: timestamp({ description: "When counting began: the start of this process." }),
+    levels: Type.Array(MeasuredLevel),
+  },
+  {
+    ...closed,
+    $id: "ServiceLevels",
+    examples: [
+      {
+        since: "2026-01-03T00:00:00.000000Z",
+        levels: [
+          {
+            name: "single_option",
+            operation: "price",
+            options_max: 1,
+            p99_ms_max: 5,
+            requests_per_second_per_core: 10000,
+            count: 3,
+            p50_ms: 0.06,
+            p95_ms: 0.2,
+            p99_ms: 0.2,
+            max_ms: 0.2,
+            is_met: true,
+          },
+        ],
+      },
+    ],
+  },
+);
+
+export type ServiceLevelsOnWire = Static<typeof ServiceLevelsAnswer>;
