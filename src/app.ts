@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
 import type { BuildInfo } from "./config/build-info";
 import type { Config } from "./config/config";
+import type { Calendars } from "./domain/business-calendar";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
 import { healthRoutes } from "./features/health";
@@ -36,6 +37,8 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** What business/252 can count by; those built in unless the user has more. */
+  readonly calendars?: Calendars;
 }
 
 export interface OpenedIdentity {
@@ -67,7 +70,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const keyFile = adminKeyFile(config);
   const firstKeyText = await identity.ensureFirstAdminKey(keyFile);
 
-  const pricing = createPricing({ engine, clock, batchRowsMax: config.pricing.batchRowsMax });
+  const pricing = createPricing({
+    engine,
+    clock,
+    batchRowsMax: config.pricing.batchRowsMax,
+    ...(options.calendars && { calendars: options.calendars }),
+  });
   const agents: Agent[] = [...storage.agents, ...identity.agents];
   const health = createHealth({
     probes: [

@@ -4,7 +4,7 @@
 
 import { InvalidArgumentError, Option } from "commander";
 import { formatOfPath, numberFromCell, type TableFormat, tableFormats } from "../adapters/tabular/table";
-import { parseTimestamp, timestampFaultDetail } from "../domain/day-count";
+import { type Moment, parseMoment, timestampFaultDetail } from "../domain/day-count";
 import { models, type OutputName, type Units } from "../engine/catalog";
 import type { Engine } from "../engine/engine";
 import type { Clock, EpochMicroseconds } from "../foundation/clock";
@@ -17,6 +17,8 @@ export interface PricingCommandDependencies {
   readonly engine: () => Engine;
   readonly io: CommandIo;
   readonly clock: Clock;
+  /** Read only where a setting is needed that no flag gave: the file of the user's calendars. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** Formats a command can print: the machine's, and a table for a person. */
@@ -31,8 +33,13 @@ export function numberArgument(text: string): number {
 
 /** A moment, for a flag's parser. */
 export function momentArgument(text: string): EpochMicroseconds {
-  const moment = parseTimestamp(text);
-  if (typeof moment === "bigint") return moment;
+  return placedMomentArgument(text).microseconds;
+}
+
+/** A moment with the offset it was written in, for a flag's parser. */
+export function placedMomentArgument(text: string): Moment {
+  const moment = parseMoment(text);
+  if (typeof moment !== "string") return moment;
   throw new InvalidArgumentError(`${quoted(text)} ${timestampFaultDetail[moment]}.`);
 }
 

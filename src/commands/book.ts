@@ -14,12 +14,14 @@ import {
   textsOf,
 } from "../adapters/tabular/table";
 import { layOutTable, type TerminalColumn } from "../adapters/tabular/terminal";
-import { parseTimestamp, timestampFaultDetail, yearFraction } from "../domain/day-count";
+import { outsideCalendar } from "../domain/business-calendar";
+import { type Counting, type Moment, parseMoment, timestampFaultDetail, yearsToExpiry } from "../domain/day-count";
 import { modelNamed } from "../engine/catalog";
 import type { Column } from "../engine/engine";
 import type { EpochMicroseconds } from "../foundation/clock";
 import { quoted } from "../foundation/printable";
 import { leftOutNote, type PricingCommandDependencies, printFormat } from "./arguments";
+import { countingOf } from "./counting";
 import { CommandExit, exitCodes, UsageError } from "./io";
 import { deliver } from "./output";
 import { createProgress } from "./progress";
@@ -59,11 +61,12 @@ export async function runBook(
   const book = await readTable(inputFormat, progress.reading(source), name, bookSchema(task, [model]), fileLimits);
   if (book.count === 0) throw malformed("EMPTY_FILE", name, "holds no option");
   checkTimeFlags(flags, textsOf(book, "expiry") !== undefined);
+  const counting = await countingOf(dependencies, flags);
   const faults = new FaultList(book);
 
   const isCall = callsOf(book, name, flags, faults);
   const inputs: Partial<Record<BookInput, Column>> = {
-    time_to_expiry: timesOf(book, name, flags, clock.nowMicroseconds(), faults),
+    time_to_expiry: timesOf(book, name, flags, { now: clock.nowMicroseconds(), counting }, faults),
   };
   for (const { name: input, default: fallback } of definitions) {
     const column = numbersOf(book, input) ?? givenNumber(flags, input) ?? fallback;
@@ -161,10 +164,16 @@ function callsOf(book: ReadTable, file: string, flags: BookFlags, faults: FaultL
 }
 
 /** Years to expiry: a column of them, moments of expiry, or what the flags say for all. NaN where a row's can't be read. */
-function timesOf(book: ReadTable, file: string, flags: BookFlags, now: EpochMicroseconds, faults: FaultList): Column {
+function timesOf(
+  book: ReadTable,
+  file: string,
+  flags: BookFlags,
+  { now, counting }: { now: EpochMicroseconds; counting: Counting },
+  faults: FaultList,
+): Column {
   const years = numbersOf(book, "time_to_expiry");
   const expiries = textsOf(book, "expiry");
-  const flagged = timeOf(flags, now);
+  const flagged = timeOf(flags, now, counting);
   if ([years, expiries, flagged].filter((each) => each !== undefined).length > 1)
     throw new UsageError(`the time to expiry is given twice: by time_to_expiry, expiry or a flag; ${file} needs one`);
   const moments = textsOf(book, "valuation_time");
@@ -175,17 +184,21 @@ function timesOf(book: ReadTable, file: string, flags: BookFlags, now: EpochMicr
   if (flagged === undefined && !expiries)
     throw new UsageError(`time_to_expiry and expiry are neither columns of ${file} nor given as flags`);
   refuseBoth(book, "valuation_time", flags.valuationTime, file);
-  const dayCount = flags.dayCount ?? "act/365f";
-  const momentOf = (text: string | null, row: number, column: string): EpochMicroseconds | null => {
-    const moment = parseTimestamp(text ?? "");
-    if (typeof moment === "bigint") return moment;
+  const momentOf = (text: string | null, row: number, column: string): Moment | null => {
+    const moment = parseMoment(text ?? "");
+    if (typeof moment !== "string") return moment;
     faults.add(row, column, `${quoted(text ?? "")} ${timestampFaultDetail[moment]}`);
     return null;
   };
   return Float64Array.from({ length: book.count }, (_, row) => {
     const expiry = expiries ? momentOf(expiries[row]!, row, "expiry") : flags.expiry!;
-    const valuation = moments?.[row] ? momentOf(moments[row]!, row, "valuation_time") : (flags.valuationTime ?? now);
-    return expiry === null || valuation === null ? Number.NaN : yearFraction(valuation, expiry, dayCount);
+    const moment = moments?.[row] ? momentOf(moments[row]!, row, "valuation_time") : undefined;
+    const valuation = moment === undefined ? (flags.valuationTime ?? now) : moment?.microseconds;
+    if (expiry === null || valuation === undefined) return Number.NaN;
+    const outcome = yearsToExpiry(valuation, expiry, counting);
+    if (typeof outcome === "number") return outcome;
+    faults.add(row, outcome.field, outsideCalendar(outcome.calendar));
+    return Number.NaN;
   });
 }
 

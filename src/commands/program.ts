@@ -7,6 +7,7 @@ import { Command } from "commander";
 import type { App } from "../app";
 import type { BuildInfo } from "../config/build-info";
 import { type Config, loadConfig } from "../config/config";
+import type { Calendars } from "../domain/business-calendar";
 import type { Engine } from "../engine/engine";
 import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
@@ -47,13 +48,13 @@ export async function buildProgram(dependencies: ProgramDependencies, argv: read
 function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
   const { io, environment, clock, random, build, engine, untilStopped } = dependencies;
   const source = { io, environment };
-  const pricing = { engine, io, clock };
+  const pricing = { engine, io, clock, environment };
   // What a person asked for in a shell is answered in words; only what went wrong is logged beside it.
   const quietLog = () => createLog({ level: "warn", version: build.version });
   const app = () => withDatabaseEngine(() => import("../app"));
-  const startApp = async (config: Config): Promise<App> => {
+  const startApp = async (config: Config, calendars: Calendars): Promise<App> => {
     const log = createLog({ level: config.log.level, version: build.version });
-    return (await app()).createApp({ config, build, engine: engine(), clock, random, log });
+    return (await app()).createApp({ config, build, engine: engine(), clock, random, log, calendars });
   };
   const openIdentity = async (config: Config) => (await app()).openIdentity({ config, clock, random, log: quietLog() });
   const openMigrator = async (config: Config) => {

@@ -4,13 +4,15 @@ import { Command } from "commander";
 import type { App } from "../app";
 import type { BuildInfo } from "../config/build-info";
 import type { Config } from "../config/config";
+import type { Calendars } from "../domain/business-calendar";
+import { readCalendars } from "./calendar-file";
 import type { CommandIo } from "./io";
 import { addSettings, readSettings, type SettingsSource } from "./settings-options";
 
 export interface ServeDependencies extends SettingsSource {
   readonly build: BuildInfo;
   /** Loads the application only when it is wanted: pricing in a shell needs no database engine. */
-  readonly startApp: (config: Config) => Promise<App>;
+  readonly startApp: (config: Config, calendars: Calendars) => Promise<App>;
   /** Resolves when the process is asked to stop, or rejects where it must not go on. */
   readonly untilStopped: () => Promise<void>;
 }
@@ -21,9 +23,10 @@ export function serveCommand(dependencies: ServeDependencies): Command {
   const command = new Command("serve").description("run the server").allowExcessArguments(false);
   return addSettings(command).action(async () => {
     const config = await readSettings(command, dependencies);
+    const calendars = await readCalendars(io, config.pricing.calendarsFile);
     // Listened for from the beginning: a signal during the start must stop it in order too.
     const stopped = untilStopped();
-    const app = await startApp(config);
+    const app = await startApp(config, calendars);
     try {
       await io.stderr.write(welcome(build, app, io));
       await Promise.race([stopped, app.failed]);

@@ -5,6 +5,7 @@ import type { TableColumn } from "../adapters/tabular/table";
 import { modelNamed, statusName } from "../engine/catalog";
 import { formatTimestamp } from "../foundation/clock";
 import { type PricingCommandDependencies, printFormat } from "./arguments";
+import { countingOf } from "./counting";
 import { CommandExit, exitCodes, UsageError } from "./io";
 import { deliver } from "./output";
 import {
@@ -20,15 +21,16 @@ import {
 
 /** Prices the flags' option. Throws UsageError naming every flag that is missing; exit code 3 where it has no price. */
 export async function runSingle(
-  { engine, io, clock }: PricingCommandDependencies,
+  dependencies: PricingCommandDependencies,
   task: BookTask,
   flags: BookFlags,
 ): Promise<void> {
+  const { engine, io, clock } = dependencies;
   checkTimeFlags(flags, false);
   const format = printFormat(flags, "table");
   const now = clock.nowMicroseconds();
   const definitions = task.inputs(modelNamed(flags.model));
-  const time = timeOf(flags, now);
+  const time = timeOf(flags, now, await countingOf(dependencies, flags));
   const missing = definitions
     .filter((input) => givenNumber(flags, input.name) === undefined && input.default === undefined)
     .map((input) => `--${flagOf(input.name)}`);

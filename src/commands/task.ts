@@ -4,11 +4,13 @@
 
 import { type Command, Option } from "commander";
 import { type TableColumn, type TableFormat, type TableSchema, tableFormats } from "../adapters/tabular/table";
-import { type DayCount, dayCounts, yearFraction } from "../domain/day-count";
+import { type Counting, dayCounts, defaultDayCount, type Moment } from "../domain/day-count";
+import { builtInCalendarNames } from "../domain/exchange-calendars";
 import { type InputName, type ModelDefinition, type ModelName, statusName, type Units } from "../engine/catalog";
 import type { Column, Engine } from "../engine/engine";
 import type { EpochMicroseconds } from "../foundation/clock";
-import { formatOption, momentArgument, numberArgument, type PrintFormat } from "./arguments";
+import { formatOption, momentArgument, numberArgument, type PrintFormat, placedMomentArgument } from "./arguments";
+import { type CountingFlags, yearsOfFlags } from "./counting";
 import { UsageError } from "./io";
 
 /** A number the engine is given by name: a model's input, or the price of which the volatility is sought. */
@@ -47,14 +49,13 @@ export interface BookSlice {
 }
 
 /** The flags of both commands; numbers under their wire names in camel case. */
-export interface BookFlags {
+export interface BookFlags extends CountingFlags {
   readonly model: ModelName;
   readonly type?: "call" | "put";
   readonly time?: number;
   readonly days?: number;
-  readonly expiry?: EpochMicroseconds;
+  readonly expiry?: Moment;
   readonly valuationTime?: EpochMicroseconds;
-  readonly dayCount?: DayCount;
   readonly units?: Units;
   readonly format?: PrintFormat;
   readonly inputFormat?: TableFormat;
@@ -110,9 +111,16 @@ export function addBookOptions(command: Command, task: BookTask): Command {
   return command
     .option("--time <years>", "time to expiry in years", numberArgument)
     .option("--days <days>", "time to expiry in days of a 365-day year", numberArgument)
-    .option("--expiry <moment>", "moment of expiry, such as 2026-12-18T16:00:00-05:00", momentArgument)
+    .option("--expiry <moment>", "moment of expiry, such as 2026-12-18T16:00:00-05:00", placedMomentArgument)
     .option("--valuation-time <moment>", "moment to value at, with an expiry; else now", momentArgument)
-    .addOption(new Option("--day-count <convention>", "how an expiry becomes years").choices(dayCounts))
+    .addOption(
+      new Option("--day-count <convention>", `how an expiry becomes years, else ${defaultDayCount}`).choices(dayCounts),
+    )
+    .option(
+      "--calendar <name>",
+      `whose days business/252 counts: ${builtInCalendarNames.join(", ")} or one of your own`,
+    )
+    .option("--calendars <file>", "file of your own calendars, TOML or JSON; else the setting calendars")
     .addOption(formatOption())
     .addOption(
       new Option("--input-format <format>", "form of the book where its ending doesn't tell (default csv)").choices(
@@ -130,9 +138,16 @@ export function addBookOptions(command: Command, task: BookTask): Command {
 export function checkTimeFlags({ time, days, expiry, ...flags }: BookFlags, hasExpiryColumn: boolean): void {
   const given = [time, days, expiry].filter((value) => value !== undefined);
   if (given.length > 1) throw new UsageError("give only one of --time, --days and --expiry");
-  if (expiry !== undefined || hasExpiryColumn) return;
+  if (expiry !== undefined || hasExpiryColumn) {
+    for (const [flag, value] of Object.entries({ "--calendar": flags.calendar, "--calendars": flags.calendars }))
+      if (value !== undefined && flags.dayCount !== "business/252")
+        throw new UsageError(`${flag} means something only with --day-count business/252`);
+    return;
+  }
   for (const [flag, value] of Object.entries({
     "--day-count": flags.dayCount,
+    "--calendar": flags.calendar,
+    "--calendars": flags.calendars,
     "--valuation-time": flags.valuationTime,
   }))
     if (value !== undefined) throw new UsageError(`${flag} means something only with an expiry`);
@@ -153,12 +168,12 @@ export function givenNumber(flags: BookFlags, name: BookInput): number | undefin
   return flags[keyOf(name)] as number | undefined;
 }
 
-/** The flags' time to expiry in years; undefined where they give none. */
-export function timeOf(flags: BookFlags, now: EpochMicroseconds): number | undefined {
+/** The flags' time to expiry in years; undefined where they give none. Throws UsageError as `yearsOfFlags` does. */
+export function timeOf(flags: BookFlags, now: EpochMicroseconds, counting: Counting): number | undefined {
   if (flags.time !== undefined) return flags.time;
   if (flags.days !== undefined) return flags.days / 365;
   if (flags.expiry === undefined) return undefined;
-  return yearFraction(flags.valuationTime ?? now, flags.expiry, flags.dayCount ?? "act/365f");
+  return yearsOfFlags(flags.valuationTime ?? now, flags.expiry, counting);
 }
 
 /** Status as its code, and for rows without a result the reason by name. */

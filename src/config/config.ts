@@ -23,7 +23,11 @@ export interface HttpConfig {
 export interface Config {
   readonly environment: "production" | "development" | "test";
   readonly http: HttpConfig;
-  readonly pricing: { readonly batchRowsMax: number };
+  readonly pricing: {
+    readonly batchRowsMax: number;
+    /** Path of the user's calendars, or null. */
+    readonly calendarsFile: string | null;
+  };
   readonly storage: { readonly dataDirectory: string; readonly databaseUrl: string };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
 }
@@ -165,7 +169,10 @@ function freeze(values: Map<string, unknown>): Config {
       drainMilliseconds: get<number>("drain_ms"),
       stopDeadlineMilliseconds: get<number>("stop_deadline_ms"),
     }),
-    pricing: Object.freeze({ batchRowsMax: get<number>("batch_rows_max") }),
+    pricing: Object.freeze({
+      batchRowsMax: get<number>("batch_rows_max"),
+      calendarsFile: get<string | undefined>("calendars") ?? null,
+    }),
     storage: Object.freeze({
       dataDirectory,
       databaseUrl: get<string | undefined>("database_url") ?? `file:${dataDirectory.replace(/\/+$/, "")}/bsopt.db`,

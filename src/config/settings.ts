@@ -104,6 +104,13 @@ export const settings = [
     rule: "must be a whole number from 1 to 10000000",
   },
   {
+    key: "calendars",
+    schema: Type.String({ minLength: 1, maxLength: 4096 }),
+    default: undefined,
+    description: "File of further calendars for the day count business/252, TOML or JSON. None by default.",
+    rule: "must be the path of a file",
+  },
+  {
     key: "event_loop_lag_max_ms",
     schema: milliseconds(10, 60_000),
     default: 1000,

@@ -2,13 +2,13 @@
 // when a listed option stops living. Separate from day-count, which knows elapsed time but no place on Earth.
 // Must never read a clock, a Date or a time zone table: the same text gives the same moment on every machine.
 //
-// Sources: Energy Policy Act of 2005, section 110 (daylight time from the second Sunday of March to the first
+// Sources: days since 1970-01-01 by eras of 400 years, the year taken to begin in March so that the leap day ends it;
+// Energy Policy Act of 2005, section 110 (daylight time from the second Sunday of March to the first
 // Sunday of November, since 2007); Public Law 99-359 (first Sunday of April to last Sunday of October, 1987 to
 // 2006); changes at 02:00 local. Settlement: Cboe's contract specifications (SPX settles on opening prices,
-// SPXW on the close). Not known here: holidays and early closes, so a 13:00 close counts as 16:00.
+// SPXW on the close). Not known here: early closes, so a 13:00 close counts as 16:00; holidays are exchange-calendars.ts.
 
 import type { EpochMicroseconds } from "../foundation/clock";
-import { daysFromCivil } from "./day-count";
 
 /** A day of the proleptic Gregorian calendar; month and day count from 1. */
 export interface CivilDate {
@@ -32,10 +32,49 @@ export const newYorkYearMin = 1987;
 const microsecondsPerMinute = 60_000_000n;
 const minutesPerDay = 1440;
 
+/** Days in one era of the calendar: 400 years. */
+const daysPerEra = 146_097;
+/** Days from 0000-03-01, where an era begins, to 1970-01-01. */
+const daysToEpoch = 719_468;
+
+/** Days from 1970-01-01 to a day of the proleptic Gregorian calendar. */
+export function daysFromCivil(year: number, month: number, day: number): number {
+  const marchYear = month <= 2 ? year - 1 : year;
+  const era = Math.floor(marchYear / 400);
+  const yearOfEra = marchYear - era * 400;
+  const monthFromMarch = (month + 9) % 12;
+  const dayOfYear = Math.floor((153 * monthFromMarch + 2) / 5) + day - 1;
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  return era * daysPerEra + dayOfEra - daysToEpoch;
+}
+
+/** The day that lies so many days after 1970-01-01; the inverse of `daysFromCivil`. */
+export function civilFromDays(days: number): CivilDate {
+  const era = Math.floor((days + daysToEpoch) / daysPerEra);
+  const dayOfEra = days + daysToEpoch - era * daysPerEra;
+  // A leap day ends each 4 years (1,461 days) but not each 100 (36,524), and ends the era.
+  const yearOfEra = Math.floor(
+    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
+  );
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const monthFromMarch = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
+  return {
+    year: era * 400 + yearOfEra + (month <= 2 ? 1 : 0),
+    month,
+    day: dayOfYear - Math.floor((153 * monthFromMarch + 2) / 5) + 1,
+  };
+}
+
+/** Whether February of the year has 29 days. */
+export function isLeapYear(year: number): boolean {
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+}
+
 /** Days in a month, leap years counted. */
 export function daysInMonth(year: number, month: number): number {
-  const next = month === 12 ? daysFromCivil(year + 1, 1, 1) : daysFromCivil(year, month + 1, 1);
-  return next - daysFromCivil(year, month, 1);
+  if (month === 2) return isLeapYear(year) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
 /** Whether the numbers name a day that exists (years 0 to 9999). */
@@ -44,9 +83,14 @@ export function isCivilDate({ year, month, day }: CivilDate): boolean {
   return year >= 0 && year <= 9999 && month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month);
 }
 
-/** 0 for Sunday to 6 for Saturday. Day 0 of the epoch was a Thursday. */
+/** 0 for Sunday to 6 for Saturday. */
 export function weekday({ year, month, day }: CivilDate): number {
-  return (((daysFromCivil(year, month, day) + 4) % 7) + 7) % 7;
+  return weekdayOfDay(daysFromCivil(year, month, day));
+}
+
+/** The same for a day counted from 1970-01-01, which was a Thursday. */
+export function weekdayOfDay(days: number): number {
+  return (((days + 4) % 7) + 7) % 7;
 }
 
 /** The day before; used where an old symbol names the Saturday after the last trading day. */
@@ -71,7 +115,7 @@ export function parseCivilDate(text: string): CivilDate | null {
 }
 
 /** The n-th given weekday of a month (n from 1), or its last one for n = -1, as a day of the month. */
-function nthWeekday(year: number, month: number, wantedWeekday: number, n: number): number {
+export function nthWeekday(year: number, month: number, wantedWeekday: number, n: number): number {
   if (n > 0) {
     const first = weekday({ year, month, day: 1 });
     return 1 + ((wantedWeekday - first + 7) % 7) + 7 * (n - 1);

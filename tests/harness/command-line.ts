@@ -18,6 +18,7 @@ export interface Surroundings {
   readonly isTerminal?: boolean;
   readonly columns?: number;
   readonly clock?: Clock;
+  readonly environment?: Readonly<Record<string, string>>;
   readonly engine?: Engine;
   /** Standard output fails like a closed pipe after so many writes. */
   readonly writesUntilBroken?: number;
@@ -64,6 +65,7 @@ export async function runCommand(argv: readonly string[], surroundings: Surround
   const dependencies = {
     io,
     clock: surroundings.clock ?? new ManualClock(),
+    environment: surroundings.environment ?? {},
     engine: () => surroundings.engine ?? testEngine(),
   };
   const program = new Command("bsopt")

@@ -4,6 +4,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { dayCounts } from "../../src/domain/day-count";
 import {
   BatchAnswer,
   BatchColumns,
@@ -217,11 +218,39 @@ describe("S2.14 S2.35 a malformed body is refused with a pointer", () => {
     ["both times", price, { ...example, expiry: "2030-01-01T00:00:00Z" }, 422, "/expiry"],
     ["a bare date", price, { ...timeless, expiry: "2030-01-01" }, 422, "/expiry"],
     [
-      "a day count of dates",
+      "an unknown day count",
       price,
-      { ...timeless, expiry: "2030-01-01T00:00:00Z", day_count: "30/360" },
+      { ...timeless, expiry: "2030-01-01T00:00:00Z", day_count: "30/365" },
       422,
       "/day_count",
+    ],
+    [
+      "a calendar where none counts",
+      price,
+      { ...timeless, expiry: "2030-01-01T00:00:00Z", calendar: "cboe" },
+      422,
+      "/calendar",
+    ],
+    [
+      "an unknown calendar",
+      price,
+      { ...timeless, expiry: "2030-01-01T00:00:00Z", day_count: "business/252", calendar: "mars" },
+      422,
+      "/calendar",
+    ],
+    [
+      "a calendar that is no name",
+      price,
+      { ...timeless, expiry: "2030-01-01T00:00:00Z", day_count: "business/252", calendar: ["cboe"] },
+      422,
+      "/calendar",
+    ],
+    [
+      "an expiry that no calendar knows",
+      batch,
+      { ...timeless, expiry: ["2030-01-01T00:00:00Z", "2300-01-01T00:00:00Z"], day_count: "business/252" },
+      422,
+      "/expiry/1",
     ],
     ["an unknown model", price, { ...example, model: "heston" }, 422, "/model"],
     ["an unknown type", price, { ...example, option_type: "Call" }, 422, "/option_type"],
@@ -411,6 +440,37 @@ describe("S4.47 POST /api/v1/pricing/implied-volatility", () => {
     expect(columns.status).toEqual([0, 0, 0, 10]);
     expect(columns.implied_volatility[3]).toBe(0);
     expect(columns.attainable_error[3]).toBeNull();
+  });
+});
+
+describe("S4.47 day counts over HTTP", () => {
+  const moments = { expiry: "2026-12-18T16:00:00-05:00", valuation_time: "2026-06-18T16:00:00-04:00" };
+  test("every convention that the models route lists is taken by every pricing route", async () => {
+    const { day_counts } = (await server.call("GET", modelsPath, { key: "viewer" })).json;
+    expect(day_counts).toEqual([...dayCounts]);
+    const { time_to_expiry: _, ...priced } = priceExample;
+    for (const day_count of day_counts) {
+      const answers = [
+        await post(price, { ...timeless, ...moments, day_count }),
+        await post(batch, { ...timeless, ...moments, day_count }),
+        await post(batch, { options: [{ ...timeless, ...moments, day_count }] }),
+        await post(volatility, { ...priced, ...moments, day_count }),
+        await post(volatilityBatch, { ...priced, ...moments, day_count }),
+      ];
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+      const years = answers.map(({ json }) => [json.time_to_expiry].flat()[0]);
+      expect(new Set(years).size).toBe(1);
+      expect(years[0]).toBeGreaterThan(0.49);
+    }
+  });
+
+  test("a refused calendar names the known ones and never what was sent", async () => {
+    const body = { ...timeless, ...moments, day_count: "business/252", calendar: "<mars>" };
+    const { json } = await post(price, body);
+    expect(json.errors).toEqual([
+      { pointer: "/calendar", code: "CALENDAR_UNKNOWN", detail: "is no calendar known here; known: cboe, new_york" },
+    ]);
+    expect(JSON.stringify(json)).not.toContain("mars");
   });
 });
 

@@ -64,7 +64,15 @@ const columnField: FieldOf = (definition) => columnOf(modelNumber(), describe(de
 
 const optionType = oneOf(["call", "put"]);
 const dayCount = oneOf(dayCounts, {
-  description: "How elapsed time becomes years: act/365f (default) or act/360. Only with expiry.",
+  description:
+    "How the time to expiry becomes years. act/365f (default) and act/360 count elapsed time to the microsecond; the others count days as expiry's offset shows them, business/252 those of a calendar. Only with expiry.",
+});
+const calendarLengthMax = 64;
+const calendar = Type.String({
+  maxLength: calendarLengthMax,
+  description:
+    "Whose business days count: new_york (default), cboe, or one of the server's own, which GET /api/v1/pricing/models lists. Only with the day_count business/252.",
+  examples: ["cboe"],
 });
 const units = oneOf(["market", "raw"], {
   description: "market (default): vega and rho for one point, theta for one day. raw: the derivatives themselves.",
@@ -87,12 +95,14 @@ const timeFields = {
   expiry: Type.Optional(timestamp({ description: expiryWords })),
   valuation_time: Type.Optional(timestamp({ description: valuationWords })),
   day_count: Type.Optional(dayCount),
+  calendar: Type.Optional(calendar),
 };
 const timeColumns = {
   time_to_expiry: Type.Optional(columnOf(modelNumber(), yearsWords)),
   expiry: Type.Optional(columnOf(timestamp(), expiryWords)),
   valuation_time: Type.Optional(columnOf(timestamp(), valuationWords)),
   day_count: Type.Optional(dayCount),
+  calendar: Type.Optional(calendar),
 };
 const priceWords = "The option's price, from which the volatility is sought";
 
@@ -455,11 +465,21 @@ const ModelDescription = Type.Object(
   { ...closed, $id: "ModelDescription" },
 );
 
+const CalendarDescription = Type.Object(
+  {
+    name: Type.String(),
+    first_date: Type.String({ format: "date", description: "The first day it knows; an earlier one is refused." }),
+    last_date: Type.String({ format: "date", description: "The last day it knows." }),
+  },
+  { ...closed, $id: "CalendarDescription" },
+);
+
 /** The answer of GET /api/v1/pricing/models. */
 export const ModelsAnswer = Type.Object(
   {
     models: Type.Array(ModelDescription),
     day_counts: Type.Array(dayCount),
+    calendars: Type.Array(CalendarDescription, { description: "Those that business/252 can count by." }),
     statuses: Type.Array(
       Type.Object({ code: Type.Integer(), name: statusWord }, { ...closed, $id: "StatusDescription" }),
     ),

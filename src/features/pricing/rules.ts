@@ -4,13 +4,19 @@
 // arrays straight into columns; no object is made for a row. It decides about shapes and never about a value: a
 // negative spot or an infinite rate is that row's status, and the engine's to say.
 
+import { type Calendars, outsideCalendar } from "../../domain/business-calendar";
 import {
+  type Counting,
   type DayCount,
-  parseTimestamp,
+  defaultDayCount,
+  type Moment,
+  type OutsideCalendar,
+  parseMoment,
   type TimestampFault,
   timestampFaultDetail,
-  yearFraction,
+  yearsToExpiry,
 } from "../../domain/day-count";
+import { defaultCalendarName } from "../../domain/exchange-calendars";
 import type { InputName, ModelDefinition, ModelName, OutputName } from "../../engine/catalog";
 import type { Column } from "../../engine/engine";
 import { type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
@@ -133,37 +139,74 @@ export interface TimeFields {
   readonly expiry?: string;
   readonly valuation_time?: string;
   readonly day_count?: DayCount;
+  readonly calendar?: string;
 }
 
 /** Names of the time fields that may be columns. */
 export const timeColumnNames = ["time_to_expiry", "expiry", "valuation_time"] as const;
 
-/** Adds a fault unless exactly one of time_to_expiry and expiry is there, and nothing beside the first. */
-export function checkTimeFields(body: Readonly<Record<string, unknown>>, at: string, faults: Faults): void {
+/**
+ * Adds a fault unless exactly one of time_to_expiry and expiry is there, and beside either only what means something
+ * with it: nothing beside the first, and a known calendar only where business days are counted.
+ */
+export function checkTimeFields(
+  body: Readonly<Record<string, unknown>>,
+  at: string,
+  calendars: Calendars,
+  faults: Faults,
+): void {
   const hasExpiry = body.expiry !== undefined;
   if (hasExpiry && body.time_to_expiry !== undefined) {
     faults.add(`${at}/expiry`, "TIME_AMBIGUOUS", "cannot stand beside time_to_expiry: give one of the two");
   }
-  if (hasExpiry) return;
+  if (hasExpiry) {
+    checkCalendar(body, at, calendars, faults);
+    return;
+  }
   if (body.time_to_expiry === undefined) {
     faults.add(`${at}/time_to_expiry`, "REQUIRED", "is required, or expiry in its place");
   }
-  for (const name of ["valuation_time", "day_count"]) {
+  for (const name of ["valuation_time", "day_count", "calendar"]) {
     if (body[name] !== undefined) {
       faults.add(`${at}/${name}`, "TIME_AMBIGUOUS", "means something only with expiry");
     }
   }
 }
 
-/** Reads moments, remembering the last text: a column mostly repeats one. */
-export class MomentReader {
-  #text = "";
-  #outcome: EpochMicroseconds | TimestampFault = parseTimestamp("");
+function checkCalendar(
+  { calendar, day_count: dayCount }: Readonly<Record<string, unknown>>,
+  at: string,
+  calendars: Calendars,
+  faults: Faults,
+): void {
+  if (calendar === undefined) return;
+  if (dayCount !== "business/252") {
+    faults.add(`${at}/calendar`, "TIME_AMBIGUOUS", "means something only with the day_count business/252");
+  } else if (!calendars.has(calendar as string)) {
+    const known = [...calendars.keys()].sort().join(", ");
+    faults.add(`${at}/calendar`, "CALENDAR_UNKNOWN", `is no calendar known here; known: ${known}`);
+  }
+}
 
-  read(text: string): EpochMicroseconds | TimestampFault {
-    if (text !== this.#text) {
-      this.#text = text;
-      this.#outcome = parseTimestamp(text);
+/** Texts, and answers to them, kept by a reader: a column has few expiries, in whatever order. */
+const rememberedMax = 1024;
+
+/** Reads moments, each text once while it is among the last ones: a column repeats a few. */
+export class MomentReader {
+  readonly #known = new Map<string, Moment | TimestampFault>();
+  #text: string | null = null;
+  #outcome: Moment | TimestampFault = "not_rfc3339";
+
+  read(text: string): Moment | TimestampFault {
+    if (text === this.#text) return this.#outcome;
+    this.#text = text;
+    const known = this.#known.get(text);
+    if (known !== undefined) {
+      this.#outcome = known;
+    } else {
+      if (this.#known.size >= rememberedMax) this.#known.clear();
+      this.#outcome = parseMoment(text);
+      this.#known.set(text, this.#outcome);
     }
     return this.#outcome;
   }
@@ -210,6 +253,7 @@ export function knownModels(question: Question, catalog: readonly ModelDefinitio
 
 export interface SheetOptions {
   readonly known: KnownModels;
+  readonly calendars: Calendars;
   readonly now: EpochMicroseconds;
   readonly rowCountMax: number;
 }
@@ -219,11 +263,11 @@ export function sheetOfColumns(body: Body, options: SheetOptions): Sheet {
   const faults = new Faults();
   const { model, fields } = options.known.get(body.model)!;
   checkFields(body, body.model, fields, "", faults);
-  checkTimeFields(body, "", faults);
+  checkTimeFields(body, "", options.calendars, faults);
   const count = rowCountOf(body, ["option_type", ...fields.taken, ...timeColumnNames], faults);
   faults.throwIfAny();
   requireRowCount(count, options.rowCountMax);
-  const { years, valuationTime } = timesOfColumns(body, count, options.now, faults);
+  const { years, valuationTime } = timesOfColumns(body, count, options, faults);
   faults.throwIfAny();
   const columns: Partial<Record<FieldName, Column>> = {};
   for (const name of fields.taken) {
@@ -243,10 +287,10 @@ export function sheetOfRows(rows: readonly Body[], options: SheetOptions): Sheet
   for (let index = 0; index < rows.length && !faults.isFull; index++) {
     const row = rows[index]!;
     checkFields(row, row.model, known.get(row.model)!.fields, `/options/${index}`, faults);
-    checkTimeFields(row, `/options/${index}`, faults);
+    checkTimeFields(row, `/options/${index}`, options.calendars, faults);
   }
   faults.throwIfAny();
-  const { years, valuationTime } = timesOfRows(rows, options.now, faults);
+  const { years, valuationTime } = timesOfRows(rows, options, faults);
   faults.throwIfAny();
   const groups = positionsByModel(rows).map(([name, positions]): Group => {
     const count = positions?.length ?? rows.length;
@@ -322,27 +366,35 @@ interface Times<Years extends Column> {
   readonly valuationTime: Sheet["valuationTime"];
 }
 
-function timesOfColumns(body: Body, count: number, now: EpochMicroseconds, faults: Faults): Times<Column> {
-  const { time_to_expiry: given, expiry, valuation_time: valuation, day_count: dayCount } = body as TimeColumns;
+function timesOfColumns(body: Body, count: number, options: SheetOptions, faults: Faults): Times<Column> {
+  const {
+    time_to_expiry: given,
+    expiry,
+    valuation_time: valuation,
+    day_count: dayCount,
+    calendar,
+  } = body as TimeColumns;
   if (expiry === undefined) return { years: columnOf(given!), valuationTime: null };
   const isColumn = Array.isArray(expiry) || Array.isArray(valuation);
-  const times = resolveTimes(isColumn ? count : 1, now, faults, {
+  const times = resolveTimes(isColumn ? count : 1, options, faults, {
     years: () => undefined,
     expiry: (index) => (typeof expiry === "string" ? expiry : expiry[index]!),
     valuation: (index) => (Array.isArray(valuation) ? valuation[index] : valuation),
     dayCount: () => dayCount,
+    calendar: () => calendar,
     pointer: (index, name) => (Array.isArray(body[name]) ? `/${name}/${index}` : `/${name}`),
   });
   return isColumn ? times : { years: times.years[0]!, valuationTime: times.valuationTime };
 }
 
-function timesOfRows(rows: readonly Body[], now: EpochMicroseconds, faults: Faults): Times<Float64Array> {
+function timesOfRows(rows: readonly Body[], options: SheetOptions, faults: Faults): Times<Float64Array> {
   const timeOf = (index: number) => rows[index] as TimeFields;
-  return resolveTimes(rows.length, now, faults, {
+  return resolveTimes(rows.length, options, faults, {
     years: (index) => timeOf(index).time_to_expiry,
     expiry: (index) => timeOf(index).expiry,
     valuation: (index) => timeOf(index).valuation_time,
     dayCount: (index) => timeOf(index).day_count,
+    calendar: (index) => timeOf(index).calendar,
     pointer: (index, name) => `/options/${index}/${name}`,
   });
 }
@@ -352,6 +404,7 @@ interface TimeColumns {
   readonly expiry?: string | string[];
   readonly valuation_time?: string | string[];
   readonly day_count?: DayCount;
+  readonly calendar?: string;
 }
 
 /** Where the time fields of a row stand, in whichever form of body. */
@@ -360,14 +413,21 @@ interface TimeSource {
   expiry(index: number): string | undefined;
   valuation(index: number): string | undefined;
   dayCount(index: number): DayCount | undefined;
+  calendar(index: number): string | undefined;
   pointer(index: number, name: "expiry" | "valuation_time"): string;
 }
 
-/** Years to expiry row by row. Adds a fault for each text that names no moment, up to the limit. */
-function resolveTimes(count: number, now: EpochMicroseconds, faults: Faults, source: TimeSource): Times<Float64Array> {
+/** Years to expiry row by row. Adds a fault for each text that names no moment or no known day, up to the limit. */
+function resolveTimes(
+  count: number,
+  { now, calendars }: SheetOptions,
+  faults: Faults,
+  source: TimeSource,
+): Times<Float64Array> {
   const years = new Float64Array(count);
   const expiries = new MomentReader();
   const valuations = new MomentReader();
+  const counter = new YearCounter(calendars);
   let firstValuation: EpochMicroseconds | null = null;
   let valuationsEach: (EpochMicroseconds | null)[] | null = null;
   for (let index = 0; index < count && !faults.isFull; index++) {
@@ -379,13 +439,15 @@ function resolveTimes(count: number, now: EpochMicroseconds, faults: Faults, sou
     }
     const valuationText = source.valuation(index);
     const expiry = expiries.read(expiryText);
-    const valuation = valuationText === undefined ? now : valuations.read(valuationText);
-    if (typeof expiry !== "bigint") {
+    const valuation = valuationText === undefined ? now : momentOf(valuations.read(valuationText));
+    if (typeof expiry === "string") {
       faults.add(source.pointer(index, "expiry"), "TIMESTAMP_INVALID", timestampFaultDetail[expiry]);
-    } else if (typeof valuation !== "bigint") {
+    } else if (typeof valuation === "string") {
       faults.add(source.pointer(index, "valuation_time"), "TIMESTAMP_INVALID", timestampFaultDetail[valuation]);
     } else {
-      years[index] = yearFraction(valuation, expiry, source.dayCount(index) ?? "act/365f");
+      const outcome = counter.count(valuation, expiry, source.dayCount(index), source.calendar(index));
+      if (typeof outcome === "number") years[index] = outcome;
+      else faults.add(source.pointer(index, outcome.field), "DATE_OUTSIDE_CALENDAR", outsideCalendar(outcome.calendar));
       firstValuation ??= valuation;
       // Only where a second moment turns up does each row need its own; the rows before had the first or none.
       if (valuation !== firstValuation && valuationsEach === null) {
@@ -399,4 +461,56 @@ function resolveTimes(count: number, now: EpochMicroseconds, faults: Faults, sou
   }
   const text = (moment: EpochMicroseconds | null) => (moment === null ? null : formatTimestamp(moment));
   return { years, valuationTime: valuationsEach === null ? text(firstValuation) : valuationsEach.map(text) };
+}
+
+function momentOf(outcome: Moment | TimestampFault): EpochMicroseconds | TimestampFault {
+  return typeof outcome === "string" ? outcome : outcome.microseconds;
+}
+
+/** Counts years, each expiry once while valuation and convention stay the same: a batch has few expiries. */
+class YearCounter {
+  readonly #calendars: Calendars;
+  readonly #known = new Map<Moment, number | OutsideCalendar>();
+  #counting: Counting = { dayCount: defaultDayCount };
+  #valuation: EpochMicroseconds | null = null;
+  #dayCount: DayCount | undefined;
+  #calendar: string | undefined;
+  #expiry: Moment | null = null;
+  #outcome: number | OutsideCalendar = Number.NaN;
+
+  constructor(calendars: Calendars) {
+    this.#calendars = calendars;
+  }
+
+  count(
+    valuation: EpochMicroseconds,
+    expiry: Moment,
+    dayCount: DayCount | undefined,
+    calendar: string | undefined,
+  ): number | OutsideCalendar {
+    if (valuation !== this.#valuation || dayCount !== this.#dayCount || calendar !== this.#calendar) {
+      this.#valuation = valuation;
+      this.#dayCount = dayCount;
+      this.#calendar = calendar;
+      this.#counting = this.#countingOf(dayCount ?? defaultDayCount, calendar);
+      this.#known.clear();
+    } else if (expiry === this.#expiry) {
+      return this.#outcome;
+    }
+    this.#expiry = expiry;
+    const known = this.#known.get(expiry);
+    if (known !== undefined) {
+      this.#outcome = known;
+    } else {
+      if (this.#known.size >= rememberedMax) this.#known.clear();
+      this.#outcome = yearsToExpiry(valuation, expiry, this.#counting);
+      this.#known.set(expiry, this.#outcome);
+    }
+    return this.#outcome;
+  }
+
+  #countingOf(dayCount: DayCount, calendar = defaultCalendarName): Counting {
+    // That a calendar is known has been checked with the body's other fields.
+    return dayCount === "business/252" ? { dayCount, calendar: this.#calendars.get(calendar)! } : { dayCount };
+  }
 }

@@ -2,7 +2,10 @@
 // into columns, and from the engine, which computes them. A single request is a batch of one row, so that the two
 // cannot differ. A bad shape throws; a bad value comes back as its row's status, never as an error.
 
+import type { Calendars } from "../../domain/business-calendar";
+import { civilFromDays, formatCivilDate } from "../../domain/calendar";
 import { dayCounts } from "../../domain/day-count";
+import { builtInCalendars } from "../../domain/exchange-calendars";
 import {
   defaultOutputs,
   type ModelDefinition,
@@ -51,6 +54,8 @@ export interface PricingOptions {
   readonly clock: Clock;
   /** Options in one batch at most. */
   readonly batchRowsMax: number;
+  /** What business/252 can count by; those built in unless the user has more. */
+  readonly calendars?: Calendars;
   /** The engine's models; the whole catalog unless a test brings another. */
   readonly catalog?: readonly ModelDefinition[];
 }
@@ -69,9 +74,10 @@ export interface PricingService {
 
 type Numbers = (number | null)[];
 
-export function createPricing({ engine, clock, batchRowsMax, catalog = models }: PricingOptions): PricingService {
+export function createPricing(options: PricingOptions): PricingService {
+  const { engine, clock, batchRowsMax, calendars = builtInCalendars(), catalog = models } = options;
   const engineOnWire = { version: engine.info.version, wasm_sha256: engine.info.wasmSha256 };
-  const modelsAnswer = describeCatalog(catalog, batchRowsMax, engineOnWire);
+  const modelsAnswer = describeCatalog(catalog, calendars, batchRowsMax, engineOnWire);
   const known: Readonly<Record<Question, KnownModels>> = {
     price: knownModels("price", catalog),
     implied_volatility: knownModels(
@@ -81,7 +87,7 @@ export function createPricing({ engine, clock, batchRowsMax, catalog = models }:
   };
 
   const sheetOf = (body: Body | { readonly options: readonly Body[] }, question: Question): Sheet => {
-    const options = { known: known[question], now: clock.nowMicroseconds(), rowCountMax: batchRowsMax };
+    const options = { known: known[question], calendars, now: clock.nowMicroseconds(), rowCountMax: batchRowsMax };
     return isRows(body) ? sheetOfRows(body.options, options) : sheetOfColumns(body, options);
   };
 
@@ -260,6 +266,7 @@ function timesOfMany({ years, valuationTime, count }: Sheet): {
 
 function describeCatalog(
   catalog: readonly ModelDefinition[],
+  calendars: Calendars,
   batchRowsMax: number,
   engine: ModelsAnswer["engine"],
 ): ModelsAnswer {
@@ -286,6 +293,11 @@ function describeCatalog(
       limits: [...model.limits],
     })),
     day_counts: [...dayCounts],
+    calendars: [...calendars.values()].map(({ name, firstDay, lastDay }) => ({
+      name,
+      first_date: formatCivilDate(civilFromDays(firstDay)),
+      last_date: formatCivilDate(civilFromDays(lastDay)),
+    })),
     statuses: (Object.keys(statusCodes) as StatusName[]).map((name) => ({ code: statusCodes[name], name })),
     batch_rows_max: batchRowsMax,
     engine,

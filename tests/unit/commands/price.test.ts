@@ -12,6 +12,8 @@ const rowsOf = (text: string) => parse(text, { columns: true }) as Record<string
 
 const one = "price --spot 100 --strike 105 --days 182 --rate 0.03 --volatility 0.2 --type call";
 
+const expiring = one.replace("--days 182", "--expiry 2026-12-18T16:00:00-05:00");
+
 /** The same option straight from the engine. */
 const direct = testEngine().price({
   model: "black_scholes_merton",
@@ -88,6 +90,10 @@ describe("S4.47 bsopt price, one option", () => {
     ["--expiry 2027-01-01T05:00:00+05:00 --valuation-time 2026-01-01T00:00:00Z", 1],
     ["--expiry 2026-12-27T00:00:00Z --day-count act/360", 1],
     ["--expiry 2026-07-02T12:00:00-05:00 --valuation-time 2026-07-02T11:00:00-05:00", 1 / 8760],
+    ["--expiry 2026-07-01T12:00:00Z --day-count 30/360", 0.5],
+    ["--expiry 2026-07-01T12:00:00Z --day-count act/act_isda", 181 / 365],
+    ["--expiry 2026-01-12T12:00:00Z --day-count business/252", 6 / 252],
+    ["--expiry 2026-01-12T12:00:00Z --day-count business/252 --calendar cboe", 6 / 252],
   ])("the time %s is %d years", async (time, years) => {
     const { code, out } = await run(`${one.replace("--days 182", time)} --json`, { clock });
     expect(code).toBe(0);
@@ -124,6 +130,19 @@ describe("S4.47 bsopt price, one option", () => {
     ["price --spot 100 --strike 105", "missing --rate, --volatility, --type, --days (or --time, or --expiry)"],
     [`${one} --time 1`, "give only one of --time, --days and --expiry"],
     [`${one} --day-count act/360`, "--day-count means something only with an expiry"],
+    [`${one} --calendar cboe`, "--calendar means something only with an expiry"],
+    [`${one} --calendars own.toml`, "--calendars means something only with an expiry"],
+    [`${expiring} --calendar cboe`, "--calendar means something only with --day-count business/252"],
+    [`${expiring} --day-count 30/360 --calendars own.toml`, "--calendars means something only with --day-count"],
+    [
+      `${expiring} --day-count 30/365`,
+      "argument '30/365' is invalid. Allowed choices are act/365f, act/360, act/act_isda,",
+    ],
+    [`${expiring} --day-count business/252 --calendar mars`, '"mars" is no calendar known here; known: cboe, new_york'],
+    [
+      `${expiring.replace("2026-12", "2226-12")} --day-count business/252`,
+      "--expiry falls on a day outside 1990-01-01 to 2199-12-31, which is all that the calendar new_york knows",
+    ],
     [`${one} --valuation-time 2026-01-01T00:00:00Z`, "--valuation-time means something only with an expiry"],
     [one.replace("100", "abc"), `option '--spot <number>' argument 'abc' is invalid. "abc" is not a number.`],
     [one.replace("100", "1,000"), '"1,000" is not a number.'],
@@ -337,6 +356,72 @@ call,2027-01-01T00:00:00Z,
     expect(counted).toBe(await price("price y.csv --time 1"));
   });
 
+  describe("S4.47 S5.10 calendars of one's own", () => {
+    const own = `[own]
+weekend = ["friday", "saturday"]
+holidays = [2026-01-05]
+`;
+    const clock = new ManualClock(1_767_225_600_000_000n); // 2026-01-01T00:00:00Z, a Thursday
+    const line = `${one.replace("--days 182", "--expiry 2026-01-08T00:00:00Z")} --day-count business/252 --json`;
+    const files = {
+      "own.toml": own,
+      "own.JSON": JSON.stringify(Bun.TOML.parse(own)),
+      "bsopt.toml": "calendars = 'own.toml'",
+      "wrong.toml": "[own]\nholidays = ['x']\n[two]\n",
+      "torn.toml": "[own",
+      "torn.json": "{",
+      "long.toml": "#".repeat(4_194_305),
+    };
+    // Thursday, Sunday, Tuesday, Wednesday.
+    test.each([
+      ["--calendar own --calendars own.toml", {}],
+      ["--calendar own --calendars own.JSON", {}],
+      ["--calendar own", { BSOPT_CALENDARS: "own.JSON" }],
+      ["--calendar own", {}],
+    ])("%s with %p are read from their file", async (flags, environment) => {
+      const { code, out, err } = await run(`${line} ${flags}`, { clock, files, environment });
+      expect(err).toBe("");
+      expect(code).toBe(0);
+      expect(JSON.parse(out).time_to_expiry).toBe(4 / 252);
+    });
+
+    test("a file beside built-in calendars takes nothing from them", async () => {
+      const { out } = await run(`${line} --calendars own.toml --calendar cboe`, { clock, files });
+      expect(JSON.parse(out).time_to_expiry).toBe(4 / 252);
+      const { err, code } = await run(`${line} --calendars own.toml --calendar mars`, { clock, files });
+      expect(err).toContain('"mars" is no calendar known here; known: cboe, new_york, own');
+      expect(code).toBe(2);
+    });
+
+    test.each([
+      ["wrong.toml", 2, "error: wrong.toml holds 2 wrong calendar entries:\n  own/holidays/0 must be a day such as"],
+      ["torn.toml", 2, "error: torn.toml must be valid TOML"],
+      ["torn.json", 2, "error: torn.json must be valid JSON"],
+      ["long.toml", 2, "error: long.toml is larger than 4194304 bytes"],
+      ["none.toml", 1, "error: there is no file none.toml"],
+    ])("%s ends with %d and a sentence", async (file, code, message) => {
+      const outcome = await run(`${line} --calendar own --calendars ${file}`, { clock, files });
+      expect(outcome.err).toContain(message);
+      expect(outcome.code).toBe(code as never);
+      expect(outcome.out).toBe("");
+    });
+
+    test("a book's rows are counted each, and one that the calendar does not know is unreadable", async () => {
+      const text =
+        "option_type,expiry\ncall,2026-01-08T00:00:00Z\ncall,2027-01-08T00:00:00Z\ncall,2026-01-08T00:00:00Z\n";
+      const book = "price x.csv --spot 100 --strike 100 --rate 0 --volatility 0.2 --outputs price";
+      const counted = `${book} --day-count business/252 --calendar own --calendars own.toml`;
+      const { code, out, err } = await run(counted, { clock, files: { ...files, "x.csv": text } });
+      expect(code).toBe(3);
+      const rows = rowsOf(out);
+      expect(rows.map(({ reason }) => reason)).toEqual(["", "unreadable_row", ""]);
+      expect(rows[2]!.price).toBe(rows[0]!.price!);
+      expect(err).toBe(
+        "x.csv line 3, expiry: falls on a day outside 2026-01-01 to 2026-12-31, which is all that the calendar own knows\n",
+      );
+    });
+  });
+
   test("one --expiry for a book is counted from each row's own valuation_time", async () => {
     const text = `option_type,valuation_time\ncall,2025-12-18T21:00:00Z\ncall,2026-06-18T21:00:00Z\n`;
     const line =
@@ -394,6 +479,11 @@ call,2027-01-01T00:00:00Z,
       "error: valuation_time is a column of v.csv and given as a flag",
     ],
     ["price empty.csv --days 1 --type put", 1, "error: empty.csv: holds no option"],
+    [
+      "price v.csv --type put --calendar cboe",
+      2,
+      "error: --calendar means something only with --day-count business/252",
+    ],
     ["price x.csv --days 1 --day-count act/360", 2, "error: --day-count means something only with an expiry"],
     ["price t.csv --day-count act/360 --type put", 2, "error: --day-count means something only with an expiry"],
     [

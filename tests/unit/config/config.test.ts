@@ -58,6 +58,19 @@ describe("configuration", () => {
     expect(fromFile.http.corsOrigins).toEqual(["https://a.example"]);
   });
 
+  test("the file of calendars is none unless it is named", () => {
+    expect(loadConfig(nothing).pricing.calendarsFile).toBeNull();
+    const named = loadConfig({
+      ...nothing,
+      flags: { calendars: "a.toml" },
+      environment: { BSOPT_CALENDARS: "b.json" },
+    });
+    expect(named.pricing.calendarsFile).toBe("a.toml");
+    expect(faultsOf({ environment: { BSOPT_CALENDARS: "x".repeat(5000) } })).toEqual([
+      "BSOPT_CALENDARS SETTING_INVALID must be the path of a file",
+    ]);
+  });
+
   test("the database stands in the data folder unless it has a URL of its own", () => {
     expect(loadConfig({ ...nothing, environment: { BSOPT_DATA_DIR: "/var/lib/bsopt/" } }).storage.databaseUrl).toBe(
       "file:/var/lib/bsopt/bsopt.db",

@@ -2,6 +2,8 @@
 // model without a line of the feature changing.
 
 import { describe, expect, test } from "bun:test";
+import type { Moment } from "../../../../src/domain/day-count";
+import { builtInCalendars } from "../../../../src/domain/exchange-calendars";
 import type { InputDefinition, InputName, ModelDefinition, ModelName } from "../../../../src/engine/catalog";
 import {
   checkFields,
@@ -130,19 +132,57 @@ describe("S4.47 time fields", () => {
     ["both", { time_to_expiry: 1, expiry: "x" }, ["/expiry TIME_AMBIGUOUS"]],
     ["years with a valuation time", { time_to_expiry: 1, valuation_time: "y" }, ["/valuation_time TIME_AMBIGUOUS"]],
     ["years with a day count", { time_to_expiry: 1, day_count: "act/360" }, ["/day_count TIME_AMBIGUOUS"]],
+    ["years with a calendar", { time_to_expiry: 1, calendar: "cboe" }, ["/calendar TIME_AMBIGUOUS"]],
+    ["a calendar and its day count", { expiry: "x", day_count: "business/252", calendar: "cboe" }, []],
+    ["business days of no named calendar", { expiry: "x", day_count: "business/252" }, []],
+    ["a calendar alone", { expiry: "x", calendar: "cboe" }, ["/calendar TIME_AMBIGUOUS"]],
+    [
+      "a calendar where none counts",
+      { expiry: "x", day_count: "30/360", calendar: "cboe" },
+      ["/calendar TIME_AMBIGUOUS"],
+    ],
+    [
+      "an unknown calendar",
+      { expiry: "x", day_count: "business/252", calendar: "mars" },
+      ["/calendar CALENDAR_UNKNOWN"],
+    ],
+    [
+      "a calendar's name in another case",
+      { expiry: "x", day_count: "business/252", calendar: "Cboe" },
+      ["/calendar CALENDAR_UNKNOWN"],
+    ],
     ["a valuation time alone", { valuation_time: "y" }, ["/time_to_expiry REQUIRED", "/valuation_time TIME_AMBIGUOUS"]],
   ];
   for (const [title, body, expected] of rows) {
     test(`${title}: ${expected.join(", ") || "fine"}`, () => {
-      expect(faultsOf((faults) => checkTimeFields(body, "", faults))).toEqual([...expected]);
+      expect(faultsOf((faults) => checkTimeFields(body, "", builtInCalendars(), faults))).toEqual([...expected]);
     });
   }
 
   test("a moment is read anew when its text changes, and again when it changes back", () => {
     const reader = new MomentReader();
     const texts = ["1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z", "1970-01-01T00:00:01Z", "", "1970-01-01T00:00:00Z"];
-    expect(texts.map((text) => reader.read(text))).toEqual([0n, 1_000_000n, 1_000_000n, "not_rfc3339", 0n]);
+    const read = texts.map((text) => reader.read(text));
+    expect(read.map((moment) => (typeof moment === "string" ? moment : moment.microseconds))).toEqual([
+      0n,
+      1_000_000n,
+      1_000_000n,
+      "not_rfc3339",
+      0n,
+    ]);
+    expect(read[4]).toBe(read[0]!);
     expect(new MomentReader().read("")).toBe("not_rfc3339");
+  });
+
+  test("a reader of more texts than it keeps still reads each right", () => {
+    const reader = new MomentReader();
+    for (let round = 0; round < 2; round++) {
+      for (let minute = 0; minute < 1440; minute++) {
+        const [hour, rest] = [Math.floor(minute / 60), minute % 60].map((part) => part.toString().padStart(2, "0"));
+        const moment = reader.read(`1970-01-01T${hour}:${rest}:00Z`) as Moment;
+        expect(moment.microseconds).toBe(BigInt(minute) * 60_000_000n);
+      }
+    }
   });
 });
 

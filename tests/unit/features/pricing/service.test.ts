@@ -3,6 +3,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
+import { businessCalendar } from "../../../../src/domain/business-calendar";
+import { daysFromCivil } from "../../../../src/domain/calendar";
+import { type DayCount, dayCounts } from "../../../../src/domain/day-count";
+import { builtInCalendars } from "../../../../src/domain/exchange-calendars";
 import {
   defaultOutputs,
   type InputName,
@@ -353,6 +357,101 @@ describe("S4.47 time to expiry from two moments", () => {
     expect(Value.Check(BatchAnswer, answer)).toBe(true);
   });
 
+  const business = { day_count: "business/252" } as const;
+  const counted: readonly (readonly [DayCount, number])[] = [
+    ["act/365f", years],
+    ["act/360", hours / (360 * 24)],
+    ["act/act_isda", 183 / 365],
+    ["30/360", 0.5],
+    ["30/360_us", 0.5],
+    ["30e/360", 0.5],
+    ["30e/360_isda", 0.5],
+    ["business/252", 127 / 252],
+  ];
+  test.each(counted)(
+    "counted by %s is %d years: alone, by columns, by rows, and for a volatility",
+    (day_count, expected) => {
+      const moments = { expiry, valuation_time: valuation, day_count };
+      const { time_to_expiry: __, ...timelessPrice } = priceExample;
+      const answers = [
+        pricing.price({ ...timeless, ...moments }),
+        pricing.impliedVolatility({ ...timelessPrice, ...moments }),
+      ];
+      expect(answers.map((answer) => answer.time_to_expiry)).toEqual([expected, expected]);
+      expect(answers[0]).toEqual({
+        ...pricing.price({ ...example, time_to_expiry: expected }),
+        valuation_time: "2026-06-18T20:00:00.000000Z",
+      });
+      const batches = [
+        pricing.priceBatch({ ...timeless, ...moments, strike: [90, 100] }),
+        pricing.priceBatch({ ...timeless, ...moments, expiry: [expiry, expiry] }),
+        pricing.priceBatch({
+          options: [
+            { ...timeless, ...moments },
+            { ...example, time_to_expiry: expected },
+          ],
+        }),
+        pricing.impliedVolatilityBatch({ ...timelessPrice, ...moments, expiry: [expiry, expiry] }),
+      ];
+      expect(batches.map((answer) => answer.time_to_expiry)).toEqual(batches.map(() => [expected, expected]));
+    },
+  );
+
+  test("rows of several conventions and calendars are each counted by their own", () => {
+    const holiday = businessCalendar({
+      name: "own",
+      firstDay: daysFromCivil(2026, 1, 1),
+      lastDay: daysFromCivil(2026, 12, 31),
+      weekend: [0, 6],
+      closedDays: () => [daysFromCivil(2026, 12, 17)],
+    });
+    const calendars = new Map([...builtInCalendars(), ["own", holiday]]);
+    const own = createPricing({ engine, clock, batchRowsMax: 10, calendars });
+    const moments = { expiry, valuation_time: "2026-12-14T12:00:00-05:00" };
+    const asked = [
+      { ...business },
+      { ...business, calendar: "own" },
+      { day_count: "30/360" },
+      { ...business, calendar: "own" },
+      { ...business, calendar: "cboe" },
+    ] as const;
+    const answer = own.priceBatch({ options: asked.map((each) => ({ ...timeless, ...moments, ...each })) });
+    expect(answer.time_to_expiry).toEqual([4 / 252, 3 / 252, 4 / 360, 3 / 252, 4 / 252]);
+    expect(own.models().calendars).toEqual([
+      { name: "new_york", first_date: "1990-01-01", last_date: "2199-12-31" },
+      { name: "cboe", first_date: "1998-01-01", last_date: "2199-12-31" },
+      { name: "own", first_date: "2026-01-01", last_date: "2026-12-31" },
+    ]);
+    const failure = failureOf(() => own.price({ ...timeless, ...business, expiry, calendar: "mars" }));
+    expect([failure.code, failure.detail]).toEqual([
+      "CALENDAR_UNKNOWN",
+      "/calendar is no calendar known here; known: cboe, new_york, own",
+    ]);
+    const outside = failureOf(() =>
+      own.price({ ...timeless, ...moments, ...business, calendar: "own", expiry: "2027-01-04T21:00:00Z" }),
+    );
+    expect([outside.code, outside.detail]).toEqual([
+      "DATE_OUTSIDE_CALENDAR",
+      "/expiry falls on a day outside 2026-01-01 to 2026-12-31, which is all that the calendar own knows",
+    ]);
+  });
+
+  test("a column of many expiries in any order has the years each has alone", () => {
+    const texts = Array.from(
+      { length: 28 },
+      (_, index) => `2026-12-${String(index + 1).padStart(2, "0")}T16:00:00-05:00`,
+    );
+    const column = Array.from({ length: 200 }, (_, index) => texts[(index * 11) % texts.length]!);
+    for (const day_count of dayCounts) {
+      const moments = { valuation_time: valuation, day_count };
+      const answer = pricing.priceBatch({ ...timeless, ...moments, expiry: column, outputs: ["price"] });
+      const alone = new Map(
+        texts.map((text) => [text, pricing.price({ ...timeless, ...moments, expiry: text }).time_to_expiry]),
+      );
+      expect(answer.time_to_expiry).toEqual(column.map((text) => alone.get(text)!));
+    }
+  });
+
   const refused: readonly (readonly [string, () => unknown, string])[] = [
     ["a bare date", () => pricing.price({ ...timeless, expiry: "2026-12-18" }), "/expiry"],
     ["a time without an offset", () => pricing.price({ ...timeless, expiry: "2026-12-18T16:00:00" }), "/expiry"],
@@ -386,6 +485,34 @@ describe("S4.47 time to expiry from two moments", () => {
       "/options/1/expiry",
     ],
     ["a row with neither", () => pricing.priceBatch({ options: [example, timeless] }), "/options/1/time_to_expiry"],
+    ["a calendar without expiry", () => pricing.price({ ...example, calendar: "cboe" }), "/calendar"],
+    [
+      "a calendar without business days",
+      () => pricing.price({ ...timeless, expiry, day_count: "30/360", calendar: "cboe" }),
+      "/calendar",
+    ],
+    ["an unknown calendar", () => pricing.price({ ...timeless, ...business, expiry, calendar: "mars" }), "/calendar"],
+    [
+      "an unknown calendar in a row",
+      () => pricing.priceBatch({ options: [example, { ...timeless, ...business, expiry, calendar: "mars" }] }),
+      "/options/1/calendar",
+    ],
+    [
+      "an expiry past the calendar's end",
+      () => pricing.price({ ...timeless, ...business, expiry: "2200-01-01T00:00:00Z" }),
+      "/expiry",
+    ],
+    [
+      "an expiry past the calendar's end in a column",
+      () => pricing.priceBatch({ ...timeless, ...business, expiry: [expiry, "2200-01-01T00:00:00Z"] }),
+      "/expiry/1",
+    ],
+    [
+      "a valuation before the calendar's beginning",
+      () =>
+        pricing.price({ ...timeless, ...business, expiry, valuation_time: "1997-12-31T12:00:00Z", calendar: "cboe" }),
+      "/valuation_time",
+    ],
   ];
   for (const [title, act, pointer] of refused) {
     test(`${title} is refused, pointing at ${pointer}`, () => {
