@@ -72,7 +72,7 @@ async function run({ argv, environment = {}, isTerminal = false, untilStopped, o
 const freshFolder = () => join(top, `data-${++folderCount}`);
 
 /** Serves until `stop`, as after a signal; `finished` is what came of it. */
-async function start(folder: string, options: { isTerminal?: boolean } = {}) {
+async function start(folder: string, options: Pick<Run, "isTerminal" | "environment"> = {}) {
   const stop = Promise.withResolvers<void>();
   const listening = Promise.withResolvers<string>();
   const finished = run({
@@ -91,7 +91,7 @@ async function start(folder: string, options: { isTerminal?: boolean } = {}) {
 }
 
 /** Serves while `use` runs. */
-async function serving(folder: string, use: (url: string) => Promise<void>, options: { isTerminal?: boolean } = {}) {
+async function serving(folder: string, use: (url: string) => Promise<void>, options: Parameters<typeof start>[1] = {}) {
   const { url, finished, stop } = await start(folder, options);
   try {
     await use(url);
@@ -146,6 +146,42 @@ describe("bsopt serve", () => {
     writeFileSync(file, `# ${"x".repeat(1_100_000)}\n`);
     expect((await run({ argv: ["serve", "--config", file] })).code).toBe(2);
     expect((await run({ argv: ["serve", "--config", join(top, "absent.toml")] })).code).toBe(1);
+  });
+
+  test("S5.10 S4.47 counts by the calendars of the file that a setting names, and refuses one with faults before anything is made", async () => {
+    const file = join(top, "calendars.toml");
+    writeFileSync(file, "[paris]\nholidays = [2026-05-01]\n");
+    const folder = freshFolder();
+    const ask = async (url: string) => {
+      const key = readFileSync(join(folder, "admin-api-key"), "utf8").trim();
+      const response = await fetch(`${url}/api/v1/pricing/price`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-api-key": key },
+        body: JSON.stringify({
+          model: "black_scholes_merton",
+          option_type: "call",
+          spot: 100,
+          strike: 100,
+          rate: 0,
+          volatility: 0.2,
+          expiry: "2026-05-04T17:30:00+02:00",
+          valuation_time: "2026-04-30T09:00:00+02:00",
+          day_count: "business/252",
+          calendar: "paris",
+        }),
+      });
+      expect(((await response.json()) as { time_to_expiry: number }).time_to_expiry).toBe(1 / 252);
+    };
+    await serving(folder, ask, { environment: { BSOPT_CALENDARS: file } });
+
+    writeFileSync(file, "[paris]\nholidays = ['1 May']\n[cboe]\nholidays = []\n");
+    const untouched = freshFolder();
+    const wrong = await run({ argv: ["serve", "--data-dir", untouched, "--calendars", file] });
+    expect(wrong.code).toBe(2);
+    expect(wrong.err).toContain("\n  paris/holidays/0 must be a day such as 2026-12-25\n  cboe is built in");
+    expect(existsSync(untouched)).toBeFalse();
+    const absent = await run({ argv: ["serve", "--data-dir", untouched, "--calendars", join(top, "absent.toml")] });
+    expect([absent.code, absent.err]).toEqual([1, `error: there is no file ${join(top, "absent.toml")}\n`]);
   });
 
   test("its help lists every setting with environment name and default", async () => {
