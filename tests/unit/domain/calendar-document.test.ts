@@ -56,7 +56,8 @@ describe("S5.10 a user's calendars", () => {
       { a: { ...good, last: "2025-12-31" } },
       ["a/last: must not lie before the first day"],
     ],
-    ["a holiday outside", { a: { ...good, first: "2026-12-26" } }, ["a/holidays/0: lies outside"]],
+    ["a holiday before the first day", { a: { ...good, first: "2026-12-26" } }, ["a/holidays/0: lies outside"]],
+    ["a holiday after the last day", { a: { ...good, last: "2026-12-24" } }, ["a/holidays/0: lies outside"]],
     ["a built-in name", { new_york: good, cboe: good }, ["new_york: is built in", "cboe: is built in"]],
     [
       "names that are none",

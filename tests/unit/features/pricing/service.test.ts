@@ -412,11 +412,12 @@ describe("S4.47 time to expiry from two moments", () => {
       { ...business },
       { ...business, calendar: "own" },
       { day_count: "30/360" },
+      { day_count: "act/act_isda" },
       { ...business, calendar: "own" },
       { ...business, calendar: "cboe" },
     ] as const;
     const answer = own.priceBatch({ options: asked.map((each) => ({ ...timeless, ...moments, ...each })) });
-    expect(answer.time_to_expiry).toEqual([4 / 252, 3 / 252, 4 / 360, 3 / 252, 4 / 252]);
+    expect(answer.time_to_expiry).toEqual([4 / 252, 3 / 252, 4 / 360, 4 / 365, 3 / 252, 4 / 252]);
     expect(own.models().calendars).toEqual([
       { name: "new_york", first_date: "1990-01-01", last_date: "2199-12-31" },
       { name: "cboe", first_date: "1998-01-01", last_date: "2199-12-31" },
