@@ -23,6 +23,7 @@ import { quoted } from "../foundation/printable";
 import { leftOutNote, type PricingCommandDependencies, printFormat } from "./arguments";
 import { countingOf } from "./counting";
 import { CommandExit, exitCodes, UsageError } from "./io";
+import { namingOf } from "./naming";
 import { deliver } from "./output";
 import { createProgress } from "./progress";
 import {
@@ -58,7 +59,8 @@ export async function runBook(
   const model = modelNamed(flags.model);
   const definitions = task.inputs(model);
   const progress = createProgress(io.stderr, clock, task.label);
-  const book = await readTable(inputFormat, progress.reading(source), name, bookSchema(task, [model]), fileLimits);
+  const naming = namingOf(flags.map ?? [], inputFormat, bookSchema(task, [model]));
+  const book = naming.rename(await readTable(inputFormat, progress.reading(source), name, naming.schema, fileLimits));
   if (book.count === 0) throw malformed("EMPTY_FILE", name, "holds no option");
   checkTimeFlags(flags, textsOf(book, "expiry") !== undefined);
   const counting = await countingOf(dependencies, flags);

@@ -1,9 +1,9 @@
 // `bsopt price`: one option from flags, or a book of them from a file. What both commands share is task.ts, single.ts and
 // book.ts; this file says what price asks of the engine.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { TableColumn } from "../adapters/tabular/table";
-import { type InputName, modelNamed, models, type OutputName, type Units } from "../engine/catalog";
+import { defaultOutputs, type InputName, modelNamed, models, type OutputName, type Units } from "../engine/catalog";
 import { outputsArgument, type PricingCommandDependencies, unitsOption } from "./arguments";
 import { runBook } from "./book";
 import { runSingle } from "./single";
@@ -11,6 +11,7 @@ import { addBookOptions, type BookFlags, type BookTask, modelInputs } from "./ta
 
 interface PriceFlags extends BookFlags {
   readonly outputs?: readonly OutputName[];
+  readonly all?: true;
   readonly units: Units;
 }
 
@@ -19,9 +20,14 @@ export function priceCommand(dependencies: PricingCommandDependencies): Command 
   const command = new Command("price").description("price one option from flags, or a file of options");
   return addBookOptions(command, taskFor(undefined))
     .addOption(unitsOption())
-    .option("--outputs <names>", "what to compute, separated by commas", outputsArgument)
+    .option(
+      "--outputs <names>",
+      `what to compute, separated by commas, else ${defaultOutputs.join(",")}`,
+      outputsArgument,
+    )
+    .addOption(new Option("--all", "compute every output the model has").conflicts("outputs"))
     .action((path: string | undefined, flags: PriceFlags) => {
-      const task = taskFor(flags.outputs);
+      const task = taskFor(flags.all ? modelNamed(flags.model).outputs : flags.outputs);
       return path === undefined ? runSingle(dependencies, task, flags) : runBook(dependencies, task, path, flags);
     });
 }
@@ -32,7 +38,7 @@ function taskFor(asked: readonly OutputName[] | undefined): BookTask {
     models,
     inputs: modelInputs,
     compute: (engine, { model, count, isCall, inputs, units }) => {
-      const outputs = asked ?? modelNamed(model).outputs;
+      const outputs = asked ?? defaultOutputs;
       const { columns, status } = engine.price({ model, count, isCall, inputs: inputs as PriceInputs, outputs, units });
       return {
         columns: outputs.map((name): TableColumn => ({ name, kind: "number", values: columns[name]! })),

@@ -12,6 +12,7 @@ import type { EpochMicroseconds } from "../foundation/clock";
 import { formatOption, momentArgument, numberArgument, type PrintFormat, placedMomentArgument } from "./arguments";
 import { type CountingFlags, yearsOfFlags } from "./counting";
 import { UsageError } from "./io";
+import { mapArgument, type NamePair } from "./naming";
 
 /** A number the engine is given by name: a model's input, or the price of which the volatility is sought. */
 export type BookInput = InputName | "price";
@@ -59,6 +60,8 @@ export interface BookFlags extends CountingFlags {
   readonly units?: Units;
   readonly format?: PrintFormat;
   readonly inputFormat?: TableFormat;
+  /** The file's names for our columns. */
+  readonly map?: readonly NamePair[];
   readonly json?: true;
   readonly output?: string;
   readonly [input: string]: unknown;
@@ -126,6 +129,11 @@ export function addBookOptions(command: Command, task: BookTask): Command {
       new Option("--input-format <format>", "form of the book where its ending doesn't tell (default csv)").choices(
         tableFormats,
       ),
+    )
+    .option(
+      "--map <pairs>",
+      "the book's own names for columns, such as K=strike,IV=volatility; note=- reads over a column",
+      mapArgument,
     )
     .option("--json", "the same as --format json")
     .option("-o, --output <file>", "write there; the ending tells the format");
