@@ -16,7 +16,9 @@ import {
   type Units,
   unitFactor,
 } from "./catalog";
-import { createKernel, type Kernel, type KernelInput } from "./kernel";
+import { chunkRowsMax, createKernel } from "./kernel";
+import type { KernelInput, KernelRequest, KernelResult } from "./place";
+import { createPool, type PoolActivity, type PoolWorkers } from "./pool";
 
 /** One number for every row, or a number per row. */
 export type Column = number | Float64Array;
@@ -77,15 +79,45 @@ export interface EngineInfo {
 
 export interface Engine {
   readonly info: EngineInfo;
-  /** Prices and Greeks. Throws InvariantError for a wrong shape: a missing required input or a column of another length. */
+  /** What becomes of large batches, for whoever watches. */
+  readonly activity: PoolActivity;
+  /**
+   * Prices and Greeks, at once and in this thread. Throws InvariantError for a wrong shape: a missing required input or a
+   * column of another length.
+   */
   price(request: PriceRequest): PriceResult;
-  /** Implied volatilities. Throws InvariantError as `price` does. */
+  /** Implied volatilities, as `price`. */
   impliedVolatility(request: ImpliedVolatilityRequest): ImpliedVolatilityResult;
+  /**
+   * The same bits as `price`. Small requests are computed before this returns; large ones in chunks, side by side with the
+   * workers, other work of this process in between. The columns must be left alone until it settles. Rejects as `price`
+   * throws, and with BsoptError `unavailable`: BATCHES_WAITING (retryable) where too many large batches are under way,
+   * BATCH_DROPPED once the signal aborts, ENGINE_STOPPED.
+   */
+  priceAsync(request: PriceRequest, options?: AsyncOptions): Promise<PriceResult>;
+  /** The same bits as `impliedVolatility`, in the way of `priceAsync`. */
+  impliedVolatilityAsync(request: ImpliedVolatilityRequest, options?: AsyncOptions): Promise<ImpliedVolatilityResult>;
   /**
    * Runs dummy options through every entrance until the compiler's last tier is reached, about 20 ms in all, in steps of
    * less than a millisecond between which a server may answer. A process that prices once and ends does without.
    */
   warmUp(): Generator<void, void, void>;
+  /** Fails large batches under way and ends the workers. What is computed at once still works. */
+  stop(): Promise<void>;
+}
+
+export interface AsyncOptions {
+  /** Aborts when nobody wants the answer any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface EngineOptions {
+  readonly wasmBytes: Uint8Array;
+  readonly version: string;
+  /** Default: none; large batches are still computed in steps. */
+  readonly workers?: PoolWorkers;
+  /** Large batches under way and waiting at once, 16 unless told otherwise. */
+  readonly batchesMax?: number;
 }
 
 /** Rows priced at start so that the compiler's last tier is reached before the first customer; half as many are solved. */
@@ -94,39 +126,64 @@ const warmUpRows = 100_000;
 const warmUpSingles = 100;
 
 /** Builds an engine over the module's bytes, synchronously. */
-export function createEngine(options: { readonly wasmBytes: Uint8Array; readonly version: string }): Engine {
-  const { wasmBytes, version } = options;
+export function createEngine(options: EngineOptions): Engine {
+  const { wasmBytes, version, workers, batchesMax = 16 } = options;
   const kernel = createKernel(wasmBytes);
+  const pool = createPool({ kernel, workers: workers ?? null, batchesMax });
+  const run = <Result>({ request, resultOf }: Task<Result>) => resultOf(kernel.run(request));
+  const runAsync = async <Result>(task: Task<Result>, { signal }: AsyncOptions = {}): Promise<Result> =>
+    task.request.count <= chunkRowsMax ? run(task) : task.resultOf(await pool.run(task.request, signal));
   const engine: Engine = {
     info: {
       version,
       wasmSha256: createHash("sha256").update(wasmBytes).digest("hex"),
       simd: true,
-      workers: 0,
+      workers: workers?.count ?? 0,
     },
-    price: (request) => price(kernel, request),
-    impliedVolatility: (request) => impliedVolatility(kernel, request),
+    get activity() {
+      return pool.activity;
+    },
+    price: (request) => refusal(request) ?? run(priceTask(request)),
+    impliedVolatility: (request) => run(impliedVolatilityTask(request)),
+    priceAsync: async (request, more) => refusal(request) ?? runAsync(priceTask(request), more),
+    impliedVolatilityAsync: async (request, more) => runAsync(impliedVolatilityTask(request), more),
     warmUp: () => warmUp(engine),
+    stop: () => pool.stop(),
   };
   return engine;
 }
 
-function price(kernel: Kernel, request: PriceRequest): PriceResult {
+/** What the kernel is asked, and how its columns become an answer. */
+interface Task<Result> {
+  readonly request: KernelRequest;
+  readonly resultOf: (result: KernelResult) => Result;
+}
+
+/** The answer to a request for an output that the model does not offer. */
+function refusal({ model, count, outputs }: PriceRequest): PriceResult | null {
+  const offered = modelNamed(model).outputs;
+  return outputs.every((output) => offered.includes(output)) ? null : unsupported(count, outputs);
+}
+
+function priceTask(request: PriceRequest): Task<PriceResult> {
   const { count, isCall, outputs, units } = request;
   const model = modelNamed(request.model);
-  if (!outputs.every((output) => model.outputs.includes(output))) return unsupported(count, outputs);
   const wanted = [...new Set(outputs)];
-  const { columns, status } = kernel.run({
-    operation: "price",
-    model: model.id,
-    count,
-    isCall: checkedIsCall(isCall, count),
-    inputs: model.inputs.map((input) => kernelInput(model, input.name, request.inputs[input.name], count)),
-    outputs: wanted.map((output) => ({ id: outputIds[output], factor: unitFactor(output, units) })),
-  });
-  const named: Partial<Record<OutputName, Float64Array>> = {};
-  for (const [index, output] of wanted.entries()) named[output] = columns[index]!;
-  return { count, columns: named, status };
+  return {
+    request: {
+      operation: "price",
+      model: model.id,
+      count,
+      isCall: checkedIsCall(isCall, count),
+      inputs: model.inputs.map((input) => kernelInput(model, input.name, request.inputs[input.name], count)),
+      outputs: wanted.map((output) => ({ id: outputIds[output], factor: unitFactor(output, units) })),
+    },
+    resultOf({ columns, status }) {
+      const named: Partial<Record<OutputName, Float64Array>> = {};
+      for (const [index, output] of wanted.entries()) named[output] = columns[index]!;
+      return { count, columns: named, status };
+    },
+  };
 }
 
 /** Every row refused because an output is asked for that the model does not offer. */
@@ -136,7 +193,7 @@ function unsupported(count: number, outputs: readonly OutputName[]): PriceResult
   return { count, columns, status: new Int32Array(count).fill(statusCodes.unsupported_output) };
 }
 
-function impliedVolatility(kernel: Kernel, request: ImpliedVolatilityRequest): ImpliedVolatilityResult {
+function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedVolatilityResult> {
   const { count, isCall, inputs, onUnattainable } = request;
   const model = modelNamed(request.model);
   assert(model.impliedVolatility, `${model.name} has no implied volatility`);
@@ -145,19 +202,26 @@ function impliedVolatility(kernel: Kernel, request: ImpliedVolatilityRequest): I
     if (name !== "volatility") kernelInputs.push(kernelInput(model, name, inputs[name], count));
   }
   kernelInputs.push({ id: inputIds.price, column: checkedColumn("price", request.price, count) });
-  const { columns, status } = kernel.run({
-    operation: "implied_volatility",
-    model: model.id,
-    count,
-    isCall: checkedIsCall(isCall, count),
-    inputs: kernelInputs,
-    outputs: [
-      { id: outputIds.implied_volatility, factor: 1 },
-      { id: outputIds.attainable_error, factor: 1 },
-    ],
-    unattainableIsZero: onUnattainable === "zero",
-  });
-  return { count, impliedVolatility: columns[0]!, attainableError: columns[1]!, status };
+  return {
+    request: {
+      operation: "implied_volatility",
+      model: model.id,
+      count,
+      isCall: checkedIsCall(isCall, count),
+      inputs: kernelInputs,
+      outputs: [
+        { id: outputIds.implied_volatility, factor: 1 },
+        { id: outputIds.attainable_error, factor: 1 },
+      ],
+      unattainableIsZero: onUnattainable === "zero",
+    },
+    resultOf: ({ columns, status }) => ({
+      count,
+      impliedVolatility: columns[0]!,
+      attainableError: columns[1]!,
+      status,
+    }),
+  };
 }
 
 function kernelInput(model: ModelDefinition, name: InputName, given: Column | undefined, count: number): KernelInput {
@@ -179,13 +243,17 @@ function checkedIsCall(isCall: boolean | Uint8Array, count: number): boolean | U
 /** Both entrances, in full tiles and in a single row. */
 function* warmUp(engine: Engine): Generator<void, void, void> {
   const rows = 2000;
-  const strike = Float64Array.from({ length: rows }, (_, row) => 60 + (80 * row) / rows);
   const isCall = Uint8Array.from({ length: rows }, (_, row) => row & 1);
-  const inputs = { spot: 100, strike, time_to_expiry: 0.5, rate: 0.03, dividend_yield: 0.01 };
   for (const model of models) {
+    // the catalog's own examples, over strikes around that of the example
+    const examples: Partial<Record<InputName, number>> = {};
+    for (const { name, example } of model.inputs) examples[name] = example;
+    const strike = Float64Array.from({ length: rows }, (_, row) => examples.strike! * (0.7 + (0.6 * row) / rows));
+    const all = { ...examples, strike };
+    const { volatility: _, ...inputs } = all;
     for (let done = 0; done < warmUpRows; done += rows) {
       const request = { model: model.name, count: rows, isCall, units: "raw" } as const;
-      const { columns } = engine.price({ ...request, inputs: { ...inputs, volatility: 0.2 }, outputs: model.outputs });
+      const { columns } = engine.price({ ...request, inputs: all, outputs: model.outputs });
       if (model.impliedVolatility && done < warmUpRows / 2) {
         engine.impliedVolatility({ ...request, inputs, price: columns.price!, onUnattainable: "null" });
       }
@@ -196,7 +264,7 @@ function* warmUp(engine: Engine): Generator<void, void, void> {
         model: model.name,
         count: 1,
         isCall: true,
-        inputs: { ...inputs, strike: 105, volatility: 0.2 },
+        inputs: examples,
         outputs: model.outputs,
         units: "raw",
       });

@@ -1,6 +1,6 @@
-// The wasm kernel in this thread: one instance over the process's one memory, which workers share, and the place in it where
-// the caller's own chunks are computed. Separate from the engine, which decides what a model needs; this knows addresses
-// and bytes alone. It must not wait, and never gives memory back: what was reserved is used again by whoever reserved it.
+// The wasm kernel: one compiled module and one memory a process, and for every thread a desk of its own, an instance with its
+// scratch and a place for one chunk. Separate from the engine, which decides what a model needs; this knows addresses and
+// bytes alone. It must not wait, and never gives memory back: what was reserved is used again by whoever reserved it.
 
 import { assert } from "../foundation/assert";
 import { abiVersion } from "./abi";
@@ -14,32 +14,27 @@ const pageBytes = 65_536;
 /** The memory's limit, 256 MiB, as the module declares it (build/wasm.ts): address space, not memory, until it is used. */
 const memoryPagesMax = 4096;
 
-/** What another thread needs to have an instance of its own. */
-export interface KernelParts {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
-}
-
-/** Memory that a place for chunks and a scratch need, as the module tells. */
-export interface KernelSizes {
-  readonly requestBytes: number;
-  readonly scratchBytes: number;
-}
-
-/** A running kernel. */
-export interface Kernel {
-  readonly parts: KernelParts;
-  readonly sizes: KernelSizes;
+/** A thread's way to compute: its instance of the kernel, and its own place for a chunk in the shared memory. */
+export interface Desk {
   /** Computes every row at once. */
   run(request: KernelRequest): KernelResult;
   /** Computes the rows from start to stop, at most `chunkRowsMax`, into the whole request's result. */
   runChunk(request: KernelRequest, result: KernelResult, start: number, stop: number): void;
-  /** Memory for the asker alone, on a cache line, zero at first. Throws RangeError past the memory's limit. */
-  reserve(bytes: number): number;
 }
 
-/** Computes the request block at an address. */
-export type Compute = (operation: KernelRequest["operation"], address: number) => void;
+/** What a thread opens its desk with; it can be posted. */
+export interface DeskStart {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  /** Memory that is this desk's alone. */
+  readonly address: number;
+}
+
+/** The kernel of a process: the desk of the thread that made it, and desks for others. */
+export interface Kernel extends Desk {
+  /** Reserves memory for another thread's desk, about a mebibyte. Throws RangeError past the memory's limit. */
+  reserveDesk(): DeskStart;
+}
 
 interface KernelExports {
   abi_version(): number;
@@ -57,62 +52,68 @@ interface KernelExports {
 export function createKernel(wasmBytes: Uint8Array): Kernel {
   const module = new WebAssembly.Module(wasmBytes.slice().buffer);
   const memory = new WebAssembly.Memory({ initial: 1, maximum: memoryPagesMax, shared: true });
-  const { exports, compute } = instantiate({ module, memory });
-  const sizes = { requestBytes: exports.request_bytes(), scratchBytes: exports.scratch_bytes() };
+  const exports = instantiate(module, memory);
   let end = alignUp(exports.heap_base());
-  const reserve = (bytes: number): number => {
+  const reserveDesk = (): DeskStart => {
     const address = end;
-    end = alignUp(address + bytes);
+    end = alignUp(address + deskBytes(exports));
     const missing = end - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / pageBytes));
-    return address;
+    return { module, memory, address };
   };
-  const scratch = reserve(sizes.scratchBytes);
-  const place = { rowsMax: chunkRowsMax, requestBytes: sizes.requestBytes };
-  const own = new Place({ ...place, memory, scratch, address: reserve(Place.bytes(place)) });
+  return { ...deskOver(exports, reserveDesk()), reserveDesk };
+}
 
-  const runChunk = (request: KernelRequest, result: KernelResult, start: number, stop: number) => {
-    own.load(request, start, stop);
-    compute(request.operation, own.address);
-    own.unload(result, start, stop);
+/** A desk in a thread that did not make the kernel. Throws InvariantError as `createKernel` does. */
+export function openDesk(start: DeskStart): Desk {
+  return deskOver(instantiate(start.module, start.memory), start);
+}
+
+function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
+  const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
+  assert(exports.abi_version() === abiVersion, `the kernel speaks layout ${exports.abi_version()}, not ${abiVersion}`);
+  return exports;
+}
+
+function deskBytes(exports: KernelExports): number {
+  return (
+    alignUp(exports.scratch_bytes()) + Place.bytes({ rowsMax: chunkRowsMax, requestBytes: exports.request_bytes() })
+  );
+}
+
+function deskOver(exports: KernelExports, { memory, address }: DeskStart): Desk {
+  const place = new Place({
+    memory,
+    address: address + alignUp(exports.scratch_bytes()),
+    rowsMax: chunkRowsMax,
+    requestBytes: exports.request_bytes(),
+    scratch: address,
+  });
+  const compute = (request: KernelRequest, start: number, stop: number) => {
+    place.load(request, start, stop);
+    if (request.operation === "price") exports.price_batch(place.address);
+    else exports.implied_volatility_batch(place.address);
   };
   return {
-    parts: { module, memory },
-    sizes,
-    reserve,
     run(request) {
-      const { count, operation } = request;
-      own.describe(request);
+      const { count } = request;
+      place.describe(request);
       if (count <= chunkRowsMax) {
-        own.load(request, 0, count);
-        compute(operation, own.address);
-        return own.take(count);
+        compute(request, 0, count);
+        return place.take(count);
       }
-      const result = emptyResult(request);
+      const result = emptyResult(request, false);
       for (let start = 0; start < count; start += chunkRowsMax) {
-        runChunk(request, result, start, Math.min(count, start + chunkRowsMax));
+        const stop = Math.min(count, start + chunkRowsMax);
+        compute(request, start, stop);
+        place.unload(result, start, stop);
       }
       return result;
     },
     runChunk(request, result, start, stop) {
-      own.describe(request);
-      runChunk(request, result, start, stop);
-    },
-  };
-}
-
-/** An instance over the given memory. Throws InvariantError where the module speaks another layout version. */
-export function instantiate({ module, memory }: KernelParts): {
-  readonly exports: KernelExports;
-  readonly compute: Compute;
-} {
-  const exports = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
-  assert(exports.abi_version() === abiVersion, `the kernel speaks layout ${exports.abi_version()}, not ${abiVersion}`);
-  return {
-    exports,
-    compute: (operation, address) => {
-      if (operation === "price") exports.price_batch(address);
-      else exports.implied_volatility_batch(address);
+      place.describe(request);
+      compute(request, start, stop);
+      place.unload(result, start, stop);
     },
   };
 }

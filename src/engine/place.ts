@@ -1,6 +1,5 @@
 // One chunk's buffers in the kernel's memory: the request block, option types, statuses and columns, and the copying in and
-// out. Separate from kernel.ts because a chunk is computed in two kinds of place: the caller's own, and those that workers
-// take chunks from. It knows addresses and bytes, no finance; nothing but this file writes a request block.
+// out. Separate from kernel.ts, which knows threads and instances, because this is all there is to know of bytes. It knows addresses and bytes, no finance; nothing but this file writes a request block.
 
 import { assert } from "../foundation/assert";
 import { flagIsCallBroadcast, flagUnattainableIsZero, inputsMax, outputsMax, requestLayout } from "./abi";
@@ -52,9 +51,10 @@ export function alignUp(address: number): number {
   return Math.ceil(address / 64) * 64;
 }
 
-/** Arrays for every row of a request, to be filled part by part. */
-export function emptyResult({ count, outputs }: KernelRequest): KernelResult {
-  return { columns: outputs.map(() => new Float64Array(count)), status: new Int32Array(count) };
+/** Arrays for every row of a request, to be filled part by part, in shared memory where threads will fill them. */
+export function emptyResult({ count, outputs }: KernelRequest, isShared: boolean): KernelResult {
+  const room = (bytes: number) => (isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+  return { columns: outputs.map(() => new Float64Array(room(8 * count))), status: new Int32Array(room(4 * count)) };
 }
 
 export interface PlaceOptions {

@@ -190,3 +190,48 @@ describe("warming up", () => {
     expect(fresh.price(request).columns.price).toEqual(before!);
   });
 });
+
+describe("S4.64 asking for an answer later", () => {
+  test("gives what asking for it now gives, for one row and for many", async () => {
+    const many = 10_001;
+    const strike = Float64Array.from({ length: many }, (_, row) => 60 + row / 100);
+    for (const asked of [request, { ...request, count: many, inputs: { ...inputs, strike } }]) {
+      expect(await engine.priceAsync(asked)).toEqual(engine.price(asked));
+      const { volatility: _, ...rest } = asked.inputs;
+      const inverse = {
+        ...asked,
+        inputs: rest,
+        price: engine.price(asked).columns.price!,
+        onUnattainable: "null",
+      } as const;
+      expect(await engine.impliedVolatilityAsync(inverse)).toEqual(engine.impliedVolatility(inverse));
+    }
+    expect(engine.activity.batches).toBe(0);
+  });
+
+  test("rejects what asking now would throw", async () => {
+    const short = { ...request, count: 2, inputs: { ...inputs, strike: new Float64Array(3) } };
+    await expect(engine.priceAsync(short)).rejects.toThrow("strike is not 2 rows long");
+    await expect(engine.impliedVolatilityAsync({ ...short, price: 1, onUnattainable: "null" })).rejects.toThrow(
+      "strike is not 2 rows long",
+    );
+  });
+
+  test("marks every row of many where an output is asked for that the model does not offer", async () => {
+    const { status } = await engine.priceAsync({ ...request, count: 9000, outputs: ["aura" as OutputName] });
+    expect(status.every((code) => code === statusCodes.unsupported_output)).toBe(true);
+  });
+
+  test("is over where nobody waits any more, and after the engine was stopped, but one row is still priced", async () => {
+    const other = createEngine({ wasmBytes: bytes, version: "other", batchesMax: 1 });
+    const large = { ...request, count: 9000 };
+    const signal = AbortSignal.abort();
+    await expect(other.priceAsync(large, { signal })).rejects.toMatchObject({ code: "BATCH_DROPPED" });
+    const running = other.priceAsync(large);
+    await expect(other.priceAsync(large)).rejects.toMatchObject({ code: "BATCHES_WAITING", retryAfterSeconds: 1 });
+    await running;
+    await other.stop();
+    await expect(other.priceAsync(large)).rejects.toMatchObject({ code: "ENGINE_STOPPED" });
+    expect((await other.priceAsync(request)).status).toEqual(Int32Array.of(0));
+  });
+});

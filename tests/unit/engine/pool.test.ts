@@ -1,0 +1,390 @@
+// Large batches in chunks: what comes out is what one call gives, whoever computed it, whoever died over it, whoever left.
+
+import { afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { inputIds, outputIds } from "../../../src/engine/abi";
+import { createKernel, type Kernel } from "../../../src/engine/kernel";
+import type { KernelRequest, KernelResult } from "../../../src/engine/place";
+import { createPool, type Pool, type PoolOptions, poolChunkRows } from "../../../src/engine/pool";
+import { batchWords, chunkStates, createWorker, type SharedBatch, takeChunk } from "../../../src/engine/worker";
+import { ManualClock } from "../../../src/foundation/clock";
+import { isShared, newColumn } from "../../../src/foundation/column";
+import { BsoptError } from "../../../src/foundation/errors";
+import { kernelBytes } from "../../harness/kernel";
+import { imaginedWorkers, realWorkers, until } from "../../harness/threads";
+
+let kernel: Kernel;
+const pools: Pool[] = [];
+
+beforeAll(async () => {
+  kernel = createKernel(await kernelBytes());
+});
+
+afterEach(async () => {
+  for (const pool of pools.splice(0)) await pool.stop();
+});
+
+function poolOf(options: Partial<PoolOptions> = {}): Pool {
+  const pool = createPool({ kernel, workers: null, batchesMax: 16, ...options });
+  pools.push(pool);
+  return pool;
+}
+
+/** Prices over strikes that differ in every row. */
+function requestOf(count: number): KernelRequest {
+  const strike = Float64Array.from({ length: count }, (_, row) => 50 + (100 * row) / count);
+  const numbers = { spot: 100, time_to_expiry: 0.5, rate: 0.03, dividend_yield: 0.01, volatility: 0.2 } as const;
+  return {
+    operation: "price",
+    model: 0,
+    count,
+    isCall: Uint8Array.from(strike, (_, row) => row & 1),
+    inputs: [
+      { id: inputIds.strike, column: strike },
+      ...Object.entries(numbers).map(([name, column]) => ({ id: inputIds[name as keyof typeof numbers], column })),
+    ],
+    outputs: [
+      { id: outputIds.price, factor: 1 },
+      { id: outputIds.delta, factor: 1 },
+    ],
+  };
+}
+
+function expectSame(result: KernelResult, request: KernelRequest): void {
+  const whole = kernel.run(request);
+  expect(Buffer.from(result.status.slice().buffer).equals(Buffer.from(whole.status.buffer))).toBe(true);
+  for (const [index, column] of result.columns.entries())
+    expect(Buffer.from(column.slice().buffer).equals(Buffer.from(whole.columns[index]!.buffer))).toBe(true);
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => null,
+    (reason) => reason,
+  );
+  expect(error).toBeInstanceOf(BsoptError);
+  expect((error as BsoptError).reason).toBe("unavailable");
+  return (error as BsoptError).code;
+}
+
+/** Large enough to pay for two workers. */
+const rows = 100_003;
+const chunks = Math.ceil(rows / poolChunkRows);
+
+/** A worker in the test's own thread. */
+const diligent = () => {
+  const receivers = new Map<() => void, ReturnType<typeof createWorker>>();
+  return imaginedWorkers(2, (message, { tell }) => {
+    if (!receivers.has(tell))
+      receivers.set(
+        tell,
+        createWorker(tell, () => {}),
+      );
+    receivers.get(tell)!(message);
+  });
+};
+
+describe("a pool without workers", () => {
+  test("computes every row, a turn of the event loop between any two chunks", async () => {
+    const request = requestOf(rows);
+    let turns = 0;
+    let isDone = false;
+    const count = () => {
+      turns += 1;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    const result = await poolOf().run(request);
+    isDone = true;
+    expectSame(result, request);
+    expect(turns).toBeGreaterThanOrEqual(chunks - 1);
+    expect(isShared(result.status)).toBe(false);
+  });
+
+  test("serves a small batch before a large one that came first", async () => {
+    const pool = poolOf();
+    const order: string[] = [];
+    const large = pool.run(requestOf(rows)).then(() => order.push("large"));
+    const small = pool.run(requestOf(5000)).then(() => order.push("small"));
+    await Promise.all([large, small]);
+    expect(order).toEqual(["small", "large"]);
+  });
+
+  test("fails a batch with what the kernel throws, and goes on with the others", async () => {
+    let calls = 0;
+    const broken: Kernel = {
+      ...kernel,
+      runChunk(...chunk) {
+        calls += 1;
+        if (calls === 4) throw new RangeError("trap");
+        kernel.runChunk(...chunk);
+      },
+    };
+    const pool = poolOf({ kernel: broken });
+    const request = requestOf(rows);
+    const both = await Promise.allSettled([pool.run(request), pool.run(request)]);
+    const failed = both.filter(({ status }) => status === "rejected") as PromiseRejectedResult[];
+    expect(failed.map(({ reason }) => String(reason))).toEqual(["RangeError: trap"]);
+    const kept = both.find(({ status }) => status === "fulfilled") as PromiseFulfilledResult<KernelResult>;
+    expectSame(kept.value, request);
+    expect(pool.activity.batches).toBe(0);
+  });
+});
+
+describe("S4.64 a pool with workers", () => {
+  test("shares one batch between threads and gives the same bits", async () => {
+    const pool = poolOf({ workers: realWorkers(2) });
+    const request = requestOf(rows);
+    // The first batches may be done before the threads are up.
+    do expectSame(await pool.run(request), request);
+    while (pool.activity.workerChunks === 0);
+    expect(pool.activity.workersRunning).toBe(2);
+    expect(pool.activity.batches).toBe(0);
+  });
+
+  test("reads columns that lie in shared memory where they are, and leaves all as they were", async () => {
+    const { workers } = diligent();
+    const seen: SharedBatch[] = [];
+    const pool = poolOf({
+      workers: {
+        ...workers,
+        startThread: (listeners) => {
+          const thread = workers.startThread(listeners);
+          return {
+            ...thread,
+            post: (message) => {
+              if ("words" in (message as object)) seen.push(message as SharedBatch);
+              thread.post(message);
+            },
+          };
+        },
+      },
+    });
+    const request = requestOf(rows);
+    const strike = newColumn(rows);
+    strike.set(request.inputs[0]!.column as Float64Array);
+    const before = strike.slice();
+    const result = await pool.run({
+      ...request,
+      inputs: [{ id: inputIds.strike, column: strike }, ...request.inputs.slice(1)],
+    });
+    expectSame(result, request);
+    expect(strike).toEqual(before);
+    expect(seen[0]!.request.inputs[0]!.column).toBe(strike);
+    expect(seen[0]!.request.isCall).not.toBe(request.isCall);
+    expect(isShared(seen[0]!.request.isCall as Uint8Array)).toBe(true);
+  });
+
+  test("starts none for a batch that does not pay for one, and only as many as it pays for", async () => {
+    const { workers, started } = diligent();
+    const pool = poolOf({ workers: { ...workers, count: 8 } });
+    await pool.run(requestOf(20_000));
+    expect(started.count).toBe(0);
+    await pool.run(requestOf(rows));
+    expect(started.count).toBe(3);
+    await pool.run(requestOf(rows));
+    expect(started.count).toBe(3);
+  });
+
+  test("computes by itself what a worker had in hand when it died", async () => {
+    const deaths: number[] = [];
+    const { workers, started } = imaginedWorkers(1, (message, { end }) => {
+      if (!("words" in message)) return;
+      deaths.push(takeChunk(message.words, 2));
+      end();
+    });
+    const pool = poolOf({ workers });
+    const request = requestOf(rows);
+    expectSame(await pool.run(request), request);
+    expect(deaths[0]).toBeGreaterThanOrEqual(0);
+    // once, and again three times, then no more until the pool has rested
+    expect(started.count).toBeLessThanOrEqual(4);
+    expect(started.count).toBeGreaterThan(1);
+    const before = started.count;
+    expectSame(await pool.run(request), request);
+    expect(started.count).toBeGreaterThan(before);
+  });
+
+  test("computes by itself what a worker failed at", async () => {
+    let isFirst = true;
+    const { workers } = imaginedWorkers(1, (message, { tell }) => {
+      if (!("words" in message) || !isFirst) return;
+      isFirst = false;
+      const { words } = message;
+      Atomics.store(words, batchWords.chunks + takeChunk(words, 2), chunkStates.failed);
+      if (Atomics.exchange(words, batchWords.waiting, 0) === 1) tell();
+    });
+    const pool = poolOf({ workers });
+    const request = requestOf(rows);
+    expectSame(await pool.run(request), request);
+    expect(pool.activity.ownChunks).toBe(chunks);
+    expect(isFirst).toBe(false);
+  });
+
+  test("wakes when a worker is the last to finish", async () => {
+    const held: (() => void)[] = [];
+    const { workers } = imaginedWorkers(1, (message, { tell }) => {
+      if (!("words" in message)) return;
+      const index = takeChunk(message.words, 2);
+      held.push(() => {
+        const { words, request, result, chunkRows } = message;
+        kernel.runChunk(request, result, index * chunkRows, Math.min((index + 1) * chunkRows, request.count));
+        Atomics.store(words, batchWords.chunks + index, chunkStates.done);
+        if (Atomics.exchange(words, batchWords.waiting, 0) === 1) tell();
+      });
+    });
+    const pool = poolOf({ workers });
+    const request = requestOf(rows);
+    const running = pool.run(request);
+    await until(() => pool.activity.ownChunks === chunks - 1);
+    for (const finish of held) finish();
+    expectSame(await running, request);
+    expect(pool.activity.workerChunks).toBe(1);
+  });
+
+  test("loses nothing when real threads are ended from outside, again and again", async () => {
+    const clock = new ManualClock();
+    const real = realWorkers(2, clock);
+    const threads: { terminate(): void }[] = [];
+    const pool = poolOf({
+      workers: {
+        ...real,
+        startThread: (listeners) => {
+          const thread = real.startThread(listeners);
+          threads.push(thread);
+          return thread;
+        },
+      },
+    });
+    const request = requestOf(rows);
+    for (let round = 0; round < 8; round++) {
+      const { ownChunks } = pool.activity;
+      const running = pool.run(request);
+      await until(() => pool.activity.batches === 0 || pool.activity.ownChunks > ownChunks + round);
+      threads.at(-1)?.terminate();
+      expectSame(await running, request);
+    }
+    expect(threads.length).toBeGreaterThan(2);
+  });
+
+  test("goes on without a thread whose module does not load", async () => {
+    const pool = poolOf({
+      workers: {
+        ...realWorkers(1),
+        startThread: (await import("../../../src/engine/thread")).threadsFrom("/nowhere.ts"),
+      },
+    });
+    const request = requestOf(rows);
+    expectSame(await pool.run(request), request);
+    await until(() => pool.activity.workersRunning === 0);
+  });
+
+  test("ends workers that have waited a minute, and starts them anew", async () => {
+    const clock = new ManualClock();
+    const pool = poolOf({ workers: realWorkers(1, clock) });
+    const request = requestOf(rows);
+    await pool.run(request);
+    expect(pool.activity.workersRunning).toBe(1);
+    clock.advance(59_000);
+    await pool.run(request);
+    clock.advance(59_000);
+    expect(pool.activity.workersRunning).toBe(1);
+    clock.advance(1000);
+    await until(() => pool.activity.workersRunning === 0);
+    const running = pool.run(request);
+    expect(pool.activity.workersRunning).toBe(1);
+    expectSame(await running, request);
+  });
+});
+
+describe("a batch nobody waits for any more", () => {
+  test.each([0, 1])("is over at once, and its chunks stay undone, with %d workers", async (count) => {
+    const pool = poolOf({ workers: realWorkers(count) });
+    const leaving = new AbortController();
+    const running = pool.run(requestOf(1_000_003), leaving.signal);
+    await until(() => pool.activity.ownChunks >= 5);
+    leaving.abort();
+    expect(await codeOf(running)).toBe("BATCH_DROPPED");
+    const { ownChunks } = pool.activity;
+    expect(ownChunks).toBeLessThan(100);
+    expect(pool.activity).toMatchObject({ batches: 0, batchesDropped: 1 });
+    const next = requestOf(rows);
+    expectSame(await pool.run(next), next);
+    expect(pool.activity.ownChunks).toBeLessThanOrEqual(ownChunks + chunks);
+  });
+
+  test("is not begun where its asker has already left", async () => {
+    const pool = poolOf();
+    expect(await codeOf(pool.run(requestOf(rows), AbortSignal.abort()))).toBe("BATCH_DROPPED");
+    expect(pool.activity).toMatchObject({ batches: 0, ownChunks: 0, batchesDropped: 1 });
+  });
+
+  test("is dropped while its columns are being moved", async () => {
+    const pool = poolOf({ workers: diligent().workers });
+    const leaving = new AbortController();
+    const running = pool.run(requestOf(rows), leaving.signal);
+    leaving.abort();
+    expect(await codeOf(running)).toBe("BATCH_DROPPED");
+    expect(pool.activity).toMatchObject({ batches: 0, ownChunks: 0, batchesDropped: 1 });
+  });
+});
+
+describe("S5.14 limits of a pool", () => {
+  test("one batch too many is refused at once with a time to try again, and place is made when one ends", async () => {
+    const pool = poolOf({ batchesMax: 2 });
+    const request = requestOf(rows);
+    const running = [pool.run(request), pool.run(request)];
+    const refused = await pool.run(request).catch((error) => error);
+    expect(refused).toMatchObject({ reason: "unavailable", code: "BATCHES_WAITING", retryAfterSeconds: 1 });
+    await Promise.all(running);
+    expectSame(await pool.run(request), request);
+  });
+
+  test("stopping fails what is under way, ends the threads and refuses what comes later", async () => {
+    const pool = poolOf({ workers: realWorkers(2) });
+    const running = [pool.run(requestOf(1_000_003)), pool.run(requestOf(rows))].map(codeOf);
+    await until(() => pool.activity.ownChunks > 0);
+    await pool.stop();
+    expect(await Promise.all(running)).toEqual(["ENGINE_STOPPED", "ENGINE_STOPPED"]);
+    expect(pool.activity).toMatchObject({ batches: 0, workersRunning: 0 });
+    expect(await codeOf(pool.run(requestOf(rows)))).toBe("ENGINE_STOPPED");
+    await pool.stop();
+  });
+
+  test("stopping while columns are being moved fails that batch too", async () => {
+    const pool = poolOf({ workers: diligent().workers });
+    const running = codeOf(pool.run(requestOf(1_000_003)));
+    await pool.stop();
+    expect(await running).toBe("ENGINE_STOPPED");
+  });
+
+  test("a thread that does not end is not waited for for ever", async () => {
+    const clock = new ManualClock();
+    const pool = createPool({
+      kernel,
+      workers: { count: 1, startThread: () => ({ post: () => {}, terminate: () => {} }), clock },
+      batchesMax: 1,
+    });
+    const request = requestOf(rows);
+    expectSame(await pool.run(request), request);
+    const stopping = pool.stop();
+    clock.advance(2000);
+    await stopping;
+  });
+});
+
+describe("the memory that threads share", () => {
+  test("below the kernel's heap is never written: every thread has the same constants there", async () => {
+    const { module, memory } = kernel.reserveDesk();
+    const { heap_base } = new WebAssembly.Instance(module, { env: { memory } }).exports as { heap_base: () => number };
+    const constants = () => Buffer.from(new Uint8Array(memory.buffer, 0, heap_base()).slice());
+    const before = constants();
+    kernel.run(requestOf(4096));
+    kernel.run({
+      ...requestOf(4096),
+      operation: "implied_volatility",
+      outputs: [30, 31].map((id) => ({ id, factor: 1 })),
+    });
+    expect(before.some((byte) => byte !== 0)).toBe(true);
+    expect(constants().equals(before)).toBe(true);
+  });
+});
