@@ -1,12 +1,12 @@
-// Shows the API to people and programs: the OpenAPI document at two addresses and a page that reads it, wholly from
-// this server. The page is @elysiajs/swagger's; the plugin is not mounted itself, because it loads its script from
+// Shows the API to people and programs: the OpenAPI document at two addresses, a page that reads it and one on how exact
+// the numbers are, wholly from this server. The page is @elysiajs/swagger's; the plugin is not mounted itself, because it loads its script from
 // another host, serves a document of its own (3.0, refused by validators) and declares no permission. It must never
 // name another host.
 
 import { createHash } from "node:crypto";
 import { type DocumentDecoration, Elysia } from "elysia";
 import { assert } from "../foundation/assert";
-import { referenceAssetPaths } from "../storage/assets";
+import { accuracyPagePath, referenceAssetPaths } from "../storage/assets";
 import { type DocumentInfo, openApiDocument } from "./openapi";
 import type { Route } from "./routes";
 
@@ -45,6 +45,15 @@ export function documentRoutes(options: { readonly info: DocumentInfo; readonly 
     });
   }
 
+  /** The generated page as it is written: a table in Markdown is a table to the eye as well. */
+  async function answerAccuracy(): Promise<Response> {
+    const text = await Bun.file(accuracyPagePath).text();
+    const html = `<!doctype html><meta charset="utf-8"><title>How exact bsopt is</title><pre>${Bun.escapeHTML(text)}</pre>\n`;
+    return new Response(html, {
+      headers: { "content-type": "text/html; charset=utf-8", "cache-control": documentCache },
+    });
+  }
+
   const asset = (path: string, type: string) =>
     new Response(Bun.file(path), { headers: { "content-type": type, "cache-control": assetCache } });
   const hidden = (operationId: string, summary: string): DocumentDecoration => ({
@@ -60,6 +69,7 @@ export function documentRoutes(options: { readonly info: DocumentInfo; readonly 
     .get("/swagger/json", answerDocument, { detail: hidden("openApiAlias", "This API as OpenAPI 3.1") })
     .get("/docs", answerPage, { detail: hidden("reference", "This API as a page") })
     .get("/swagger", answerPage, { detail: hidden("referenceAlias", "This API as a page") })
+    .get("/docs/accuracy", answerAccuracy, { detail: hidden("accuracy", "How exact the kernel is") })
     .get(scriptAddress, () => asset(referenceAssetPaths.script, "text/javascript; charset=utf-8"), {
       detail: hidden("referenceScript", "The page's script"),
     })

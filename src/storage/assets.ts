@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import referenceStylePath from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import referenceScriptPath from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import kernelWasmPath from "../../dist/kernel.wasm" with { type: "file" };
+import accuracyPagePath from "../../docs/reference/accuracy.md" with { type: "file" };
 
 /** The wasm kernel this program was built with. Throws the file system's error where the build left it out. */
 export function kernelWasmBytes(): Uint8Array<ArrayBuffer> {
@@ -13,3 +14,6 @@ export function kernelWasmBytes(): Uint8Array<ArrayBuffer> {
 
 /** Where the embedded script and style of the API's reference page lie; they are read when first asked for. */
 export const referenceAssetPaths = { script: referenceScriptPath, style: referenceStylePath } as const;
+
+/** The generated page on how exact the kernel is, as Markdown; read when it is first asked for. */
+export { accuracyPagePath };

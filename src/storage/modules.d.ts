@@ -10,6 +10,11 @@ declare module "*.wasm" {
   export default path;
 }
 
+declare module "*.md" {
+  const path: string;
+  export default path;
+}
+
 declare module "swagger-ui-dist/*" {
   const path: string;
   export default path;

@@ -147,6 +147,22 @@ describe("the page", () => {
   });
 });
 
+describe("the page on accuracy", () => {
+  test("S2.46 shows the generated table to anybody, as text that cannot become markup", async () => {
+    const page = await probe.call("GET", "/docs/accuracy");
+    expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+    expect(page.text).toContain("black_scholes_merton");
+    expect(page.text.match(/<[a-z!/][^>]*>/g)).toEqual([
+      "<!doctype html>",
+      '<meta charset="utf-8">',
+      "<title>",
+      "</title>",
+      "<pre>",
+      "</pre>",
+    ]);
+  });
+});
+
 describe("stopping", () => {
   test("a draining server answers and asks to close, then lets requests under way finish, then is gone", async () => {
     const started = Promise.withResolvers<void>();
