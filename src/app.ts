@@ -115,6 +115,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
   const stopBehindServer = async () => {
     for (const agent of agents) await agent.stop();
+    await engine.stop();
     await identity.close();
     await storage.close();
   };

@@ -1,35 +1,49 @@
-// The process: hands its streams, environment and signals to the commands and leaves with their exit code. It holds
-// no logic of its own, because only subprocesses run it.
+// The process: hands its streams, environment and signals to the commands and leaves with their exit code. In a thread, where
+// the engine starts this same module, it is a worker of the kernel instead. It holds no logic of its own, because only
+// subprocesses run it.
 
 import { systemIo } from "./commands/io";
 import { buildProgram, type ProgramDependencies } from "./commands/program";
 import { runCommandLine } from "./commands/run";
 import { buildInfo } from "./config/build-info";
+import { machineWorkers } from "./config/config";
 import { createEngine, type Engine } from "./engine/engine";
+import { threadsFrom } from "./engine/thread";
+import { serveKernel } from "./engine/worker";
 import { systemClock } from "./foundation/clock";
 import { systemRandom } from "./foundation/random";
 import { kernelWasmBytes } from "./storage/assets";
 
-let engine: Engine | undefined;
+async function main(): Promise<never> {
+  const io = systemIo(systemRandom);
+  const argv = process.argv.slice(2);
+  let engine: Engine | undefined;
+  const dependencies: ProgramDependencies = {
+    io,
+    environment: process.env,
+    clock: systemClock,
+    random: systemRandom,
+    build: buildInfo,
+    engine: ({ workers, ...limits } = { workers: machineWorkers(), batchesMax: 16 }) =>
+      (engine ??= createEngine({
+        wasmBytes: kernelWasmBytes(),
+        version: buildInfo.version,
+        workers: { count: workers, startThread: threadsFrom(Bun.main), clock: systemClock },
+        ...limits,
+      })),
+    untilStopped: () =>
+      new Promise((resolve) => {
+        const signals = ["SIGTERM", "SIGINT"] as const;
+        // A second signal, whichever it is, finds no listener and ends the process at once.
+        const stop = () => {
+          for (const signal of signals) process.off(signal, stop);
+          resolve();
+        };
+        for (const signal of signals) process.on(signal, stop);
+      }),
+  };
+  process.exit(await runCommandLine({ program: await buildProgram(dependencies, argv), argv, io }));
+}
 
-const io = systemIo(systemRandom);
-const argv = process.argv.slice(2);
-const dependencies: ProgramDependencies = {
-  io,
-  environment: process.env,
-  clock: systemClock,
-  random: systemRandom,
-  build: buildInfo,
-  engine: () => (engine ??= createEngine({ wasmBytes: kernelWasmBytes(), version: buildInfo.version })),
-  untilStopped: () =>
-    new Promise((resolve) => {
-      const signals = ["SIGTERM", "SIGINT"] as const;
-      // A second signal, whichever it is, finds no listener and ends the process at once.
-      const stop = () => {
-        for (const signal of signals) process.off(signal, stop);
-        resolve();
-      };
-      for (const signal of signals) process.on(signal, stop);
-    }),
-};
-process.exit(await runCommandLine({ program: await buildProgram(dependencies, argv), argv, io }));
+if (Bun.isMainThread) await main();
+else serveKernel();

@@ -96,7 +96,7 @@ export async function runBook(
       inputs: sliced,
       units: flags.units ?? "market",
     };
-    parts.push(task.compute(engine(), slice));
+    parts.push(await task.compute(engine(), slice));
     await progress.update(end, book.count);
   }
   await progress.finish();

@@ -35,9 +35,9 @@ function taskFor(onUnattainable: "null" | "zero"): BookTask {
       ...modelInputs(model).filter(({ name }) => name !== "volatility"),
       { name: "price", title: "Price of the option", unit: "currency" },
     ],
-    compute: (engine, { model, count, isCall, inputs }) => {
+    compute: async (engine, { model, count, isCall, inputs }) => {
       const { price, ...market } = inputs;
-      const { impliedVolatility, attainableError, status } = engine.impliedVolatility({
+      const { impliedVolatility, attainableError, status } = await engine.impliedVolatilityAsync({
         model,
         count,
         isCall,

@@ -37,9 +37,10 @@ function taskFor(asked: readonly OutputName[] | undefined): BookTask {
     label: "price",
     models,
     inputs: modelInputs,
-    compute: (engine, { model, count, isCall, inputs, units }) => {
+    compute: async (engine, { model, count, isCall, inputs, units }) => {
       const outputs = asked ?? defaultOutputs;
-      const { columns, status } = engine.price({ model, count, isCall, inputs: inputs as PriceInputs, outputs, units });
+      const request = { model, count, isCall, inputs: inputs as PriceInputs, outputs, units };
+      const { columns, status } = await engine.priceAsync(request);
       return {
         columns: outputs.map((name): TableColumn => ({ name, kind: "number", values: columns[name]! })),
         status,

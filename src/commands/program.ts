@@ -22,8 +22,8 @@ export interface ProgramDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly build: BuildInfo;
-  /** Made at the first call, the same one afterwards. */
-  readonly engine: () => Engine;
+  /** Made at the first call, by its limits or the machine's; the same one afterwards. */
+  readonly engine: (limits?: Config["engine"]) => Engine;
   /** Resolves when the process is asked to stop. */
   readonly untilStopped: () => Promise<void>;
 }
@@ -48,13 +48,13 @@ export async function buildProgram(dependencies: ProgramDependencies, argv: read
 function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
   const { io, environment, clock, random, build, engine, untilStopped } = dependencies;
   const source = { io, environment };
-  const pricing = { engine, io, clock, environment };
+  const pricing = { engine: () => engine(), io, clock, environment };
   // What a person asked for in a shell is answered in words; only what went wrong is logged beside it.
   const quietLog = () => createLog({ level: "warn", version: build.version });
   const app = () => withDatabaseEngine(() => import("../app"));
   const startApp = async (config: Config, calendars: Calendars): Promise<App> => {
     const log = createLog({ level: config.log.level, version: build.version });
-    return (await app()).createApp({ config, build, engine: engine(), clock, random, log, calendars });
+    return (await app()).createApp({ config, build, engine: engine(config.engine), clock, random, log, calendars });
   };
   const openIdentity = async (config: Config) => (await app()).openIdentity({ config, clock, random, log: quietLog() });
   const openMigrator = async (config: Config) => {
@@ -77,11 +77,11 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ["chain", async () => (await import("./chain")).chainCommand(pricing)],
     ["key", async () => (await import("./key")).keyCommand({ ...source, openIdentity })],
     ["migrate", async () => (await import("./migrate")).migrateCommand({ ...source, openMigrator })],
-    ["verify", async () => (await import("./verify")).verifyCommand({ io, engine, clock })],
-    ["bench", async () => (await import("./bench")).benchCommand({ io, engine, clock })],
+    ["verify", async () => (await import("./verify")).verifyCommand({ io, engine: () => engine(), clock })],
+    ["bench", async () => (await import("./bench")).benchCommand({ io, engine: () => engine(), clock })],
     ["openapi", async () => (await import("./openapi")).openapiCommand({ io, document })],
     ["health", async () => (await import("./health")).healthCommand(source)],
-    ["version", async () => (await import("./version")).versionCommand({ io, build, engine })],
+    ["version", async () => (await import("./version")).versionCommand({ io, build, engine: () => engine() })],
   ];
 }
 

@@ -43,7 +43,7 @@ export async function runSingle(
   for (const input of definitions) inputs[input.name] = givenNumber(flags, input.name) ?? input.default!;
   const units = flags.units ?? "market";
   const slice = { model: flags.model, count: 1, isCall: Uint8Array.of(flags.type === "call" ? 1 : 0), inputs, units };
-  const { columns, status } = task.compute(engine(), slice);
+  const { columns, status } = await task.compute(engine(), slice);
   const outputs = Object.fromEntries(columns.map((column) => [column.name, cellOf(column, 0)]));
   const statusText = statusName(status[0]!);
 

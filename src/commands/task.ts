@@ -25,7 +25,10 @@ export interface BookTask {
   /** Numbers needed for that model beside the time; those with a default may be left out. */
   readonly inputs: (model: ModelDefinition) => readonly BookInputDefinition[];
   /** Columns in the order they are printed. */
-  readonly compute: (engine: Engine, slice: BookSlice) => { columns: readonly TableColumn[]; status: Int32Array };
+  readonly compute: (
+    engine: Engine,
+    slice: BookSlice,
+  ) => Promise<{ columns: readonly TableColumn[]; status: Int32Array }>;
   /** The single answer as JSON, in the API's shape. */
   readonly answer: (
     outputs: Readonly<Record<string, number | null>>,

@@ -1,11 +1,20 @@
 // Reads flags, environment and bsopt.toml once, strongest first, into one frozen object. This is the only room
 // that knows the environment. A wrong setting never half-applies: every fault is collected and all are thrown.
 
+import { availableParallelism } from "node:os";
 import { Kind } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { assert } from "../foundation/assert";
 import { BsoptError, type FieldFault } from "../foundation/errors";
-import { environmentName, environmentPrefix, flagName, type Setting, type SettingKey, settings } from "./settings";
+import {
+  environmentName,
+  environmentPrefix,
+  flagName,
+  type Setting,
+  type SettingKey,
+  settings,
+  workersMax,
+} from "./settings";
 
 export interface HttpConfig {
   readonly host: string;
@@ -27,6 +36,12 @@ export interface Config {
     readonly batchRowsMax: number;
     /** Path of the user's calendars, or null. */
     readonly calendarsFile: string | null;
+  };
+  readonly engine: {
+    /** Threads beside the process's own. */
+    readonly workers: number;
+    /** Large batches under way at once. */
+    readonly batchesMax: number;
   };
   readonly storage: { readonly dataDirectory: string; readonly databaseUrl: string };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
@@ -77,6 +92,11 @@ export function loadConfig(sources: ConfigSources): Config {
     });
   }
   return freeze(values);
+}
+
+/** Threads that this machine has room for beside the process's own. */
+export function machineWorkers(): number {
+  return Math.min(workersMax, Math.max(0, availableParallelism() - 1));
 }
 
 function settingValue(
@@ -172,6 +192,10 @@ function freeze(values: Map<string, unknown>): Config {
     pricing: Object.freeze({
       batchRowsMax: get<number>("batch_rows_max"),
       calendarsFile: get<string | undefined>("calendars") ?? null,
+    }),
+    engine: Object.freeze({
+      workers: get<number | undefined>("workers") ?? machineWorkers(),
+      batchesMax: get<number>("large_batches_max"),
     }),
     storage: Object.freeze({
       dataDirectory,

@@ -18,6 +18,9 @@ export interface Setting {
 const bytes = (maximum: number) => Type.Integer({ minimum: 1024, maximum });
 const milliseconds = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum });
 
+/** Most threads that may be asked for. */
+export const workersMax = 64;
+
 export const settings = [
   {
     key: "host",
@@ -109,6 +112,20 @@ export const settings = [
     default: undefined,
     description: "File of further calendars for the day count business/252, TOML or JSON. None by default.",
     rule: "must be the path of a file",
+  },
+  {
+    key: "workers",
+    schema: Type.Integer({ minimum: 0, maximum: workersMax }),
+    default: undefined,
+    description: "Threads that compute large batches beside the server's own. Default: one less than the cores.",
+    rule: `must be a whole number from 0 to ${workersMax}`,
+  },
+  {
+    key: "large_batches_max",
+    schema: Type.Integer({ minimum: 1, maximum: 1000 }),
+    default: 16,
+    description: "Most batches over 4,096 options computed at once; further ones are told to come back.",
+    rule: "must be a whole number from 1 to 1000",
   },
   {
     key: "event_loop_lag_max_ms",

@@ -102,7 +102,7 @@ export interface Engine {
    * less than a millisecond between which a server may answer. A process that prices once and ends does without.
    */
   warmUp(): Generator<void, void, void>;
-  /** Fails large batches under way and ends the workers. What is computed at once still works. */
+  /** Fails large batches under way and ends the workers; a later large batch begins anew. */
   stop(): Promise<void>;
 }
 

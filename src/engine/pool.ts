@@ -74,11 +74,11 @@ export interface PoolActivity {
 export interface Pool {
   /**
    * Computes every row. Rejects with BsoptError `unavailable`: BATCHES_WAITING where too many are under way, BATCH_DROPPED once
-   * the signal aborts, ENGINE_STOPPED after stop(); and with what the kernel throws.
+   * the signal aborts, ENGINE_STOPPED once stop() is called; and with what the kernel throws.
    */
   run(request: KernelRequest, signal?: AbortSignal): Promise<KernelResult>;
   readonly activity: PoolActivity;
-  /** Fails what is under way and ends the workers; resolves when none runs any more. */
+  /** Fails what is under way and ends the workers; resolves when none runs any more. A later batch begins anew. */
   stop(): Promise<void>;
 }
 
@@ -120,7 +120,9 @@ class ChunkPool implements Pool {
   #isWorking = false;
   #wake: (() => void) | null = null;
   #idle = new AbortController();
-  #isStopped = false;
+  /** Counts stops: a batch of another era than today's is over. */
+  #era = 0;
+  #isStopping = false;
   #ownChunks = 0;
   #workerChunks = 0;
   #batchesDropped = 0;
@@ -142,7 +144,8 @@ class ChunkPool implements Pool {
   }
 
   async run(request: KernelRequest, signal?: AbortSignal): Promise<KernelResult> {
-    this.#refuse(signal);
+    const era = this.#era;
+    this.#refuse(era, signal);
     if (this.#admittedCount >= this.#batchesMax) {
       throw new BsoptError({
         reason: "unavailable",
@@ -158,7 +161,7 @@ class ChunkPool implements Pool {
       this.#staff();
       const isHelped = request.count >= sharedRowsMin && this.#seats.some(({ thread }) => thread !== null);
       if (!isHelped) return await this.#compute(request, emptyResult(request, false), signal);
-      const shared = await moveToSharedMemory(request, () => this.#refuse(signal));
+      const shared = await moveToSharedMemory(request, () => this.#refuse(era, signal));
       return await this.#compute(shared, emptyResult(shared, true), signal);
     } finally {
       this.#admittedCount -= 1;
@@ -168,14 +171,16 @@ class ChunkPool implements Pool {
   }
 
   async stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#era += 1;
+    this.#isStopping = true;
     this.#idle.abort();
     for (const batch of [...this.#batches]) this.#finish(batch, stopped());
     await this.#endWorkers();
+    this.#isStopping = false;
   }
 
-  #refuse(signal?: AbortSignal): void {
-    if (this.#isStopped) throw stopped();
+  #refuse(era: number, signal?: AbortSignal): void {
+    if (this.#isStopping || era !== this.#era) throw stopped();
     if (signal?.aborted) throw this.#dropped();
   }
 
@@ -334,7 +339,7 @@ class ChunkPool implements Pool {
         again.push(at - batchWords.chunks);
       }
     }
-    if (this.#admittedCount > 0 && !this.#isStopped) this.#staff();
+    if (this.#admittedCount > 0 && !this.#isStopping) this.#staff();
     this.#wake?.();
   }
 
@@ -346,7 +351,7 @@ class ChunkPool implements Pool {
   }
 
   async #endWhenIdle(signal: AbortSignal): Promise<void> {
-    if (this.#workers === null || this.#isStopped || this.#seats.every(({ thread }) => thread === null)) return;
+    if (this.#workers === null || this.#isStopping || this.#seats.every(({ thread }) => thread === null)) return;
     await this.#workers.clock.sleep(idleMilliseconds, signal);
     if (!signal.aborted) await this.#endWorkers();
   }

@@ -222,7 +222,7 @@ describe("S4.64 asking for an answer later", () => {
     expect(status.every((code) => code === statusCodes.unsupported_output)).toBe(true);
   });
 
-  test("is over where nobody waits any more, and after the engine was stopped, but one row is still priced", async () => {
+  test("is over where nobody waits any more, and where the engine is being stopped", async () => {
     const other = createEngine({ wasmBytes: bytes, version: "other", batchesMax: 1 });
     const large = { ...request, count: 9000 };
     const signal = AbortSignal.abort();
@@ -230,8 +230,10 @@ describe("S4.64 asking for an answer later", () => {
     const running = other.priceAsync(large);
     await expect(other.priceAsync(large)).rejects.toMatchObject({ code: "BATCHES_WAITING", retryAfterSeconds: 1 });
     await running;
-    await other.stop();
-    await expect(other.priceAsync(large)).rejects.toMatchObject({ code: "ENGINE_STOPPED" });
+    const late = other.priceAsync(large);
+    const stopping = other.stop();
+    await expect(late).rejects.toMatchObject({ code: "ENGINE_STOPPED" });
     expect((await other.priceAsync(request)).status).toEqual(Int32Array.of(0));
+    await stopping;
   });
 });

@@ -339,15 +339,17 @@ describe("S5.14 limits of a pool", () => {
     expectSame(await pool.run(request), request);
   });
 
-  test("stopping fails what is under way, ends the threads and refuses what comes later", async () => {
+  test("stopping fails what is under way and what comes meanwhile, and ends the threads; later all begins anew", async () => {
     const pool = poolOf({ workers: realWorkers(2) });
     const running = [pool.run(requestOf(1_000_003)), pool.run(requestOf(rows))].map(codeOf);
     await until(() => pool.activity.ownChunks > 0);
-    await pool.stop();
+    const stopping = pool.stop();
+    expect(await codeOf(pool.run(requestOf(rows)))).toBe("ENGINE_STOPPED");
+    await stopping;
     expect(await Promise.all(running)).toEqual(["ENGINE_STOPPED", "ENGINE_STOPPED"]);
     expect(pool.activity).toMatchObject({ batches: 0, workersRunning: 0 });
-    expect(await codeOf(pool.run(requestOf(rows)))).toBe("ENGINE_STOPPED");
-    await pool.stop();
+    const request = requestOf(rows);
+    expectSame(await pool.run(request), request);
   });
 
   test("stopping while columns are being moved fails that batch too", async () => {
