@@ -7,8 +7,6 @@
 
 FROM node:22-bookworm-slim AS build
 WORKDIR /source
-COPY package.json bun.lock ./
-COPY build/bootstrap.mjs build/fingerprint.mjs ./build/
 COPY . .
 RUN npm run build && mkdir -p /empty
 

@@ -44,6 +44,7 @@ const tasks = {
   check: () => script("build/check.ts"),
   bench: () => script("build/bench.ts"),
   format: () => script("build/check.ts", "--write"),
+  generate: () => script("build/docs.ts"),
 };
 if (!Object.hasOwn(tasks, task ?? "")) fail(`usage: bootstrap.mjs ${Object.keys(tasks).join("|")}`);
 

@@ -1,4 +1,4 @@
-// `bun build/docs.ts`: writes the reference pages that are made from the code. They are committed so that a reader
+// `npm run generate`: writes the reference pages and the API's document, which are made from the code. They are committed so that a reader
 // sees their change in review; a test makes them again and compares.
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -9,6 +9,7 @@ import { verify } from "../src/engine/verify";
 import { systemClock } from "../src/foundation/clock";
 import { kernelWasmBytes } from "../src/storage/assets";
 import { root } from "./fingerprint.mjs";
+import { openApiText } from "./openapi";
 import { buildWasm } from "./wasm";
 
 /** docs/reference/configuration.md, from the table of settings. */
@@ -66,6 +67,7 @@ ${rows.map(line).join("\n")}
 export const pages: Readonly<Record<string, () => string>> = {
   "docs/reference/accuracy.md": accuracyPage,
   "docs/reference/configuration.md": configurationPage,
+  "openapi.json": openApiText,
 };
 
 if (import.meta.main) {

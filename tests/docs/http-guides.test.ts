@@ -15,7 +15,7 @@ import { pricingRoutes } from "../../src/features/pricing";
 import { idempotencyOf, principalOf } from "../../src/http/request-context";
 import { type TestServer, testServer } from "../harness/http";
 import { type IdentityFixture, openIdentity } from "../harness/identity";
-import { openPricing } from "../harness/pricing";
+import { openPricing, pricingDependencies } from "../harness/pricing";
 
 let fixture: IdentityFixture;
 let server: TestServer;
@@ -26,7 +26,7 @@ beforeAll(async () => {
   server = testServer({
     features: [
       identityRoutes({ identity: fixture.identity, principalOf, idempotencyOf }),
-      pricingRoutes({ pricing, batchBytesMax: 1_000_000, recordTiming: () => {} }),
+      pricingRoutes(pricingDependencies(pricing)),
     ],
     authenticator: fixture.identity,
   });

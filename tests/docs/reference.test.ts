@@ -6,6 +6,6 @@ import { join } from "node:path";
 import { pages } from "../../build/docs";
 import { root } from "../../build/fingerprint.mjs";
 
-test.each(Object.keys(pages))("S2.46 %s is what the code says today (else: bun build/docs.ts)", (path) => {
+test.each(Object.keys(pages))("S2.46 %s is what the code says today (else: npm run generate)", (path) => {
   expect(readFileSync(join(root, path), "utf8")).toBe(pages[path]!());
 });
