@@ -23,7 +23,14 @@ import type { Clock } from "./foundation/clock";
 import type { Log } from "./foundation/log";
 import type { Random } from "./foundation/random";
 import { type DocumentInfo, openApiDocument } from "./http/openapi";
-import { idempotencyOf, markUnavailable, principalOf, recordTiming } from "./http/request-context";
+import {
+  acceptedFormatOf,
+  idempotencyOf,
+  markUnavailable,
+  principalOf,
+  recordOptions,
+  recordTiming,
+} from "./http/request-context";
 import { createServer } from "./http/server";
 import { find } from "./storage/idempotency";
 import { openStorage, type Storage } from "./storage/storage";
@@ -74,6 +81,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     engine,
     clock,
     batchRowsMax: config.pricing.batchRowsMax,
+    tableRowsMax: config.pricing.tableRowsMax,
     ...(options.calendars && { calendars: options.calendars }),
   });
   const agents: Agent[] = [...storage.agents, ...identity.agents];
@@ -205,7 +213,17 @@ function featureRoutes({ health, operations, identity, pricing }: Services, conf
     healthRoutes({ health, markUnavailable }),
     operationsRoutes({ operations }),
     identityRoutes({ identity, principalOf, idempotencyOf }),
-    pricingRoutes({ pricing, recordTiming, batchBytesMax: config.http.batchBytesMax }),
+    pricingRoutes({
+      pricing,
+      recordTiming,
+      recordOptions,
+      acceptedFormatOf,
+      limits: {
+        batchBytesMax: config.http.batchBytesMax,
+        tableBytesMax: config.http.tableBytesMax,
+        tableRowsMax: config.pricing.tableRowsMax,
+      },
+    }),
   ];
 }
 

@@ -74,15 +74,20 @@ export async function benchHttpPrice(roundMilliseconds: number): Promise<HttpFig
   }
 }
 
-function requestText(path: string, body: object, key: string): Buffer {
-  const json = JSON.stringify(body);
-  return Buffer.from(
-    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nX-API-Key: ${key}\r\nContent-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`,
-  );
+/** A whole request as bytes; an object goes as JSON, bytes as what they are said to be. */
+export function requestText(
+  path: string,
+  body: object | Uint8Array,
+  key: string,
+  { contentType, accept } = { contentType: "application/json", accept: "*/*" },
+): Buffer {
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body));
+  const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${contentType}\r\nAccept: ${accept}\r\nX-API-Key: ${key}\r\nContent-Length: ${bytes.byteLength}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), bytes]);
 }
 
 /** Every connection sends its next request when the last is answered; returns answers a second. */
-async function load(port: number, request: Buffer, milliseconds: number): Promise<number> {
+export async function load(port: number, request: Buffer, milliseconds: number): Promise<number> {
   const begun = performance.now();
   const until = begun + milliseconds;
   const counts = await Promise.all(Array.from({ length: connectionCount }, () => answersUntil(port, request, until)));

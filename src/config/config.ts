@@ -24,6 +24,8 @@ export interface HttpConfig {
   readonly corsOrigins: readonly string[];
   readonly requestBytesMax: number;
   readonly batchBytesMax: number;
+  readonly tableBytesMax: number;
+  readonly largeBodiesBytesMax: number;
   readonly eventLoopLagMillisecondsMax: number;
   readonly drainMilliseconds: number;
   readonly stopDeadlineMilliseconds: number;
@@ -34,6 +36,7 @@ export interface Config {
   readonly http: HttpConfig;
   readonly pricing: {
     readonly batchRowsMax: number;
+    readonly tableRowsMax: number;
     /** Path of the user's calendars, or null. */
     readonly calendarsFile: string | null;
   };
@@ -185,12 +188,15 @@ function freeze(values: Map<string, unknown>): Config {
       corsOrigins: Object.freeze([...get<string[]>("cors_origins")]),
       requestBytesMax: get<number>("request_bytes_max"),
       batchBytesMax: get<number>("batch_bytes_max"),
+      tableBytesMax: get<number>("table_bytes_max"),
+      largeBodiesBytesMax: get<number>("large_bodies_bytes_max"),
       eventLoopLagMillisecondsMax: get<number>("event_loop_lag_max_ms"),
       drainMilliseconds: get<number>("drain_ms"),
       stopDeadlineMilliseconds: get<number>("stop_deadline_ms"),
     }),
     pricing: Object.freeze({
       batchRowsMax: get<number>("batch_rows_max"),
+      tableRowsMax: get<number>("table_rows_max"),
       calendarsFile: get<string | undefined>("calendars") ?? null,
     }),
     engine: Object.freeze({

@@ -93,17 +93,25 @@ export const settings = [
     rule: "must be a whole number from 1024 to 16777216",
   },
   {
+    key: "large_bodies_bytes_max",
+    schema: bytes(17_179_869_184),
+    default: 268_435_456,
+    description:
+      "Bytes of bodies over 1 MiB that are held at once; further ones are told to come back. One alone is always taken.",
+    rule: "must be a whole number from 1024 to 17179869184",
+  },
+  {
     key: "batch_bytes_max",
     schema: bytes(268_435_456),
     default: 33_554_432,
-    description: "Largest body of a batch, in bytes.",
+    description: "Largest body of a batch in JSON, in bytes.",
     rule: "must be a whole number from 1024 to 268435456",
   },
   {
     key: "batch_rows_max",
     schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
     default: 100_000,
-    description: "Most options in one batch.",
+    description: "Most options in one batch in JSON.",
     rule: "must be a whole number from 1 to 10000000",
   },
   {
@@ -112,6 +120,20 @@ export const settings = [
     default: undefined,
     description: "File of further calendars for the day count business/252, TOML or JSON. None by default.",
     rule: "must be the path of a file",
+  },
+  {
+    key: "table_bytes_max",
+    schema: bytes(1_073_741_824),
+    default: 134_217_728,
+    description: "Largest body of a batch as CSV, NDJSON or Arrow, in bytes once it is decompressed.",
+    rule: "must be a whole number from 1024 to 1073741824",
+  },
+  {
+    key: "table_rows_max",
+    schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+    default: 1_000_000,
+    description: "Most options in one batch as CSV, NDJSON or Arrow.",
+    rule: "must be a whole number from 1 to 10000000",
   },
   {
     key: "workers",

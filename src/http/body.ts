@@ -2,8 +2,14 @@
 // given, and parses strict JSON. Separate because every line here faces bytes a stranger chose. It must never
 // allocate for more than the route's limit, and never recurse by the input's depth.
 
+import type { BodyLease } from "./body-budget";
+import { decoded } from "./content-coding";
+import { bodyFormats, type ContentCoding, codingOfHeader, formatOfContentType } from "./media";
 import { Refusal } from "./problem";
 import type { Route } from "./routes";
+
+/** The part of a route that bounds its body. */
+type Bound = Pick<Route, "bodyBytesMax">;
 
 /** Deeper JSON is refused before parsing. */
 export const jsonDepthMax = 32;
@@ -15,7 +21,7 @@ const drainedBytesMax = 268_435_456;
 export type BodyExtent = { readonly kind: "declared"; readonly bytes: number } | { readonly kind: "streamed" };
 
 /** Decides by the headers alone: 400 LENGTH_MALFORMED, 413 BODY_TOO_LARGE, 411 LENGTH_REQUIRED. Reads nothing. */
-export function extentOf(request: Request, route: Route): BodyExtent {
+export function extentOf(request: Request, route: Bound): BodyExtent {
   const declared = request.headers.get("content-length");
   if (declared !== null) {
     // The HTTP parser lets one fault through, the header sent twice with the same value, and joins the two with a comma.
@@ -55,10 +61,56 @@ export function requireJsonMediaType(request: Request): void {
   }
 }
 
-/** The body's bytes, never more than the route allows: 413 as soon as a streamed body passes the limit. */
-export async function readBody(request: Request, route: Route, extent: BodyExtent): Promise<Uint8Array> {
+/** What a table route's body is: 415 unless it is one of the four formats, plain or under a known coding. */
+export function requireTableMedia(request: Request): {
+  format: keyof typeof bodyFormats;
+  coding: ContentCoding | null;
+} {
+  const coding = codingOfHeader(request.headers.get("content-encoding"));
+  if (coding === undefined) {
+    throw new Refusal({
+      kind: "media-unsupported",
+      code: "CONTENT_ENCODING_UNSUPPORTED",
+      detail: "The body may be compressed with gzip or zstd, once",
+      headers: { "accept-encoding": "gzip, zstd" },
+    });
+  }
+  const format = formatOfContentType(request.headers.get("content-type"));
+  if (format === null) {
+    const types = Object.values(bodyFormats).join(", ");
+    throw new Refusal({
+      kind: "media-unsupported",
+      code: "CONTENT_TYPE_UNSUPPORTED",
+      detail: `The body must be one of ${types}`,
+      headers: { accept: types },
+    });
+  }
+  return { format, coding };
+}
+
+/**
+ * The body's bytes, never more than the route allows: 413 as soon as a streamed body passes the limit, before or after it is
+ * decoded. What is held is counted on the lease.
+ */
+export async function readBody(
+  request: Request,
+  route: Bound,
+  extent: BodyExtent,
+  { coding = null, lease }: { coding?: ContentCoding | null; lease?: BodyLease } = {},
+): Promise<Uint8Array> {
+  const bytes = await received(request, route, extent, lease);
+  if (coding === null) return bytes;
+  const plain = await decoded(bytes, coding, route.bodyBytesMax);
+  if (plain === "too-large") throw tooLarge(route, false);
+  if (plain === "malformed") throw malformed("BODY_MALFORMED", `The body is not whole, or not ${coding}`);
+  lease?.add(plain.byteLength);
+  return plain;
+}
+
+async function received(request: Request, route: Bound, extent: BodyExtent, lease?: BodyLease): Promise<Uint8Array> {
   if (extent.kind === "declared") {
-    const bytes = await received(request.bytes());
+    lease?.add(extent.bytes);
+    const bytes = await arrival(request.bytes());
     if (bytes.byteLength > route.bodyBytesMax) throw tooLarge(route, true);
     return bytes;
   }
@@ -66,12 +118,15 @@ export async function readBody(request: Request, route: Route, extent: BodyExten
   let total = 0;
   const reader = (request.body ?? new Blob().stream()).getReader();
   for (;;) {
-    const next = await received<{ done: boolean; value?: Uint8Array }>(reader.read());
+    const next = await arrival<{ done: boolean; value?: Uint8Array }>(reader.read());
     if (next.done || next.value === undefined) break;
     total += next.value.byteLength;
-    if (total > route.bodyBytesMax) {
+    try {
+      if (total > route.bodyBytesMax) throw tooLarge(route, true);
+      lease?.add(next.value.byteLength);
+    } catch (error) {
       await reader.cancel().catch(() => undefined);
-      throw tooLarge(route, true);
+      throw error;
     }
     chunks.push(next.value);
   }
@@ -107,6 +162,8 @@ export function parseJson(bytes: Uint8Array): unknown {
 
 /** Deepest nesting of brackets outside strings, counted over the raw bytes so that nothing deep is ever built. */
 function depthOf(bytes: Uint8Array): number {
+  // Columns have few brackets in many bytes: those few, found by the byte, cannot nest deeper than they are many.
+  if (openingsAtMost(bytes, jsonDepthMax)) return 0;
   let depth = 0;
   let deepest = 0;
   for (let index = 0; index < bytes.length; index++) {
@@ -123,6 +180,18 @@ function depthOf(bytes: Uint8Array): number {
   return deepest;
 }
 
+function openingsAtMost(bytes: Uint8Array, countMax: number): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let count = 0;
+  for (const opening of [0x5b, 0x7b]) {
+    for (let at = buffer.indexOf(opening); at >= 0; at = buffer.indexOf(opening, at + 1)) {
+      count += 1;
+      if (count > countMax) return false;
+    }
+  }
+  return true;
+}
+
 /** Whether an own key __proto__ sits anywhere; depth is bounded by jsonDepthMax already. */
 function namesPrototype(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
@@ -131,7 +200,7 @@ function namesPrototype(value: unknown): boolean {
 }
 
 /** A client that goes away while its body is read is its own fault, not ours. */
-async function received<T>(reading: Promise<T>): Promise<T> {
+async function arrival<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch {
@@ -143,7 +212,7 @@ function malformed(code: string, detail: string): Refusal {
   return new Refusal({ kind: "malformed", code, detail });
 }
 
-function tooLarge(route: Route, cut: boolean): Refusal {
+function tooLarge(route: Bound, cut: boolean): Refusal {
   return new Refusal({
     kind: "too-large",
     code: "BODY_TOO_LARGE",

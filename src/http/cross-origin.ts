@@ -8,9 +8,10 @@ export interface CrossOrigin {
   preflightHeaders(origin: string | null, allow: string): Readonly<Record<string, string>>;
 }
 
-const requestHeaders = "Authorization, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, tracestate";
+const requestHeaders =
+  "Authorization, Content-Encoding, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, tracestate";
 const exposedHeaders =
-  "X-Request-Id, Server-Timing, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy, " +
+  "Engine-Version, Engine-Wasm-Sha256, Inputs-Hash, Valuation-Time, X-Request-Id, Server-Timing, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy, " +
   "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
 const preflightSecondsMax = "600";
 

@@ -3,15 +3,20 @@
 // decided before a byte of the body is read. It runs before Elysia does, on the very path Elysia then routes by, so it
 // depends on none of Elysia's guards. It must never know a feature.
 
+import { readWireTable } from "../adapters/tabular/wire";
 import type { Authenticator, Credentials, Principal } from "../domain/principal";
-import type { FieldFault } from "../foundation/errors";
-import { extentOf, parseJson, readBody, requireJsonMediaType } from "./body";
+import { BsoptError, type FieldFault } from "../foundation/errors";
+import { nextTurn } from "../foundation/turn";
+import { extentOf, parseJson, readBody, requireJsonMediaType, requireTableMedia } from "./body";
+import type { BodyBudget } from "./body-budget";
 import type { CrossOrigin } from "./cross-origin";
 import type { HostRule } from "./host";
 import { hashOfRequest, type IdempotencyStore, type RunningTickets, readKey, replayOf } from "./idempotency";
 import type { LimitDecision, Limits } from "./limits";
+import { formatOfContentType } from "./media";
 import { challenge, detailOfFaults, Refusal } from "./problem";
 import type { RequestContext } from "./request-context";
+import type { TableDetail } from "./route-detail";
 import type { Route, RouteMatch, RouteTable } from "./routes";
 import { faultsMax, faultsOf } from "./schema-faults";
 
@@ -23,6 +28,7 @@ export interface GateOptions {
   readonly crossOrigin: CrossOrigin;
   readonly idempotencyStore: IdempotencyStore;
   readonly running: RunningTickets;
+  readonly bodyBudget: BodyBudget;
   /** The socket's peer, or "" where there is no socket. */
   readonly peerAddressOf: (request: Request) => string;
 }
@@ -31,7 +37,8 @@ export interface GateOptions {
 export type Gate = (request: Request, context: RequestContext) => Promise<Response | undefined>;
 
 export function createGate(options: GateOptions): Gate {
-  const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, peerAddressOf } = options;
+  const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, bodyBudget, peerAddressOf } =
+    options;
 
   return async function decide(request, context) {
     const { headers } = request;
@@ -62,7 +69,8 @@ export function createGate(options: GateOptions): Gate {
       requireAllowed(limits.byPrincipal(principal, route));
     }
 
-    if (route.body !== null) context.body = await bodyFor(request, route);
+    if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context, bodyBudget);
+    else if (route.body !== null) context.body = await bodyFor(request, route);
     requireKnownQuery(request, route);
     if (route.isIdempotent && context.principal !== null) {
       const replay = await hold(request, context, context.principal);
@@ -92,15 +100,43 @@ export function createGate(options: GateOptions): Gate {
 
 /** The body as its schema wants it. Throws 411, 413, 415, 400 or 422, in this order. */
 async function bodyFor(request: Request, route: Route): Promise<unknown> {
-  const { body } = route;
   const extent = extentOf(request, route);
   requireJsonMediaType(request);
-  const value = parseJson(await readBody(request, route, extent));
-  if (body !== null && !body.fits(value)) {
-    const faults = faultsOf(body.schema, value);
-    throw new Refusal({ kind: "schema-mismatch", code: "SCHEMA_INVALID", detail: detailOfFaults(faults), faults });
+  return fitting(parseJson(await readBody(request, route, extent)), route);
+}
+
+/** The same where the body may be a table: JSON as its schema wants it, or a WireTable of known columns. Also throws 503. */
+async function tableOrJson(
+  request: Request,
+  route: Route,
+  tables: TableDetail,
+  context: RequestContext,
+  bodyBudget: BodyBudget,
+): Promise<unknown> {
+  const lease = bodyBudget.lease();
+  context.bodyLease = lease;
+  // Which limit holds depends on what the body says it is; that it is nothing known is told after its size.
+  const claimed = formatOfContentType(request.headers.get("content-type")) ?? "json";
+  const bound = claimed === "json" ? route : { bodyBytesMax: tables.bytesMax };
+  const extent = extentOf(request, bound);
+  const { format, coding } = requireTableMedia(request);
+  const bytes = await readBody(request, bound, extent, { coding, lease });
+  if (format === "json") return fitting(parseJson(bytes), route);
+  try {
+    return await readWireTable(format, bytes, tables.columns, tables, nextTurn);
+  } catch (error) {
+    // Bytes that are not what they say are told without a place; a table of a wrong shape with one for each fault.
+    if (error instanceof BsoptError && error.reason === "invalid" && error.faults.length === 0) {
+      throw new Refusal({ kind: "malformed", code: error.code, detail: error.detail });
+    }
+    throw error;
   }
-  return value;
+}
+
+function fitting(value: unknown, { body }: Route): unknown {
+  if (body === null || body.fits(value)) return value;
+  const faults = faultsOf(body.schema, value);
+  throw new Refusal({ kind: "schema-mismatch", code: "SCHEMA_INVALID", detail: detailOfFaults(faults), faults });
 }
 
 /**

@@ -3,9 +3,12 @@
 // validators and knows neither the gate's problems nor its permissions. It must never describe what no route declares.
 
 import type { TSchema } from "@sinclair/typebox";
+import { wireFormats } from "../adapters/tabular/wire-table";
 import { assert } from "../foundation/assert";
 import { jsonDepthMax } from "./body";
+import { bodyFormats } from "./media";
 import { type ProblemStatus, problemTitles, problemType } from "./problem";
+import type { TableDetail } from "./route-detail";
 import type { Route } from "./routes";
 
 export interface DocumentInfo {
@@ -77,13 +80,50 @@ function operationOf(route: Route, schemas: SchemaBook): JsonObject {
     ...(route.body && {
       requestBody: {
         required: true,
-        description: `At most ${route.bodyBytesMax} bytes, nested at most ${jsonDepthMax} deep.`,
-        content: { "application/json": mediaOf(route.body.schema, schemas, `${nameOf(route)} body`) },
+        description: bodyDescription(route),
+        content: {
+          [bodyFormats.json]: mediaOf(route.body.schema, schemas, `${nameOf(route)} body`),
+          ...(route.tables && tableContent(bodyTableDescription(route.tables), route.tables.examples)),
+        },
       },
     }),
     responses: responsesOf(route, schemas),
   };
 }
+
+function bodyDescription({ bodyBytesMax, tables }: Route): string {
+  const words = `At most ${bodyBytesMax} bytes, nested at most ${jsonDepthMax} deep.`;
+  if (tables === null) return words;
+  return `JSON: ${words} CSV, NDJSON and Arrow: at most ${tables.bytesMax} bytes and ${tables.rowsMax} rows. Any may be compressed with gzip or zstd (Content-Encoding); sizes are those before.`;
+}
+
+function bodyTableDescription({ columns }: TableDetail): string {
+  return `The columns of the JSON body: ${Object.keys(columns).join(", ")}. The rest stands in the address.`;
+}
+
+/** What else than JSON a body or an answer may be: texts, and bytes that no schema describes. */
+function tableContent(description: string, examples?: TableDetail["examples"]): JsonObject {
+  const media = (format: keyof typeof wireFormats, binary: boolean) => ({
+    schema: { type: "string", description, ...(binary && { format: "binary" }) },
+    ...(examples && format !== "arrow" && { examples: { [format]: { value: examples[format] } } }),
+  });
+  return {
+    [wireFormats.ndjson]: media("ndjson", false),
+    [wireFormats.csv]: media("csv", false),
+    [wireFormats.arrow]: media("arrow", true),
+  };
+}
+
+/** Said in headers because a table has no place for it. */
+const tableHeaders: JsonObject = {
+  "Engine-Version": { description: "The program's version.", schema: { type: "string" } },
+  "Engine-Wasm-Sha256": { description: "SHA-256 of the kernel that computed this.", schema: { type: "string" } },
+  "Inputs-Hash": { description: "SHA-256 of what was priced, where it was asked for.", schema: { type: "string" } },
+  "Valuation-Time": {
+    description: "The moment that all rows were valued at, where an expiry was given.",
+    schema: { type: "string", format: "date-time" },
+  },
+};
 
 function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
   const responses: Record<string, Json> = {};
@@ -96,9 +136,13 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
       headers: {
         "X-Request-Id": { $ref: "#/components/headers/RequestId" },
         ...(route.isIdempotent && { "Idempotency-Replayed": { $ref: "#/components/headers/IdempotencyReplayed" } }),
+        ...(route.tables && tableHeaders),
       },
       ...(!isEmpty && {
-        content: { "application/json": mediaOf(schema, schemas, `${nameOf(route)} response ${status}`) },
+        content: {
+          [bodyFormats.json]: mediaOf(schema, schemas, `${nameOf(route)} response ${status}`),
+          ...(route.tables && tableContent("The columns of the JSON answer.")),
+        },
       }),
     };
   }
@@ -305,7 +349,7 @@ const problemDescriptions: Readonly<Record<ProblemStatus, string>> = {
   409: "It conflicts with what is, or the first request with this Idempotency-Key still runs.",
   411: "A body is needed, and neither its length nor chunked transfer coding was sent.",
   413: "The body is larger than the route takes.",
-  415: "The body is not application/json, or is compressed.",
+  415: "The body is of a media type, or under a coding, that the route does not take.",
   422: "Well-formed, but not what the schema or the rules allow.",
   429: "Too many requests; Retry-After tells when to come back.",
   500: "A fault of the server; the trace id finds it in the log.",

@@ -5,6 +5,8 @@
 import type { Principal } from "../domain/principal";
 import { assert } from "../foundation/assert";
 import type { IdempotencyTicket } from "../storage/idempotency";
+import type { BodyLease } from "./body-budget";
+import { acceptedFormat, type BodyFormat } from "./media";
 import type { Route } from "./routes";
 
 export interface RequestContext {
@@ -19,6 +21,8 @@ export interface RequestContext {
   isAdmitted: boolean;
   /** Read and checked by the gate, held until the handler is given it. */
   body: unknown;
+  /** What a table route holds until its answer has gone out. */
+  bodyLease?: BodyLease;
   principal: Principal | null;
   ticket: IdempotencyTicket | null;
   /** The ticket is marked as running in this process and must be released. */
@@ -70,6 +74,11 @@ export function recordTiming(request: Request, name: string, durationMillisecond
 /** Notes how many options a request priced, for the latencies that are told by size. */
 export function recordOptions(request: Request, count: number): void {
   contextOf(request).optionCount = count;
+}
+
+/** The format that a request's Accept header wants an answer in; JSON where it wants none that there is. */
+export function acceptedFormatOf(request: Request): BodyFormat {
+  return acceptedFormat(request.headers.get("accept"));
 }
 
 /** Gives the answer to this request the status of an unavailable server, its body left as it is: for health routes. */

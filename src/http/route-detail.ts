@@ -2,7 +2,17 @@
 // feature can state permission, limits and idempotency there, and the compiler checks the words. It is separate
 // because it is only types: it must never hold a value.
 
+import type { WireLimits, WireSchema } from "../adapters/tabular/wire-table";
 import type { Permission } from "../domain/permission";
+
+/** What a route takes beside JSON: a table by columns, as CSV, NDJSON or Arrow, and answers in the same formats. */
+export interface TableDetail extends WireLimits {
+  readonly columns: WireSchema;
+  /** Largest body in bytes, decoded. */
+  readonly bytesMax: number;
+  /** A body in each format of text, for the documents. */
+  readonly examples: Readonly<Record<"csv" | "ndjson", string>>;
+}
 
 declare module "elysia/types" {
   interface DocumentDecoration {
@@ -10,6 +20,11 @@ declare module "elysia/types" {
     permission?: Permission | "public";
     /** Largest body in bytes; absent means the server's default for a body. */
     bodyBytesMax?: number;
+    /**
+     * The body may be a table (its handler is given a WireTable), compressed or not, and the answer may be one: the handler
+     * returns a Response in the format that the caller accepts.
+     */
+    tables?: TableDetail;
     /** The route makes something: it honours the Idempotency-Key header. */
     idempotent?: true;
   }

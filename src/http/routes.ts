@@ -8,6 +8,7 @@ import type { AnyElysia, DocumentDecoration } from "elysia";
 import { isPermission, type Permission } from "../domain/permission";
 import { assert } from "../foundation/assert";
 import { BsoptError } from "../foundation/errors";
+import type { TableDetail } from "./route-detail";
 
 export const routeMethods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type RouteMethod = (typeof routeMethods)[number];
@@ -18,6 +19,8 @@ export interface Route {
   readonly pattern: string;
   readonly permission: Permission | "public";
   readonly bodyBytesMax: number;
+  /** What else than JSON the route takes and gives; null: nothing. */
+  readonly tables: TableDetail | null;
   readonly isIdempotent: boolean;
   /** Health routes answer whatever host a probe names. */
   readonly isHostExempt: boolean;
@@ -166,6 +169,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     pattern: declared.path,
     permission,
     bodyBytesMax: detail.bodyBytesMax ?? options.requestBytesMax,
+    tables: detail.tables ?? null,
     isIdempotent: detail.idempotent === true,
     isHostExempt: hostExemptPatterns.has(declared.path),
     body: body === null ? null : { schema: body, fits: compiledOnFirstUse(body) },

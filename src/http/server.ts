@@ -11,6 +11,7 @@ import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
+import { BodyBudget } from "./body-budget";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
 import { documentRoutes } from "./documents";
 import { createGate } from "./gate";
@@ -21,6 +22,7 @@ import type { DocumentInfo } from "./openapi";
 import { problemOf, problemResponse, unavailableResponse } from "./problem";
 import { attachContext, contextOf, type RequestContext } from "./request-context";
 import { buildRouteTable, type RouteTable } from "./routes";
+import { finishedTable } from "./table-answer";
 import { requestNames } from "./trace";
 
 export interface HttpServerOptions {
@@ -128,6 +130,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     crossOrigin,
     idempotencyStore,
     running,
+    bodyBudget: new BodyBudget(config.largeBodiesBytesMax),
     peerAddressOf: (request) => socket?.requestIP(request)?.address ?? "",
   });
   app.compile();
@@ -164,6 +167,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     } finally {
       if (context.ticketHeld && context.ticket) running.release(context.ticket);
     }
+    if (context.route?.tables) response = finishedTable(response, request, context.bodyLease);
     return finished(response, request, context);
   }
 
@@ -301,5 +305,6 @@ function setCrossOrigin(headers: Headers, request: Request, crossOrigin: CrossOr
   const origin = request.headers.get("origin");
   for (const [name, value] of Object.entries(crossOrigin.answerHeaders(origin))) {
     if (!headers.has(name)) headers.set(name, value);
+    else if (name === "vary") headers.append(name, value);
   }
 }

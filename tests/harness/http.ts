@@ -20,6 +20,8 @@ export const testConfig: HttpConfig = {
   corsOrigins: [],
   requestBytesMax: 1_048_576,
   batchBytesMax: 33_554_432,
+  tableBytesMax: 134_217_728,
+  largeBodiesBytesMax: 268_435_456,
   eventLoopLagMillisecondsMax: 1000,
   drainMilliseconds: 0,
   stopDeadlineMilliseconds: 2000,

@@ -255,7 +255,7 @@ describe("S2.14 S2.35 a malformed body is refused with a pointer", () => {
     ["an unknown model", price, { ...example, model: "heston" }, 422, "/model"],
     ["an unknown type", price, { ...example, option_type: "Call" }, 422, "/option_type"],
     ["unknown units", price, { ...example, units: "percent" }, 422, "/units"],
-    ["an unknown output", price, { ...example, outputs: ["price", "vanna"] }, 422, "/outputs/1"],
+    ["an unknown output", price, { ...example, outputs: ["price", "smile"] }, 422, "/outputs/1"],
     ["an output twice", price, { ...example, outputs: ["price", "price"] }, 422, "/outputs"],
     ["no outputs", price, { ...example, outputs: [] }, 422, "/outputs"],
     ["a number as text", price, { ...example, spot: "100" }, 422, "/spot"],

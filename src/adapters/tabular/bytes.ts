@@ -41,6 +41,13 @@ export async function* textChunks(source: ByteSource, file: string): AsyncIterab
   if (rest !== "") yield rest;
 }
 
+const sliceBytes = 65_536;
+
+/** What is in memory already, as a source of slices. */
+export async function* slicesOf(bytes: Uint8Array): ByteSource {
+  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes);
+}
+
 /** Everything in one array. */
 export async function allBytes(source: ByteSource): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];

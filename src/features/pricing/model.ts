@@ -165,6 +165,13 @@ export const PriceRequest = Type.Object(
 );
 export type PriceRequest = Static<typeof PriceRequest>;
 
+const inputsHashAsked = Type.Optional(
+  Type.Boolean({ description: "Whether the answer tells inputs_hash, the SHA-256 of what was priced." }),
+);
+const inputsHash = Type.Optional(
+  Type.String({ pattern: "^[0-9a-f]{64}$", description: "SHA-256 of what was priced, where it was asked for." }),
+);
+
 const engineInfo = Type.Object(
   {
     version: Type.String({ description: "The program's version." }),
@@ -202,6 +209,7 @@ export const PriceAnswer = Type.Object(
     time_to_expiry: Type.Union([Type.Number(), Type.Null()], { description: "The years that were priced with." }),
     valuation_time: valuationTime,
     engine: engineInfo,
+    inputs_hash: inputsHash,
   },
   {
     ...closed,
@@ -232,6 +240,7 @@ export const BatchColumns = Type.Object(
     ...timeColumns,
     outputs: Type.Optional(outputs),
     units: Type.Optional(units),
+    inputs_hash: inputsHashAsked,
   },
   {
     ...closed,
@@ -259,6 +268,7 @@ export const BatchRows = Type.Object(
     options: Type.Array(PriceRequest, { description: "Each as it would be priced alone." }),
     outputs: Type.Optional(outputs),
     units: Type.Optional(units),
+    inputs_hash: inputsHashAsked,
   },
   {
     ...closed,
@@ -297,6 +307,7 @@ export const BatchAnswer = Type.Object(
     time_to_expiry: timeColumn,
     valuation_time: valuationColumn,
     engine: engineInfo,
+    inputs_hash: inputsHash,
   },
   {
     ...closed,
@@ -353,6 +364,7 @@ export const ImpliedVolatilityAnswer = Type.Object(
     time_to_expiry: Type.Union([Type.Number(), Type.Null()]),
     valuation_time: valuationTime,
     engine: engineInfo,
+    inputs_hash: inputsHash,
   },
   {
     ...closed,
@@ -379,6 +391,7 @@ export const ImpliedVolatilityBatchColumns = Type.Object(
     ...timeColumns,
     price: columnOf(modelNumber(), `${priceWords}: one for every row, or one a row.`),
     on_unattainable: Type.Optional(onUnattainable),
+    inputs_hash: inputsHashAsked,
   },
   {
     ...closed,
@@ -392,6 +405,7 @@ export const ImpliedVolatilityBatchRows = Type.Object(
   {
     options: Type.Array(ImpliedVolatilityRequest, { description: "Each as it would be asked alone." }),
     on_unattainable: Type.Optional(onUnattainable),
+    inputs_hash: inputsHashAsked,
   },
   {
     ...closed,
@@ -411,6 +425,7 @@ export const ImpliedVolatilityBatchAnswer = Type.Object(
     time_to_expiry: timeColumn,
     valuation_time: valuationColumn,
     engine: engineInfo,
+    inputs_hash: inputsHash,
   },
   {
     ...closed,
@@ -429,6 +444,96 @@ export const ImpliedVolatilityBatchAnswer = Type.Object(
 );
 export type ImpliedVolatilityBatchAnswer = Static<typeof ImpliedVolatilityBatchAnswer>;
 export type OnUnattainable = Static<typeof onUnattainable>;
+
+/** The columns a table of options may have, read off the schema of a body by columns. */
+function tableColumns(columns: TProperties): Readonly<Record<string, "number" | "word">> {
+  return Object.fromEntries(
+    Object.entries(columns).flatMap(([name, schema]) => {
+      // A column is a union of one item and a list of them.
+      const item = (schema.anyOf as TSchema[] | undefined)?.find(({ type }) => type === "array")?.items as TSchema;
+      if (item === undefined) return [];
+      return [[name, item.type === "number" ? ("number" as const) : ("word" as const)]];
+    }),
+  );
+}
+
+export const batchTableColumns = tableColumns(BatchColumns.properties);
+export const impliedVolatilityTableColumns = tableColumns(ImpliedVolatilityBatchColumns.properties);
+
+/** The same options as rows of text. */
+function tableExamples(rows: readonly Readonly<Record<string, string | number>>[]) {
+  const lines = rows.map((row) => Object.values(row).join(","));
+  return {
+    csv: `${[Object.keys(rows[0]!).join(","), ...lines].join("\n")}\n`,
+    ndjson: `${rows.map((row) => JSON.stringify(row)).join("\n")}\n`,
+  };
+}
+
+const { model: _, ...exampleRow } = example;
+export const batchTableExamples = tableExamples([exampleRow, { ...exampleRow, option_type: "put", strike: 95 }]);
+const { model: __, ...volatilityExampleRow } = volatilityExample;
+export const impliedVolatilityTableExamples = tableExamples([
+  volatilityExampleRow,
+  { ...volatilityExampleRow, option_type: "put", strike: 95, price: 1.7 },
+]);
+
+const flag = oneOf(["true", "false"], {
+  description: "Whether the answer tells inputs_hash, the SHA-256 of what was priced.",
+});
+const beside = "Only beside CSV, NDJSON and Arrow; in JSON it stands in the body.";
+const format = oneOf(["json", "ndjson", "csv", "arrow"], {
+  description: "The answer's format, whatever Accept says.",
+});
+
+/** The parameters of a route for one option. */
+export const SingleQuery = Type.Object({ inputs_hash: Type.Optional(flag) }, closed);
+export type SingleQuery = Static<typeof SingleQuery>;
+
+const tableQuery = {
+  day_count: Type.Optional(dayCount),
+  calendar: Type.Optional(calendar),
+  format: Type.Optional(format),
+  inputs_hash: Type.Optional(flag),
+};
+
+/** The parameters of POST /api/v1/pricing/batch. */
+export const BatchQuery = Type.Object(
+  {
+    model: Type.Optional(
+      oneOf(
+        models.map(({ name }) => name),
+        { description: `The model. ${beside}` },
+      ),
+    ),
+    outputs: Type.Optional(
+      Type.String({
+        pattern: `^(?:${outputNames.join("|")})(?:,(?:${outputNames.join("|")}))*$`,
+        description: `What to compute, separated by commas. ${beside}`,
+        examples: ["price,delta"],
+      }),
+    ),
+    units: Type.Optional(units),
+    ...tableQuery,
+  },
+  closed,
+);
+export type BatchQuery = Static<typeof BatchQuery>;
+
+/** The parameters of POST /api/v1/pricing/implied-volatility/batch. */
+export const ImpliedVolatilityBatchQuery = Type.Object(
+  {
+    model: Type.Optional(
+      oneOf(
+        impliedModels.map(({ name }) => name),
+        { description: `The model. ${beside}` },
+      ),
+    ),
+    on_unattainable: Type.Optional(onUnattainable),
+    ...tableQuery,
+  },
+  closed,
+);
+export type ImpliedVolatilityBatchQuery = Static<typeof ImpliedVolatilityBatchQuery>;
 
 const ModelInput = Type.Object(
   {
@@ -483,7 +588,8 @@ export const ModelsAnswer = Type.Object(
     statuses: Type.Array(
       Type.Object({ code: Type.Integer(), name: statusWord }, { ...closed, $id: "StatusDescription" }),
     ),
-    batch_rows_max: Type.Integer({ description: "Options in one batch, at most." }),
+    batch_rows_max: Type.Integer({ description: "Options in one batch in JSON, at most." }),
+    table_rows_max: Type.Integer({ description: "Options in one batch as CSV, NDJSON or Arrow, at most." }),
     engine: engineInfo,
   },
   { ...closed, $id: "ModelsAnswer" },

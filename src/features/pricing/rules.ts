@@ -4,6 +4,7 @@
 // arrays straight into columns; no object is made for a row. It decides about shapes and never about a value: a
 // negative spot or an infinite rate is that row's status, and the engine's to say.
 
+import type { WireTable, WordColumn } from "../../adapters/tabular/wire-table";
 import { type Calendars, outsideCalendar } from "../../domain/business-calendar";
 import {
   type Counting,
@@ -20,6 +21,7 @@ import { defaultCalendarName } from "../../domain/exchange-calendars";
 import type { InputName, ModelDefinition, ModelName, OutputName } from "../../engine/catalog";
 import type { Column } from "../../engine/engine";
 import { type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
+import { newColumn } from "../../foundation/column";
 import { BsoptError, type FieldFault } from "../../foundation/errors";
 
 /** Faults told of at most; a body can have a hundred thousand. */
@@ -28,12 +30,19 @@ export const faultCountMax = 20;
 /** Gathers faults up to the limit and throws them together. */
 export class Faults {
   readonly #list: FieldFault[] = [];
+  readonly #placeOf: (pointer: string) => string;
+
+  /** `placeOf` says where a fault's pointer leads where fields do not stand in the body. */
+  constructor(placeOf: (pointer: string) => string = (pointer) => pointer) {
+    this.#placeOf = placeOf;
+  }
 
   get isFull(): boolean {
     return this.#list.length >= faultCountMax;
   }
 
-  add(pointer: string, code: string, detail: string): void {
+  add(at: string, code: string, detail: string): void {
+    const pointer = this.#placeOf(at);
     // One text read for every row of a column is one fault.
     if (this.isFull || this.#list.some((fault) => fault.pointer === pointer && fault.code === code)) return;
     this.#list.push({ pointer, code, detail });
@@ -109,7 +118,7 @@ export function rowCountOf(
   let first: { name: string; length: number } | null = null;
   for (const name of columnNames) {
     const column = body[name];
-    if (!Array.isArray(column)) continue;
+    if (!isColumn(column)) continue;
     first ??= { name, length: column.length };
     if (column.length !== first.length) {
       const detail = `has ${rowsInWords(column.length)} where /${first.name} has ${first.length}`;
@@ -117,6 +126,10 @@ export function rowCountOf(
     }
   }
   return first?.length ?? 1;
+}
+
+function isColumn(value: unknown): value is { readonly length: number } {
+  return Array.isArray(value) || ArrayBuffer.isView(value);
 }
 
 function rowsInWords(count: number): string {
@@ -259,8 +272,7 @@ export interface SheetOptions {
 }
 
 /** A body by columns, or a single request, which is one of a single row. Throws `invalid`, `limit-breached`. */
-export function sheetOfColumns(body: Body, options: SheetOptions): Sheet {
-  const faults = new Faults();
+export function sheetOfColumns(body: Body, options: SheetOptions, faults = new Faults()): Sheet {
   const { model, fields } = options.known.get(body.model)!;
   checkFields(body, body.model, fields, "", faults);
   checkTimeFields(body, "", options.calendars, faults);
@@ -271,12 +283,62 @@ export function sheetOfColumns(body: Body, options: SheetOptions): Sheet {
   faults.throwIfAny();
   const columns: Partial<Record<FieldName, Column>> = {};
   for (const name of fields.taken) {
-    const value = body[name] as number | number[] | undefined;
+    const value = body[name] as number | number[] | Float64Array | undefined;
     if (value !== undefined) columns[name] = columnOf(value);
   }
-  const isCall = isCallOf(body.option_type as string | string[]);
+  const isCall = isCallOf(body.option_type as string | string[] | Uint8Array);
   const group: Group = { model, count, positions: null, isCall, fields: columns, years };
   return { count, groups: [group], model: body.model, years, valuationTime };
+}
+
+/** What stands in the address beside a table: words for all of its rows. */
+export interface TableParameters {
+  readonly model?: ModelName;
+  readonly day_count?: DayCount;
+  readonly calendar?: string;
+}
+
+const parameterNames: readonly string[] = ["model", "day_count", "calendar"];
+
+/** A table, whose columns are known ones, with the parameters beside it. Throws `invalid`, `limit-breached`. */
+export function sheetOfTable({ columns, count }: WireTable, parameters: TableParameters, options: SheetOptions): Sheet {
+  const faults = new Faults((pointer) => (parameterNames.includes(pointer.slice(1)) ? `/query${pointer}` : pointer));
+  const { model, day_count: dayCount, calendar } = parameters;
+  if (model === undefined) faults.add("/model", "REQUIRED", "is required beside a table");
+  const body: Record<string, unknown> = { model, day_count: dayCount, calendar };
+  for (const [name, column] of columns) {
+    if (column.kind === "number") body[name] = column.values;
+    else if (name === "option_type") body[name] = isCallOfWords(name, column, faults);
+    else body[name] = textsOf(name, column, count, faults);
+  }
+  if (body.option_type === undefined) faults.add("/option_type", "REQUIRED", "is required");
+  faults.throwIfAny();
+  return sheetOfColumns(body as Body, options, faults);
+}
+
+/** Adds a fault for each row that says neither call nor put. */
+function isCallOfWords(name: string, { words, codes }: WordColumn, faults: Faults): Uint8Array {
+  const meanings = words.map((word) => ["put", "call"].indexOf(word));
+  const isCall = new Uint8Array(codes.length);
+  for (let row = 0; row < codes.length && !faults.isFull; row++) {
+    const meaning = codes[row]! < 0 ? -1 : meanings[codes[row]!]!;
+    if (meaning < 0) faults.add(`/${name}/${row}`, "NOT_ALLOWED", 'must be one of "call", "put"');
+    isCall[row] = meaning;
+  }
+  return isCall;
+}
+
+/** One text where all rows share it. Adds a fault for each row that has none. */
+function textsOf(name: string, { words, codes }: WordColumn, count: number, faults: Faults): string | string[] {
+  const [only] = words;
+  if (words.length === 1 && only !== undefined && !codes.includes(-1)) return only;
+  const texts = new Array<string>(count);
+  for (let row = 0; row < count && !faults.isFull; row++) {
+    const code = codes[row]!;
+    if (code < 0) faults.add(`/${name}/${row}`, "REQUIRED", "is missing");
+    else texts[row] = words[code]!;
+  }
+  return texts;
 }
 
 /** A body by rows, which may mix models. Throws `invalid`, `limit-breached`. */
@@ -312,11 +374,15 @@ export function sheetOfRows(rows: readonly Body[], options: SheetOptions): Sheet
   };
 }
 
-function columnOf(value: number | number[]): Column {
-  return typeof value === "number" ? value : Float64Array.from(value);
+function columnOf(value: number | number[] | Float64Array): Column {
+  if (typeof value === "number" || value instanceof Float64Array) return value;
+  const column = newColumn(value.length);
+  column.set(value);
+  return column;
 }
 
-function isCallOf(optionType: string | string[]): boolean | Uint8Array {
+function isCallOf(optionType: string | string[] | Uint8Array): boolean | Uint8Array {
+  if (optionType instanceof Uint8Array) return optionType;
   if (typeof optionType === "string") return optionType === "call";
   const isCall = new Uint8Array(optionType.length);
   for (let index = 0; index < isCall.length; index++) isCall[index] = optionType[index] === "call" ? 1 : 0;

@@ -2,6 +2,10 @@
 // into columns, and from the engine, which computes them. A single request is a batch of one row, so that the two
 // cannot differ. A bad shape throws; a bad value comes back as its row's status, never as an error.
 
+import { createHash } from "node:crypto";
+import type { TableColumn } from "../../adapters/tabular/table";
+import type { WireAnswer } from "../../adapters/tabular/wire";
+import { WireTable } from "../../adapters/tabular/wire-table";
 import type { Calendars } from "../../domain/business-calendar";
 import { civilFromDays, formatCivilDate } from "../../domain/calendar";
 import { dayCounts } from "../../domain/day-count";
@@ -17,21 +21,24 @@ import {
   type Units,
   unitFactor,
 } from "../../engine/catalog";
-import type { Engine } from "../../engine/engine";
+import type { Column, Engine } from "../../engine/engine";
 import type { Clock } from "../../foundation/clock";
+import { newColumn } from "../../foundation/column";
+import { nextTurn } from "../../foundation/turn";
 import type {
-  BatchAnswer,
   BatchColumns,
+  BatchQuery,
   BatchRows,
   ImpliedVolatilityAnswer,
-  ImpliedVolatilityBatchAnswer,
   ImpliedVolatilityBatchColumns,
+  ImpliedVolatilityBatchQuery,
   ImpliedVolatilityBatchRows,
   ImpliedVolatilityRequest,
   ModelsAnswer,
   OnUnattainable,
   PriceAnswer,
   PriceRequest,
+  SingleQuery,
 } from "./model";
 import {
   type Body,
@@ -44,6 +51,7 @@ import {
   sameOutputs,
   sheetOfColumns,
   sheetOfRows,
+  sheetOfTable,
 } from "./rules";
 
 /** Told how long the engine itself took, in milliseconds. */
@@ -52,32 +60,61 @@ export type Meter = (durationMilliseconds: number) => void;
 export interface PricingOptions {
   readonly engine: Engine;
   readonly clock: Clock;
-  /** Options in one batch at most. */
+  /** Options in one batch in JSON at most. */
   readonly batchRowsMax: number;
+  /** Options in one batch as CSV, NDJSON or Arrow at most; as many as in JSON unless told otherwise. */
+  readonly tableRowsMax?: number;
   /** What business/252 can count by; those built in unless the user has more. */
   readonly calendars?: Calendars;
   /** The engine's models; the whole catalog unless a test brings another. */
   readonly catalog?: readonly ModelDefinition[];
 }
 
-/** Methods throw BsoptError `invalid` for a bad shape and `limit-breached` for too many rows; never for a value. */
+/** What may come along with a request. */
+export interface Circumstances<Query> {
+  /** The address's parameters: those that a table's columns cannot say, and whether the inputs are to be hashed. */
+  readonly query?: Query;
+  readonly meter?: Meter;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+}
+
+/** A batch's answer by columns, NaN as null, to be written in any format. */
+export interface BatchOutcome extends WireAnswer {
+  /** SHA-256 over the inputs (docs/guides/pricing.md says over which bytes), where it was asked for. */
+  readonly inputsHash: string | null;
+  /** The one moment that all rows were valued at, where an expiry was given. */
+  readonly valuationTime: string | null;
+}
+
+/**
+ * Methods throw or reject with BsoptError `invalid` for a bad shape and `limit-breached` for too many rows; never for a
+ * value. Those for batches also `unavailable` where the engine has too much to do.
+ */
 export interface PricingService {
-  price(body: PriceRequest, meter?: Meter): PriceAnswer;
-  priceBatch(body: BatchColumns | BatchRows, meter?: Meter): BatchAnswer;
-  impliedVolatility(body: ImpliedVolatilityRequest, meter?: Meter): ImpliedVolatilityAnswer;
+  readonly engine: { readonly version: string; readonly wasm_sha256: string };
+  price(body: PriceRequest, circumstances?: Circumstances<SingleQuery>): PriceAnswer;
+  priceBatch(
+    body: BatchColumns | BatchRows | WireTable,
+    circumstances?: Circumstances<BatchQuery>,
+  ): Promise<BatchOutcome>;
+  impliedVolatility(
+    body: ImpliedVolatilityRequest,
+    circumstances?: Circumstances<SingleQuery>,
+  ): ImpliedVolatilityAnswer;
   impliedVolatilityBatch(
-    body: ImpliedVolatilityBatchColumns | ImpliedVolatilityBatchRows,
-    meter?: Meter,
-  ): ImpliedVolatilityBatchAnswer;
+    body: ImpliedVolatilityBatchColumns | ImpliedVolatilityBatchRows | WireTable,
+    circumstances?: Circumstances<ImpliedVolatilityBatchQuery>,
+  ): Promise<BatchOutcome>;
   models(): ModelsAnswer;
 }
 
-type Numbers = (number | null)[];
-
 export function createPricing(options: PricingOptions): PricingService {
   const { engine, clock, batchRowsMax, calendars = builtInCalendars(), catalog = models } = options;
+  const { tableRowsMax = batchRowsMax } = options;
   const engineOnWire = { version: engine.info.version, wasm_sha256: engine.info.wasmSha256 };
-  const modelsAnswer = describeCatalog(catalog, calendars, batchRowsMax, engineOnWire);
+  const rowsMax = { batch: batchRowsMax, table: tableRowsMax };
+  const modelsAnswer = describeCatalog(catalog, calendars, rowsMax, engineOnWire);
   const known: Readonly<Record<Question, KnownModels>> = {
     price: knownModels("price", catalog),
     implied_volatility: knownModels(
@@ -86,12 +123,34 @@ export function createPricing(options: PricingOptions): PricingService {
     ),
   };
 
-  const sheetOf = (body: Body | { readonly options: readonly Body[] }, question: Question): Sheet => {
-    const options = { known: known[question], calendars, now: clock.nowMicroseconds(), rowCountMax: batchRowsMax };
-    return isRows(body) ? sheetOfRows(body.options, options) : sheetOfColumns(body, options);
-  };
+  const sheetOptions = (question: Question) => ({
+    known: known[question],
+    calendars,
+    now: clock.nowMicroseconds(),
+    rowCountMax: batchRowsMax,
+  });
 
-  function timed<Result>(meter: Meter | undefined, work: () => Result): Result {
+  function sheetOfBatch(
+    body: Body | { readonly options: readonly Body[] } | WireTable,
+    question: Question,
+    query: BatchQuery | ImpliedVolatilityBatchQuery,
+  ): Sheet {
+    const options = sheetOptions(question);
+    if (body instanceof WireTable) return sheetOfTable(body, query, { ...options, rowCountMax: tableRowsMax });
+    refuseTableParameters(query);
+    return isRows(body) ? sheetOfRows(body.options, options) : sheetOfColumns(body, options);
+  }
+
+  /** Measured from outside, for it may wait its turn. */
+  async function timed<Result>(meter: Meter | undefined, work: () => Promise<Result>): Promise<Result> {
+    if (!meter) return work();
+    const start = clock.monotonicMilliseconds();
+    const result = await work();
+    meter(clock.monotonicMilliseconds() - start);
+    return result;
+  }
+
+  function timedNow<Result>(meter: Meter | undefined, work: () => Result): Result {
     if (!meter) return work();
     const start = clock.monotonicMilliseconds();
     const result = work();
@@ -99,35 +158,57 @@ export function createPricing(options: PricingOptions): PricingService {
     return result;
   }
 
-  /** An output that a group's model does not offer makes that group's rows unsupported_output; the engine says so. */
-  function priceSheet(sheet: Sheet, asked: { outputs: readonly OutputName[]; units: Units }, meter?: Meter) {
-    return merge(sheet, asked.outputs, (group) => {
-      const inputs = { ...group.fields, time_to_expiry: group.years };
-      const { count, isCall } = group;
-      return timed(meter, () => engine.price({ model: group.model.name, count, isCall, inputs, ...asked }));
-    });
-  }
-
-  function solveSheet(sheet: Sheet, onUnattainable: OnUnattainable, meter?: Meter) {
-    return merge(sheet, ["implied_volatility", "attainable_error"], (group) => {
-      const { price, ...fields } = group.fields;
-      const inputs = { ...fields, time_to_expiry: group.years };
-      const { count, isCall } = group;
-      const solved = timed(meter, () =>
-        engine.impliedVolatility({ model: group.model.name, count, isCall, inputs, price: price!, onUnattainable }),
-      );
-      const columns = { implied_volatility: solved.impliedVolatility, attainable_error: solved.attainableError };
-      return { columns, status: solved.status };
-    });
+  /** What is told beside the columns of any batch. */
+  async function outcomeOf(
+    question: Question,
+    sheet: Sheet,
+    { columns, status }: Merged,
+    { units, isHashed }: { units?: Units; isHashed: boolean },
+  ): Promise<BatchOutcome> {
+    const { model, valuationTime, count } = sheet;
+    const inputsHash = isHashed ? await hashOfInputs(question, sheet) : null;
+    const told: TableColumn[] = columns.map(([name, values]) => ({ name, kind: "number", values }));
+    told.push({ name: "status", kind: "integer", values: status });
+    if (typeof model !== "string") told.push({ name: "model", kind: "text", values: model });
+    // A batch echoes times only where it worked them out: columns of years would only come back as they went.
+    if (valuationTime !== null)
+      told.push({ name: "time_to_expiry", kind: "number", values: spread(sheet.years, count) });
+    if (Array.isArray(valuationTime)) told.push({ name: "valuation_time", kind: "text", values: valuationTime });
+    const once = {
+      units,
+      model: typeof model === "string" ? model : undefined,
+      valuation_time: typeof valuationTime === "string" ? valuationTime : undefined,
+    };
+    const hash = inputsHash === null ? {} : { inputs_hash: inputsHash };
+    const words = {
+      ...once,
+      engine_version: engineOnWire.version,
+      engine_wasm_sha256: engineOnWire.wasm_sha256,
+      ...hash,
+    };
+    return {
+      table: { count, columns: told },
+      before: { count },
+      after: { ...once, engine: engineOnWire, ...hash },
+      metadata: Object.fromEntries(Object.entries(words).filter(([, word]) => word !== undefined)) as Record<
+        string,
+        string
+      >,
+      inputsHash,
+      valuationTime: once.valuation_time ?? null,
+    };
   }
 
   return {
-    price(body, meter) {
-      const sheet = sheetOf(body, "price");
+    engine: engineOnWire,
+
+    price(body, { query = {}, meter } = {}) {
+      const sheet = sheetOfColumns(body, sheetOptions("price"));
       const { outputs = defaultOutputs, units = "market" } = body;
-      const { columns, status } = priceSheet(sheet, { outputs, units }, meter);
+      const [group] = sheet.groups;
+      const { columns, status } = timedNow(meter, () => engine.price(priceRequest(group!, outputs, units)));
       const { price, ...greeks } = Object.fromEntries(
-        outputs.map((name) => [name, columns[name]![0]!]),
+        outputs.map((name) => [name, orNull(columns[name]![0]!)]),
       ) as PriceAnswer["greeks"] & { price?: number | null };
       return {
         ...(price !== undefined && { price }),
@@ -137,54 +218,92 @@ export function createPricing(options: PricingOptions): PricingService {
         model: body.model,
         ...timeOfOne(sheet),
         engine: engineOnWire,
+        ...(query.inputs_hash === "true" && { inputs_hash: hashOfOne("price", sheet) }),
       };
     },
 
-    priceBatch(body, meter) {
-      const asked = isRows(body) ? sharedByRows(body) : body;
+    async priceBatch(body, { query = {}, meter, signal } = {}) {
+      const sheet = sheetOfBatch(body, "price", query);
+      const asked = body instanceof WireTable ? askedByQuery(query) : isRows(body) ? sharedByRows(body) : body;
       const { outputs = defaultOutputs, units = "market" } = asked;
-      const sheet = sheetOf(body, "price");
-      const { columns, status } = priceSheet(sheet, { outputs, units }, meter);
-      return {
-        count: sheet.count,
-        ...(columns as Record<OutputName, Numbers>),
-        status,
-        units,
-        model: sheet.model,
-        ...timesOfMany(sheet),
-        engine: engineOnWire,
-      };
+      const merged = await merge(sheet, outputs, (group) =>
+        // An output that a group's model does not offer makes that group's rows unsupported_output; the engine says so.
+        timed(meter, () => engine.priceAsync(priceRequest(group, outputs, units), { signal })),
+      );
+      return outcomeOf("price", sheet, merged, { units, isHashed: isHashed(body, query) });
     },
 
-    impliedVolatility(body, meter) {
-      const sheet = sheetOf(body, "implied_volatility");
-      const { columns, status } = solveSheet(sheet, body.on_unattainable ?? "null", meter);
+    impliedVolatility(body, { query = {}, meter } = {}) {
+      const sheet = sheetOfColumns(body, sheetOptions("implied_volatility"));
+      const [group] = sheet.groups;
+      const solved = timedNow(meter, () =>
+        engine.impliedVolatility(volatilityRequest(group!, body.on_unattainable ?? "null")),
+      );
       return {
-        implied_volatility: columns.implied_volatility[0]!,
-        status: statusName(status[0]!),
-        attainable_error: columns.attainable_error[0]!,
+        implied_volatility: orNull(solved.impliedVolatility[0]!),
+        status: statusName(solved.status[0]!),
+        attainable_error: orNull(solved.attainableError[0]!),
         model: body.model,
         ...timeOfOne(sheet),
         engine: engineOnWire,
+        ...(query.inputs_hash === "true" && { inputs_hash: hashOfOne("implied_volatility", sheet) }),
       };
     },
 
-    impliedVolatilityBatch(body, meter) {
-      const onUnattainable = (isRows(body) ? attitudeOfRows(body) : body.on_unattainable) ?? "null";
-      const sheet = sheetOf(body, "implied_volatility");
-      const { columns, status } = solveSheet(sheet, onUnattainable, meter);
-      return {
-        count: sheet.count,
-        ...columns,
-        status,
-        model: sheet.model,
-        ...timesOfMany(sheet),
-        engine: engineOnWire,
-      };
+    async impliedVolatilityBatch(body, { query = {}, meter, signal } = {}) {
+      const sheet = sheetOfBatch(body, "implied_volatility", query);
+      const asked = body instanceof WireTable ? query : isRows(body) ? { on_unattainable: attitudeOfRows(body) } : body;
+      const request = (group: Group) => volatilityRequest(group, asked.on_unattainable ?? "null");
+      const merged = await merge(sheet, ["implied_volatility", "attainable_error"], async (group) => {
+        const solved = await timed(meter, () => engine.impliedVolatilityAsync(request(group), { signal }));
+        const { impliedVolatility, attainableError, status } = solved;
+        return { columns: { implied_volatility: impliedVolatility, attainable_error: attainableError }, status };
+      });
+      return outcomeOf("implied_volatility", sheet, merged, { isHashed: isHashed(body, query) });
     },
 
     models: () => modelsAnswer,
   };
+}
+
+function priceRequest({ model, count, isCall, fields, years }: Group, outputs: readonly OutputName[], units: Units) {
+  return { model: model.name, count, isCall, inputs: { ...fields, time_to_expiry: years }, outputs, units };
+}
+
+function volatilityRequest({ model, count, isCall, fields, years }: Group, onUnattainable: OnUnattainable) {
+  const { price, ...inputs } = fields;
+  return {
+    model: model.name,
+    count,
+    isCall,
+    inputs: { ...inputs, time_to_expiry: years },
+    price: price!,
+    onUnattainable,
+  };
+}
+
+/** What a table's parameters ask for. Throws `invalid` where an output comes twice; that each exists has been checked. */
+function askedByQuery({ outputs, units }: BatchQuery): { outputs?: readonly OutputName[]; units?: Units } {
+  const names = outputs?.split(",") as OutputName[] | undefined;
+  const faults = new Faults();
+  if (names && new Set(names).size < names.length) faults.add("/query/outputs", "REPEATED", "must not repeat an item");
+  faults.throwIfAny();
+  return { ...(names && { outputs: names }), ...(units && { units }) };
+}
+
+/** A JSON body says all itself: a parameter beside it would have to be obeyed or silently dropped. */
+function refuseTableParameters(query: Readonly<Record<string, unknown>>): void {
+  const faults = new Faults();
+  for (const name of ["model", "units", "outputs", "on_unattainable", "day_count", "calendar"]) {
+    if (query[name] !== undefined) {
+      faults.add(`/query/${name}`, "NOT_ALLOWED", "belongs into the body where that is JSON");
+    }
+  }
+  faults.throwIfAny();
+}
+
+function isHashed(body: object, query: { readonly inputs_hash?: "true" | "false" }): boolean {
+  return query.inputs_hash === "true" || ("inputs_hash" in body && body.inputs_hash === true);
 }
 
 const isRows = <Rows extends { readonly options: unknown }>(body: object | Rows): body is Rows => "options" in body;
@@ -222,24 +341,34 @@ interface Computed<Name extends string> {
   readonly status: Int32Array;
 }
 
-/** Computes group by group and puts the rows back in the request's order, NaN as null. */
-function merge<Name extends string>(sheet: Sheet, names: readonly Name[], compute: (group: Group) => Computed<Name>) {
-  const columns = Object.fromEntries(names.map((name) => [name, new Array(sheet.count)])) as Record<Name, Numbers>;
-  const status = new Array<number>(sheet.count);
-  for (const group of sheet.groups) {
-    const computed = compute(group);
-    const { positions } = group;
-    for (const name of names) {
-      const from = computed.columns[name]!;
-      const to = columns[name];
-      for (let index = 0; index < from.length; index++)
-        to[positions ? positions[index]! : index] = orNull(from[index]!);
-    }
-    for (let index = 0; index < group.count; index++) {
-      status[positions ? positions[index]! : index] = computed.status[index]!;
-    }
+interface Merged {
+  readonly columns: readonly (readonly [name: string, values: Float64Array])[];
+  readonly status: Int32Array;
+}
+
+/** Computes group by group and puts the rows back in the request's order; NaN stays. */
+async function merge<Name extends string>(
+  sheet: Sheet,
+  names: readonly Name[],
+  compute: (group: Group) => Promise<Computed<Name>>,
+): Promise<Merged> {
+  const [only] = sheet.groups;
+  if (sheet.groups.length === 1 && only?.positions === null) {
+    const { columns, status } = await compute(only);
+    return { columns: names.map((name) => [name, columns[name]!]), status };
   }
-  return { columns, status };
+  const merged = names.map((name) => [name, newColumn(sheet.count)] as const);
+  const status = new Int32Array(sheet.count);
+  for (const group of sheet.groups) {
+    const computed = await compute(group);
+    const positions = group.positions!;
+    for (const [name, to] of merged) {
+      const from = computed.columns[name]!;
+      for (let index = 0; index < from.length; index++) to[positions[index]!] = from[index]!;
+    }
+    for (let index = 0; index < group.count; index++) status[positions[index]!] = computed.status[index]!;
+  }
+  return { columns: merged, status };
 }
 
 /** JSON has no NaN and no infinity. */
@@ -254,20 +383,68 @@ function timeOfOne({ years, valuationTime }: Sheet): { time_to_expiry: number | 
   };
 }
 
-/** A batch echoes times only where it worked them out: columns of years would only come back as they went. */
-function timesOfMany({ years, valuationTime, count }: Sheet): {
-  time_to_expiry?: Numbers;
-  valuation_time?: string | (string | null)[];
-} {
-  if (valuationTime === null) return {};
-  const yearsEach = typeof years === "number" ? new Array<number>(count).fill(years) : years;
-  return { time_to_expiry: Array.from(yearsEach, orNull), valuation_time: valuationTime };
+function spread(column: Column, count: number): Float64Array {
+  return typeof column === "number" ? newColumn(count).fill(column) : column;
+}
+
+const hashedRowsAtOnce = 16_384;
+
+/**
+ * SHA-256, in hex, over the inputs in one canonical form, so that the same options have the same hash whatever format they
+ * came in and whichever of their numbers were sent once for all. docs/guides/pricing.md, "What was priced", is its
+ * specification: a line of words for each group of rows of one model, then its columns as little-endian doubles.
+ */
+function* hashSteps(question: Question, { count, groups }: Sheet): Generator<void, string> {
+  const hash = createHash("sha256").update(`bsopt-inputs-1 ${question} ${count}\n`);
+  const buffer = new Float64Array(Math.min(count, hashedRowsAtOnce));
+  for (const { model, count: rows, positions, isCall, fields, years } of groups) {
+    hash.update(`${model.name} ${rows}\n`);
+    if (positions !== null) hash.update(positions);
+    const columns: readonly (Column | undefined)[] = [
+      ...model.inputs.flatMap(({ name, default: fallback }) =>
+        name === "volatility" && question === "implied_volatility"
+          ? []
+          : [name === "time_to_expiry" ? years : (fields[name] ?? fallback)],
+      ),
+      ...(question === "implied_volatility" ? [fields.price] : []),
+      typeof isCall === "boolean" ? Number(isCall) : Float64Array.from(isCall),
+    ];
+    for (const column of columns) {
+      for (let start = 0; start < rows; start += hashedRowsAtOnce) {
+        const part = buffer.subarray(0, Math.min(hashedRowsAtOnce, rows - start));
+        if (typeof column === "number") part.fill(column);
+        else part.set(column!.subarray(start, start + part.length));
+        // A NaN has many bit patterns and one meaning.
+        for (let row = 0; row < part.length; row++) if (Number.isNaN(part[row])) part[row] = Number.NaN;
+        hash.update(part);
+        yield;
+      }
+    }
+  }
+  return hash.digest("hex");
+}
+
+function hashOfOne(question: Question, sheet: Sheet): string {
+  const steps = hashSteps(question, sheet);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+async function hashOfInputs(question: Question, sheet: Sheet): Promise<string> {
+  const steps = hashSteps(question, sheet);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    if (sheet.count > hashedRowsAtOnce) await nextTurn();
+  }
 }
 
 function describeCatalog(
   catalog: readonly ModelDefinition[],
   calendars: Calendars,
-  batchRowsMax: number,
+  rowsMax: { readonly batch: number; readonly table: number },
   engine: ModelsAnswer["engine"],
 ): ModelsAnswer {
   return {
@@ -299,7 +476,8 @@ function describeCatalog(
       last_date: formatCivilDate(civilFromDays(lastDay)),
     })),
     statuses: (Object.keys(statusCodes) as StatusName[]).map((name) => ({ code: statusCodes[name], name })),
-    batch_rows_max: batchRowsMax,
+    batch_rows_max: rowsMax.batch,
+    table_rows_max: rowsMax.table,
     engine,
   };
 }

@@ -14,6 +14,7 @@ import {
   type ModelName,
   models,
   statusName,
+  unitFactor,
 } from "../../../../src/engine/catalog";
 import type { Column, Engine, PriceRequest as EngineRequest } from "../../../../src/engine/engine";
 import {
@@ -25,16 +26,29 @@ import {
   PriceAnswer,
   type PriceRequest,
 } from "../../../../src/features/pricing/model";
-import { createPricing } from "../../../../src/features/pricing/service";
+import { createPricing, type PricingService } from "../../../../src/features/pricing/service";
 import { BsoptError } from "../../../../src/foundation/errors";
 import { seededRandom } from "../../../../src/foundation/random";
-import { example, openPricing, priceExample } from "../../../harness/pricing";
+import { answerOf, example, openPricing, priceExample } from "../../../harness/pricing";
 
-const { engine, pricing, clock, timings } = openPricing();
+const { engine, clock, timings, ...fixture } = openPricing();
+const pricing = spelledOut(fixture.pricing);
 
-function failureOf(act: () => unknown): BsoptError {
+/** The service with its batches' answers as JSON says them. */
+function spelledOut(service: PricingService) {
+  return {
+    ...service,
+    priceBatch: async (...asked: Parameters<PricingService["priceBatch"]>): Promise<BatchAnswer> =>
+      answerOf(await service.priceBatch(...asked)),
+    impliedVolatilityBatch: async (
+      ...asked: Parameters<PricingService["impliedVolatilityBatch"]>
+    ): Promise<ImpliedVolatilityBatchAnswer> => answerOf(await service.impliedVolatilityBatch(...asked)),
+  };
+}
+
+async function failureOf(act: () => unknown): Promise<BsoptError> {
   try {
-    act();
+    await act();
   } catch (error) {
     expect(error).toBeInstanceOf(BsoptError);
     return error as BsoptError;
@@ -75,8 +89,8 @@ describe("S1.04 a batch", () => {
   const seed = 20_260_101n;
   const options = randomOptions(1001, seed);
   for (const units of ["market", "raw"] as const) {
-    test(`gives each option the very bits it has alone, in ${units} units, degenerate ones included (seed ${seed})`, () => {
-      const batch = pricing.priceBatch({ ...columnsOf(options), units });
+    test(`gives each option the very bits it has alone, in ${units} units, degenerate ones included (seed ${seed})`, async () => {
+      const batch = await pricing.priceBatch({ ...columnsOf(options), units });
       expect(batch.count).toBe(options.length);
       const statuses = new Set<number>();
       for (const [index, option] of options.entries()) {
@@ -94,15 +108,15 @@ describe("S1.04 a batch", () => {
     });
   }
 
-  test("by rows is the batch by columns", () => {
-    const { engine: _, ...byColumns } = pricing.priceBatch(columnsOf(options));
-    const { engine: __, ...byRows } = pricing.priceBatch({ options });
+  test("by rows is the batch by columns", async () => {
+    const { engine: _, ...byColumns } = await pricing.priceBatch(columnsOf(options));
+    const { engine: __, ...byRows } = await pricing.priceBatch({ options });
     expect(byRows).toEqual(byColumns);
   });
 
-  test("repeats a number for every row", () => {
-    const broadcast = pricing.priceBatch({ ...example, strike: [95, 100, 105], option_type: "put" });
-    const spelled = pricing.priceBatch({
+  test("repeats a number for every row", async () => {
+    const broadcast = await pricing.priceBatch({ ...example, strike: [95, 100, 105], option_type: "put" });
+    const spelled = await pricing.priceBatch({
       ...example,
       strike: [95, 100, 105],
       option_type: ["put", "put", "put"],
@@ -115,7 +129,7 @@ describe("S1.04 a batch", () => {
     expect(broadcast).toEqual(spelled);
   });
 
-  const counts: readonly (readonly [string, () => { count: number; status: number[] }, number])[] = [
+  const counts: readonly (readonly [string, () => Promise<{ count: number; status: number[] }>, number])[] = [
     ["of numbers alone is one option", () => pricing.priceBatch({ ...example }), 1],
     ["of empty columns is empty", () => pricing.priceBatch({ ...example, strike: [] }), 0],
     ["of no rows is empty", () => pricing.priceBatch({ options: [] }), 0],
@@ -123,28 +137,28 @@ describe("S1.04 a batch", () => {
     ["of no rows of prices is empty", () => pricing.impliedVolatilityBatch({ options: [] }), 0],
   ];
   for (const [title, act, count] of counts) {
-    test(title, () => {
-      const answer = act();
+    test(title, async () => {
+      const answer = await act();
       expect(answer.count).toBe(count);
       expect(answer.status.length).toBe(count);
     });
   }
 
-  test("has the columns asked for and no others", () => {
-    const answer = pricing.priceBatch({ ...example, strike: [95, 105], outputs: ["delta", "price"] });
+  test("has the columns asked for and no others", async () => {
+    const answer = await pricing.priceBatch({ ...example, strike: [95, 105], outputs: ["delta", "price"] });
     expect(Object.keys(answer).sort()).toEqual(["count", "delta", "engine", "model", "price", "status", "units"]);
   });
 
-  test("past the limit of rows is refused before anything is computed", () => {
-    const small = openPricing({ batchRowsMax: 3 }).pricing;
-    expect(small.priceBatch({ ...example, strike: [1, 2, 3] }).count).toBe(3);
+  test("past the limit of rows is refused before anything is computed", async () => {
+    const small = spelledOut(openPricing({ batchRowsMax: 3 }).pricing);
+    expect((await small.priceBatch({ ...example, strike: [1, 2, 3] })).count).toBe(3);
     for (const act of [
       () => small.priceBatch({ ...example, strike: [1, 2, 3, 4] }),
       () => small.priceBatch({ options: [example, example, example, example] }),
       () => small.impliedVolatilityBatch({ ...priceExample, price: [1, 2, 3, 4] }),
       () => small.impliedVolatilityBatch({ options: [priceExample, priceExample, priceExample, priceExample] }),
     ]) {
-      expect(failureOf(act).code).toBe("BATCH_TOO_LARGE");
+      expect((await failureOf(act)).code).toBe("BATCH_TOO_LARGE");
     }
   });
 });
@@ -204,24 +218,23 @@ describe("S2.35 rows of a batch share what its answer can say only once", () => 
     ],
   ];
   for (const [title, act, pointer] of rows) {
-    test(title, () => {
+    test(title, async () => {
       if (pointer === null) return void act();
-      const failure = failureOf(act);
+      const failure = await failureOf(act);
       expect(failure.code).toBe("ROWS_DISAGREE");
       expect(failure.faults.map((fault) => fault.pointer)).toEqual([pointer]);
     });
   }
-  test("and the units of all rows are the answer's", () => {
-    expect(pricing.priceBatch({ units: "raw", options: [example] }).units).toBe("raw");
-    expect(pricing.priceBatch({ options: [{ ...example, units: "raw" }] }).units).toBe("raw");
-    expect(pricing.priceBatch({ options: [{ ...example, units: "raw", outputs: ["vega"] }] }).vega).toEqual(
-      pricing.priceBatch({ ...example, units: "raw", outputs: ["vega"] }).vega!,
-    );
+  test("and the units of all rows are the answer's", async () => {
+    expect((await pricing.priceBatch({ units: "raw", options: [example] })).units).toBe("raw");
+    expect((await pricing.priceBatch({ options: [{ ...example, units: "raw" }] })).units).toBe("raw");
+    const vegas = await pricing.priceBatch({ options: [{ ...example, units: "raw", outputs: ["vega"] }] });
+    expect(vegas.vega).toEqual((await pricing.priceBatch({ ...example, units: "raw", outputs: ["vega"] })).vega!);
   });
 });
 
 describe("S4.47 the answer to one option", () => {
-  test("has the price and the five first Greeks unless asked otherwise", () => {
+  test("has the price and the five first Greeks unless asked otherwise", async () => {
     const answer = pricing.price(example);
     expect(Object.keys(answer.greeks)).toEqual(["delta", "gamma", "vega", "theta", "rho"]);
     expect(answer).toMatchObject({
@@ -234,7 +247,7 @@ describe("S4.47 the answer to one option", () => {
     expect("valuation_time" in answer).toBe(false);
   });
 
-  test("leaves out what was not asked for", () => {
+  test("leaves out what was not asked for", async () => {
     expect(pricing.price({ ...example, outputs: ["delta"] })).not.toHaveProperty("price");
     expect(pricing.price({ ...example, outputs: ["price"] }).greeks).toEqual({});
   });
@@ -255,7 +268,7 @@ describe("S4.47 the answer to one option", () => {
     [{ dividend_yield: Number.POSITIVE_INFINITY }, "non_finite"],
   ];
   for (const [change, status] of statuses) {
-    test(`${JSON.stringify(change, (_, value) => (typeof value === "number" ? String(value) : value))} is ${status}`, () => {
+    test(`${JSON.stringify(change, (_, value) => (typeof value === "number" ? String(value) : value))} is ${status}`, async () => {
       const answer = pricing.price({ ...example, ...change });
       expect(answer.status).toBe(status);
       const isNull = ["out_of_domain", "non_finite"].includes(status);
@@ -264,7 +277,7 @@ describe("S4.47 the answer to one option", () => {
     });
   }
 
-  test("has null in one output alone where its limit does not exist", () => {
+  test("has null in one output alone where its limit does not exist", async () => {
     const answer = pricing.price({ ...example, time_to_expiry: 0, spot: 105 });
     expect(answer).toMatchObject({ price: 0, status: "expired" });
     expect(answer.greeks).toEqual({ delta: 0.5, gamma: null, vega: 0, theta: null, rho: 0 });
@@ -279,18 +292,18 @@ describe("S4.47 time to expiry from two moments", () => {
   const hours = 183 * 24 + 1;
   const years = hours / (365 * 24);
 
-  test("is the elapsed time over 365 days, and both are echoed", () => {
+  test("is the elapsed time over 365 days, and both are echoed", async () => {
     const answer = pricing.price({ ...timeless, expiry, valuation_time: valuation });
     expect(answer.time_to_expiry).toBe(years);
     expect(answer.valuation_time).toBe("2026-06-18T20:00:00.000000Z");
     const { valuation_time: __, ...rest } = answer;
     expect(rest).toEqual(pricing.price({ ...example, time_to_expiry: years }));
   });
-  test("over 360 days where asked", () => {
+  test("over 360 days where asked", async () => {
     const answer = pricing.price({ ...timeless, expiry, valuation_time: valuation, day_count: "act/360" });
     expect(answer.time_to_expiry).toBe(hours / (360 * 24));
   });
-  test("counts from the server's now where no valuation time is given", () => {
+  test("counts from the server's now where no valuation time is given", async () => {
     const answer = pricing.price({ ...timeless, expiry: "2026-06-15T15:06:40Z" });
     expect(answer.time_to_expiry).toBe(1);
     expect(answer.valuation_time).toBe("2025-06-15T15:06:40.000000Z");
@@ -298,19 +311,19 @@ describe("S4.47 time to expiry from two moments", () => {
     expect(pricing.price({ ...timeless, expiry: "2026-06-15T15:06:40.000001Z" }).time_to_expiry).toBe(1);
     clock.advance(-0.001);
   });
-  test("gone by is expired", () => {
+  test("gone by is expired", async () => {
     const answer = pricing.price({ ...timeless, expiry: valuation, valuation_time: expiry });
     expect(answer.status).toBe("expired");
     expect(answer.time_to_expiry).toBe(-years);
   });
 
-  test("in columns: one for all rows, or one a row, and the same numbers as in rows", () => {
+  test("in columns: one for all rows, or one a row, and the same numbers as in rows", async () => {
     const expiries = [expiry, "2026-09-18T16:00:00-04:00", expiry];
     const strike = [95, 100, 105];
-    const columns = pricing.priceBatch({ ...timeless, strike, expiry: expiries, valuation_time: valuation });
+    const columns = await pricing.priceBatch({ ...timeless, strike, expiry: expiries, valuation_time: valuation });
     expect(columns.time_to_expiry).toEqual([years, 92 / 365, years]);
     expect(columns.valuation_time).toBe("2026-06-18T20:00:00.000000Z");
-    const rows = pricing.priceBatch({
+    const rows = await pricing.priceBatch({
       options: strike.map((each, index) => ({
         ...timeless,
         strike: each,
@@ -319,13 +332,13 @@ describe("S4.47 time to expiry from two moments", () => {
       })),
     });
     expect(rows).toEqual(columns);
-    const single = pricing.priceBatch({ ...timeless, strike, expiry, valuation_time: valuation });
+    const single = await pricing.priceBatch({ ...timeless, strike, expiry, valuation_time: valuation });
     expect(single.time_to_expiry).toEqual([years, years, years]);
     expect(single.valuation_time).toBe("2026-06-18T20:00:00.000000Z");
   });
 
-  test("in columns: valuation times that differ come back one a row", () => {
-    const answer = pricing.priceBatch({ ...timeless, expiry, valuation_time: [valuation, valuation, expiry] });
+  test("in columns: valuation times that differ come back one a row", async () => {
+    const answer = await pricing.priceBatch({ ...timeless, expiry, valuation_time: [valuation, valuation, expiry] });
     expect(answer.count).toBe(3);
     expect(answer.time_to_expiry).toEqual([years, years, 0]);
     expect(answer.valuation_time).toEqual([
@@ -336,8 +349,8 @@ describe("S4.47 time to expiry from two moments", () => {
     expect(Value.Check(BatchAnswer, answer)).toBe(true);
   });
 
-  test("in rows: years and moments may be mixed, and a row of years has no moment", () => {
-    const answer = pricing.priceBatch({
+  test("in rows: years and moments may be mixed, and a row of years has no moment", async () => {
+    const answer = await pricing.priceBatch({
       options: [
         example,
         { ...timeless, expiry, valuation_time: valuation },
@@ -370,7 +383,7 @@ describe("S4.47 time to expiry from two moments", () => {
   ];
   test.each(counted)(
     "counted by %s is %d years: alone, by columns, by rows, and for a volatility",
-    (day_count, expected) => {
+    async (day_count, expected) => {
       const moments = { expiry, valuation_time: valuation, day_count };
       const { time_to_expiry: __, ...timelessPrice } = priceExample;
       const answers = [
@@ -382,7 +395,7 @@ describe("S4.47 time to expiry from two moments", () => {
         ...pricing.price({ ...example, time_to_expiry: expected }),
         valuation_time: "2026-06-18T20:00:00.000000Z",
       });
-      const batches = [
+      const batches = await Promise.all([
         pricing.priceBatch({ ...timeless, ...moments, strike: [90, 100] }),
         pricing.priceBatch({ ...timeless, ...moments, expiry: [expiry, expiry] }),
         pricing.priceBatch({
@@ -392,12 +405,12 @@ describe("S4.47 time to expiry from two moments", () => {
           ],
         }),
         pricing.impliedVolatilityBatch({ ...timelessPrice, ...moments, expiry: [expiry, expiry] }),
-      ];
+      ]);
       expect(batches.map((answer) => answer.time_to_expiry)).toEqual(batches.map(() => [expected, expected]));
     },
   );
 
-  test("rows of several conventions and calendars are each counted by their own", () => {
+  test("rows of several conventions and calendars are each counted by their own", async () => {
     const holiday = businessCalendar({
       name: "own",
       firstDay: daysFromCivil(2026, 1, 1),
@@ -406,7 +419,7 @@ describe("S4.47 time to expiry from two moments", () => {
       closedDays: () => [daysFromCivil(2026, 12, 17)],
     });
     const calendars = new Map([...builtInCalendars(), ["own", holiday]]);
-    const own = createPricing({ engine, clock, batchRowsMax: 10, calendars });
+    const own = spelledOut(createPricing({ engine, clock, batchRowsMax: 10, calendars }));
     const moments = { expiry, valuation_time: "2026-12-14T12:00:00-05:00" };
     const asked = [
       { ...business },
@@ -416,19 +429,19 @@ describe("S4.47 time to expiry from two moments", () => {
       { ...business, calendar: "own" },
       { ...business, calendar: "cboe" },
     ] as const;
-    const answer = own.priceBatch({ options: asked.map((each) => ({ ...timeless, ...moments, ...each })) });
+    const answer = await own.priceBatch({ options: asked.map((each) => ({ ...timeless, ...moments, ...each })) });
     expect(answer.time_to_expiry).toEqual([4 / 252, 3 / 252, 4 / 360, 4 / 365, 3 / 252, 4 / 252]);
     expect(own.models().calendars).toEqual([
       { name: "new_york", first_date: "1990-01-01", last_date: "2199-12-31" },
       { name: "cboe", first_date: "1998-01-01", last_date: "2199-12-31" },
       { name: "own", first_date: "2026-01-01", last_date: "2026-12-31" },
     ]);
-    const failure = failureOf(() => own.price({ ...timeless, ...business, expiry, calendar: "mars" }));
+    const failure = await failureOf(() => own.price({ ...timeless, ...business, expiry, calendar: "mars" }));
     expect([failure.code, failure.detail]).toEqual([
       "CALENDAR_UNKNOWN",
       "/calendar is no calendar known here; known: cboe, new_york, own",
     ]);
-    const outside = failureOf(() =>
+    const outside = await failureOf(() =>
       own.price({ ...timeless, ...moments, ...business, calendar: "own", expiry: "2027-01-04T21:00:00Z" }),
     );
     expect([outside.code, outside.detail]).toEqual([
@@ -437,7 +450,7 @@ describe("S4.47 time to expiry from two moments", () => {
     ]);
   });
 
-  test("a column of many expiries in any order has the years each has alone", () => {
+  test("a column of many expiries in any order has the years each has alone", async () => {
     const texts = Array.from(
       { length: 28 },
       (_, index) => `2026-12-${String(index + 1).padStart(2, "0")}T16:00:00-05:00`,
@@ -445,7 +458,7 @@ describe("S4.47 time to expiry from two moments", () => {
     const column = Array.from({ length: 200 }, (_, index) => texts[(index * 11) % texts.length]!);
     for (const day_count of dayCounts) {
       const moments = { valuation_time: valuation, day_count };
-      const answer = pricing.priceBatch({ ...timeless, ...moments, expiry: column, outputs: ["price"] });
+      const answer = await pricing.priceBatch({ ...timeless, ...moments, expiry: column, outputs: ["price"] });
       const alone = new Map(
         texts.map((text) => [text, pricing.price({ ...timeless, ...moments, expiry: text }).time_to_expiry]),
       );
@@ -516,8 +529,8 @@ describe("S4.47 time to expiry from two moments", () => {
     ],
   ];
   for (const [title, act, pointer] of refused) {
-    test(`${title} is refused, pointing at ${pointer}`, () => {
-      const failure = failureOf(act);
+    test(`${title} is refused, pointing at ${pointer}`, async () => {
+      const failure = await failureOf(act);
       expect(failure.reason).toBe("invalid");
       expect(failure.faults.map((fault) => fault.pointer)).toEqual([pointer]);
     });
@@ -525,7 +538,7 @@ describe("S4.47 time to expiry from two moments", () => {
 });
 
 describe("S4.47 implied volatility", () => {
-  test("of a price is the volatility it was made with, within six times what its digits allow", () => {
+  test("of a price is the volatility it was made with, within six times what its digits allow", async () => {
     for (const option_type of ["call", "put"] as const) {
       const { price } = pricing.price({ ...example, option_type, outputs: ["price"] });
       const answer = pricing.impliedVolatility({ ...priceExample, option_type, price: price! });
@@ -535,10 +548,10 @@ describe("S4.47 implied volatility", () => {
     }
   });
 
-  test("by columns, by rows and alone are the same", () => {
+  test("by columns, by rows and alone are the same", async () => {
     const prices = [0.5, 4.1, 30, 99, 101, 0, -1, Number.POSITIVE_INFINITY];
-    const columns = pricing.impliedVolatilityBatch({ ...priceExample, price: prices });
-    const rows = pricing.impliedVolatilityBatch({ options: prices.map((price) => ({ ...priceExample, price })) });
+    const columns = await pricing.impliedVolatilityBatch({ ...priceExample, price: prices });
+    const rows = await pricing.impliedVolatilityBatch({ options: prices.map((price) => ({ ...priceExample, price })) });
     expect(rows).toEqual(columns);
     for (const [index, price] of prices.entries()) {
       const alone = pricing.impliedVolatility({ ...priceExample, price });
@@ -550,7 +563,7 @@ describe("S4.47 implied volatility", () => {
     expect(Value.Check(ImpliedVolatilityBatchAnswer, columns)).toBe(true);
   });
 
-  test("that no price has is null, or zero where asked", () => {
+  test("that no price has is null, or zero where asked", async () => {
     expect(pricing.impliedVolatility({ ...priceExample, price: 0 })).toMatchObject({
       implied_volatility: null,
       attainable_error: null,
@@ -561,16 +574,19 @@ describe("S4.47 implied volatility", () => {
       attainable_error: null,
       status: "below_intrinsic",
     });
-    const rows = pricing.impliedVolatilityBatch({ options: [{ ...priceExample, price: 0 }], on_unattainable: "zero" });
+    const rows = await pricing.impliedVolatilityBatch({
+      options: [{ ...priceExample, price: 0 }],
+      on_unattainable: "zero",
+    });
     expect(rows.implied_volatility).toEqual([0]);
   });
 
-  test("echoes times as a price does", () => {
+  test("echoes times as a price does", async () => {
     const { time_to_expiry: _, ...timeless } = priceExample;
     const moments = { expiry: "2026-12-18T21:00:00Z", valuation_time: "2026-06-18T21:00:00Z" };
     const alone = pricing.impliedVolatility({ ...timeless, ...moments });
     expect(alone).toMatchObject({ time_to_expiry: 183 / 365, valuation_time: "2026-06-18T21:00:00.000000Z" });
-    expect(pricing.impliedVolatilityBatch({ ...timeless, ...moments })).toMatchObject({
+    expect(await pricing.impliedVolatilityBatch({ ...timeless, ...moments })).toMatchObject({
       time_to_expiry: [183 / 365],
       valuation_time: "2026-06-18T21:00:00.000000Z",
     });
@@ -597,7 +613,7 @@ describe("S1.04 rows of several models", () => {
   const at = (column: Column | undefined, row: number) => (typeof column === "number" ? column : column?.[row]);
   const engineOfTwo: Engine = {
     ...engine,
-    price(request) {
+    async priceAsync(request) {
       seen.push(request);
       const { count, inputs } = request;
       const underlying = (inputs as Record<string, Column>).forward ?? inputs.spot;
@@ -612,13 +628,13 @@ describe("S1.04 rows of several models", () => {
       };
     },
   };
-  const mixed = createPricing({ engine: engineOfTwo, clock, batchRowsMax: 10, catalog });
+  const mixed = spelledOut(createPricing({ engine: engineOfTwo, clock, batchRowsMax: 10, catalog }));
   const row = (model: string, fields: object) =>
     ({ model, option_type: "call", outputs: ["price"], ...fields }) as unknown as PriceRequest;
 
-  test("come back in input order, each priced by its own model in one call a model", () => {
+  test("come back in input order, each priced by its own model in one call a model", async () => {
     seen.length = 0;
-    const answer = mixed.priceBatch({
+    const answer = await mixed.priceBatch({
       options: [
         row("doubling", { spot: 1, time_to_expiry: 0.1 }),
         row("forwarding", { forward: 2, time_to_expiry: 0.2 }),
@@ -634,8 +650,8 @@ describe("S1.04 rows of several models", () => {
     expect(seen[0]!.inputs.dividend_yield).toEqual(Float64Array.of(7, 5));
   });
 
-  test("refuse each row's fields by that row's model", () => {
-    const failure = failureOf(() =>
+  test("refuse each row's fields by that row's model", async () => {
+    const failure = await failureOf(() =>
       mixed.priceBatch({
         options: [
           row("doubling", { spot: 1, time_to_expiry: 0.1 }),
@@ -654,19 +670,20 @@ describe("S1.04 rows of several models", () => {
 });
 
 describe("S1.04 the engine's own time", () => {
-  test("is told once for each use of the engine", () => {
+  test("is told once for each use of the engine", async () => {
     timings.length = 0;
     const told: number[] = [];
-    pricing.price(example, (milliseconds) => told.push(milliseconds));
-    pricing.priceBatch({ options: [example, example] }, (milliseconds) => told.push(milliseconds));
-    pricing.impliedVolatility(priceExample, (milliseconds) => told.push(milliseconds));
+    const meter = (milliseconds: number) => void told.push(milliseconds);
+    pricing.price(example, { meter });
+    await pricing.priceBatch({ options: [example, example] }, { meter });
+    pricing.impliedVolatility(priceExample, { meter });
     expect(told.length).toBe(3);
     for (const milliseconds of told) expect(milliseconds).toBeGreaterThanOrEqual(0);
   });
 });
 
 describe("S1.08 the list of models", () => {
-  test("is the catalog", () => {
+  test("is the catalog", async () => {
     const answer = pricing.models();
     expect(Value.Check(ModelsAnswer, answer)).toBe(true);
     expect(answer.models.map((model) => model.name)).toEqual(models.map((model) => model.name));
@@ -676,14 +693,9 @@ describe("S1.08 the list of models", () => {
       default: 0,
     });
     expect(model!.inputs.find((input) => input.name === "rate")).toMatchObject({ required: true, default: null });
-    expect(model!.outputs.map((output) => [output.name, output.market_factor])).toEqual([
-      ["price", 1],
-      ["delta", 1],
-      ["gamma", 1],
-      ["vega", 1 / 100],
-      ["theta", 1 / 365],
-      ["rho", 1 / 100],
-    ]);
+    expect(model!.outputs.map((output) => [output.name, output.market_factor])).toEqual(
+      models[0]!.outputs.map((name) => [name, unitFactor(name, "market")]),
+    );
     expect(answer.statuses).toContainEqual({ code: 21, name: "out_of_domain" });
     expect(answer.batch_rows_max).toBe(100_000);
   });

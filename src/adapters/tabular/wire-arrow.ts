@@ -1,0 +1,476 @@
+// A client's Arrow IPC stream to columns. Numbers of a single record batch are views of the very bytes that came in; only
+// nulls, other widths and further batches cost a copy. Its own reader beside arrow.ts, because a stranger's lengths must be
+// checked before anything is built from them, and a million rows must not stop the server for long.
+// Source: Apache Arrow, "Columnar Format", Encapsulated message format and Physical memory layout (format version 1.x),
+// with the tables of Schema.fbs and Message.fbs by the numbers of their fields.
+
+import { FlatTable } from "./flat-buffer";
+import {
+  checkNames,
+  type GiveWay,
+  malformedTable,
+  TableFaults,
+  tooManyRows,
+  type WireColumn,
+  type WireLimits,
+  type WireSchema,
+  WireTable,
+  type WordColumn,
+} from "./wire-table";
+
+/** Message.fbs, MessageHeader. */
+const headerSchema = 1;
+const headerDictionary = 2;
+const headerRecords = 3;
+
+/** Schema.fbs, Type: those that are understood. */
+const typeNull = 1;
+const typeInt = 2;
+const typeFloat = 3;
+const typeText = 5;
+const typeLargeText = 20;
+
+const continuation = 0xffffffff;
+const columnsMax = 256;
+const messagesMax = 65_536;
+/** Rows between two pauses. */
+const rowsPerStep = 262_144;
+
+/** How a column's values lie in memory. */
+type Layout =
+  | { readonly kind: "null" }
+  | { readonly kind: "int"; readonly bits: number; readonly isSigned: boolean }
+  | { readonly kind: "float"; readonly bits: number }
+  | { readonly kind: "text"; readonly offsetBits: 32 | 64 }
+  | { readonly kind: "other" };
+
+interface Field {
+  readonly name: string;
+  /** Of the values, or of the dictionary's values where there is one. */
+  readonly layout: Layout;
+  /** Id of the dictionary and layout of the indices into it. */
+  readonly dictionary: { readonly id: number; readonly index: Layout } | null;
+}
+
+interface Message {
+  readonly kind: number;
+  readonly header: FlatTable;
+  readonly body: Uint8Array;
+}
+
+/** Throws BsoptError: BODY_MALFORMED, BATCH_TOO_LARGE, or SCHEMA_INVALID with the faults by column. */
+export async function readWireArrow(
+  bytes: Uint8Array,
+  schema: WireSchema,
+  limits: WireLimits,
+  giveWay: GiveWay,
+): Promise<WireTable> {
+  try {
+    return await read(bytes, schema, limits, giveWay);
+  } catch (error) {
+    // Only a wrong length or place inside the stream ends in one of these.
+    if (error instanceof RangeError || error instanceof TypeError) {
+      throw malformedTable("The body is not an Arrow IPC stream, or ends early", error);
+    }
+    throw error;
+  }
+}
+
+async function read(bytes: Uint8Array, schema: WireSchema, limits: WireLimits, giveWay: GiveWay): Promise<WireTable> {
+  let fields: readonly Field[] | null = null;
+  const dictionaries = new Map<number, WordColumn>();
+  const columns: Gathering[] = [];
+  let count = 0;
+  for (const { kind, header, body } of messagesOf(bytes)) {
+    if (kind === headerSchema) {
+      if (fields !== null) throw malformedTable("The body has a second schema");
+      fields = fieldsOf(header);
+      checkFields(fields, schema);
+      columns.push(...fields.map((field) => new Gathering(field)));
+      continue;
+    }
+    if (fields === null) throw malformedTable("The body does not begin with a schema");
+    if (kind === headerDictionary) {
+      const { id, words } = readDictionary(header, body, fields, limits);
+      dictionaries.set(id, words);
+    } else if (kind === headerRecords) {
+      const batch = new Buffers(header, body);
+      if (batch.rowCount > limits.rowsMax - count) throw tooManyRows(limits.rowsMax);
+      for (const column of columns) {
+        column.add(batch, dictionaries);
+        if (batch.rowCount > rowsPerStep / 8) await giveWay();
+      }
+      batch.requireEnd();
+      count += batch.rowCount;
+    } else throw malformedTable("The body holds a message of an unknown kind");
+  }
+  if (fields === null) throw malformedTable("The body is empty; an Arrow schema was expected");
+  return new WireTable(count, new Map(columns.map((column) => [column.name, column.finish(count)])));
+}
+
+/** The messages in order, up to the end of stream mark or the end of the bytes. */
+function* messagesOf(bytes: Uint8Array): Generator<Message> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  for (let index = 0; at < bytes.length; index++) {
+    if (index === messagesMax) throw malformedTable(`The body has more than ${messagesMax} messages`);
+    let metadataBytes = view.getUint32(at, true);
+    at += 4;
+    // Streams written before version 0.15 have no continuation mark.
+    if (metadataBytes === continuation) {
+      metadataBytes = view.getUint32(at, true);
+      at += 4;
+    }
+    if (metadataBytes === 0) return;
+    const metadata = part(bytes, at, metadataBytes);
+    at += metadataBytes;
+    const message = FlatTable.root(metadata);
+    const bodyBytes = message.int64(3);
+    const body = part(bytes, at, bodyBytes);
+    at += bodyBytes;
+    const header = message.table(2);
+    if (header === null) throw malformedTable("The body holds a message without a header");
+    yield { kind: message.uint8(1), header, body };
+  }
+}
+
+/** The bytes from a place on. Throws RangeError where there are fewer. */
+function part(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  if (!(start >= 0 && length >= 0 && start + length <= bytes.length)) throw new RangeError("leads outside of the body");
+  return bytes.subarray(start, start + length);
+}
+
+function fieldsOf(schema: FlatTable): readonly Field[] {
+  if (schema.int16(0) !== 0) throw malformedTable("The body is big-endian Arrow; little-endian was expected");
+  const count = schema.count(1, 4);
+  if (count > columnsMax) throw malformedTable(`The body has more than ${columnsMax} columns`);
+  return Array.from({ length: count }, (_, index): Field => {
+    const field = schema.tableAt(1, index);
+    const encoding = field.table(4);
+    return {
+      name: field.string(0) ?? "",
+      layout: layoutOf(field.uint8(2), field.table(3)),
+      dictionary: encoding === null ? null : { id: encoding.int64(0), index: layoutOf(typeInt, encoding.table(1), 32) },
+    };
+  });
+}
+
+function layoutOf(type: number, details: FlatTable | null, bitsWhereAbsent = 0): Layout {
+  switch (type) {
+    case typeNull:
+      return { kind: "null" };
+    case typeInt:
+      // A dictionary's indices are signed 32-bit numbers unless it says otherwise.
+      if (details === null) return { kind: "int", bits: bitsWhereAbsent, isSigned: true };
+      return { kind: "int", bits: details.int32(0), isSigned: details.uint8(1) !== 0 };
+    case typeFloat:
+      return { kind: "float", bits: [16, 32, 64][details?.int16(0) ?? 0] ?? 0 };
+    case typeText:
+      return { kind: "text", offsetBits: 32 };
+    case typeLargeText:
+      return { kind: "text", offsetBits: 64 };
+    default:
+      return { kind: "other" };
+  }
+}
+
+/** Whether a column of words may lie like this, or one of numbers. */
+function fits(field: Field, wanted: WireColumn["kind"]): boolean {
+  const { layout, dictionary } = field;
+  if (wanted === "word") return layout.kind === "text";
+  if (dictionary !== null) return false;
+  if (layout.kind === "int") return [8, 16, 32, 64].includes(layout.bits);
+  return layout.kind === "null" || (layout.kind === "float" && layout.bits >= 32);
+}
+
+function checkFields(fields: readonly Field[], schema: WireSchema): void {
+  const faults = new TableFaults();
+  checkNames(
+    fields.map(({ name }) => name),
+    schema,
+    faults,
+  );
+  for (const field of fields) {
+    const wanted = Object.hasOwn(schema, field.name) ? schema[field.name] : undefined;
+    if (wanted === undefined || fits(field, wanted)) continue;
+    faults.add(
+      field.name,
+      null,
+      "WRONG_TYPE",
+      wanted === "number"
+        ? "must be of float64, float32 or an integer type"
+        : "must be of utf8, plain or by dictionary",
+    );
+  }
+  faults.throwIfAny();
+}
+
+/** The nodes and buffers of one record batch, taken in the schema's order. */
+class Buffers {
+  readonly rowCount: number;
+  readonly #header: FlatTable;
+  readonly #body: Uint8Array;
+  readonly #nodeCount: number;
+  readonly #bufferCount: number;
+  #node = 0;
+  #buffer = 0;
+
+  constructor(header: FlatTable, body: Uint8Array) {
+    if (header.has(3)) {
+      throw malformedTable(
+        "The body's Arrow buffers are compressed; send them plain, or the whole body with Content-Encoding",
+      );
+    }
+    this.rowCount = header.int64(0);
+    if (!(this.rowCount >= 0)) throw new RangeError("a record batch of a negative length");
+    this.#header = header;
+    this.#body = body;
+    this.#nodeCount = header.count(1, 16);
+    this.#bufferCount = header.count(2, 16);
+  }
+
+  /** The next column's number of nulls. */
+  nextNullCount(): number {
+    if (this.#node >= this.#nodeCount) throw new RangeError("too few columns in a record batch");
+    const length = this.#header.int64At(1, this.#node * 2);
+    if (length !== this.rowCount) throw new RangeError("a column is not as long as its record batch");
+    return this.#header.int64At(1, this.#node++ * 2 + 1);
+  }
+
+  nextBuffer(): Uint8Array {
+    if (this.#buffer >= this.#bufferCount) throw new RangeError("too few buffers in a record batch");
+    const start = this.#header.int64At(2, this.#buffer * 2);
+    return part(this.#body, start, this.#header.int64At(2, this.#buffer++ * 2 + 1));
+  }
+
+  /** The next column's validity, or null where nothing is missing. */
+  nextValidity(): Uint8Array | null {
+    const nullCount = this.nextNullCount();
+    const bitmap = this.nextBuffer();
+    if (nullCount === 0 || bitmap.length === 0) return null;
+    return part(bitmap, 0, Math.ceil(this.rowCount / 8));
+  }
+
+  requireEnd(): void {
+    if (this.#node !== this.#nodeCount || this.#buffer !== this.#bufferCount) {
+      throw new RangeError("a record batch holds more than its schema says");
+    }
+  }
+}
+
+/** One column over all record batches. */
+class Gathering {
+  readonly name: string;
+  readonly #field: Field;
+  #numbers: Float64Array[] = [];
+  #words: WordColumn[] = [];
+
+  constructor(field: Field) {
+    this.name = field.name;
+    this.#field = field;
+  }
+
+  add(batch: Buffers, dictionaries: ReadonlyMap<number, WordColumn>): void {
+    const { layout, dictionary } = this.#field;
+    if (dictionary !== null) this.#words.push(readCoded(batch, dictionary, dictionaries));
+    else if (layout.kind === "text") this.#words.push(readTexts(batch, layout.offsetBits));
+    else if (layout.kind === "null") {
+      // A column of nothing has a node and no buffer.
+      batch.nextNullCount();
+      this.#numbers.push(new Float64Array(batch.rowCount).fill(Number.NaN));
+    } else this.#numbers.push(readNumbers(batch, layout));
+  }
+
+  finish(count: number): WireColumn {
+    const { layout, dictionary } = this.#field;
+    if (dictionary === null && layout.kind !== "text") return { kind: "number", values: joined(this.#numbers, count) };
+    const [only] = this.#words;
+    return this.#words.length === 1 && only ? only : joinedWords(this.#words, count);
+  }
+}
+
+function joined(parts: readonly Float64Array[], count: number): Float64Array {
+  const [only] = parts;
+  if (parts.length === 1 && only) return only;
+  const whole = new Float64Array(count);
+  let at = 0;
+  for (const each of parts) {
+    whole.set(each, at);
+    at += each.length;
+  }
+  return whole;
+}
+
+function joinedWords(parts: readonly WordColumn[], count: number): WordColumn {
+  const codeOf = new Map<string, number>();
+  // Batches by one dictionary share its words: they are looked through once, not once a batch.
+  const movedOf = new Map<readonly string[], Int32Array>();
+  const codes = new Int32Array(count);
+  let at = 0;
+  for (const { words, codes: own } of parts) {
+    let moved = movedOf.get(words);
+    if (moved === undefined) {
+      moved = Int32Array.from(words, (word) => {
+        const code = codeOf.get(word) ?? codeOf.size;
+        codeOf.set(word, code);
+        return code;
+      });
+      movedOf.set(words, moved);
+    }
+    for (let index = 0; index < own.length; index++) codes[at + index] = own[index]! < 0 ? -1 : moved[own[index]!]!;
+    at += own.length;
+  }
+  return { kind: "word", words: [...codeOf.keys()], codes };
+}
+
+type Numbers =
+  | Float64Array
+  | Float32Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** The numbers in a buffer. A view of it where it lies on its grid, as every writer's does. */
+function numbersIn(buffer: Uint8Array, layout: Layout, count: number): Numbers {
+  const bits = layout.kind === "int" || layout.kind === "float" ? layout.bits : 0;
+  const bytes = part(buffer, 0, (count * bits) / 8);
+  const aligned = bytes.byteOffset % (bits / 8) === 0 ? bytes : bytes.slice();
+  const place = [aligned.buffer as ArrayBuffer, aligned.byteOffset, count] as const;
+  if (layout.kind === "float") return bits === 64 ? new Float64Array(...place) : new Float32Array(...place);
+  const isSigned = layout.kind === "int" && layout.isSigned;
+  switch (bits) {
+    case 8:
+      return isSigned ? new Int8Array(...place) : new Uint8Array(...place);
+    case 16:
+      return isSigned ? new Int16Array(...place) : new Uint16Array(...place);
+    case 32:
+      return isSigned ? new Int32Array(...place) : new Uint32Array(...place);
+    case 64:
+      return isSigned ? new BigInt64Array(...place) : new BigUint64Array(...place);
+    default:
+      throw new RangeError("an unknown width of numbers");
+  }
+}
+
+function readNumbers(batch: Buffers, layout: Layout): Float64Array {
+  const validity = batch.nextValidity();
+  const found = numbersIn(batch.nextBuffer(), layout, batch.rowCount);
+  if (found instanceof Float64Array && validity === null) return found;
+  const values =
+    found instanceof BigInt64Array || found instanceof BigUint64Array
+      ? Float64Array.from(found as BigInt64Array, Number)
+      : new Float64Array(found);
+  if (validity === null) return values;
+  for (let row = 0; row < values.length; row++) {
+    if ((validity[row >> 3]! & (1 << (row & 7))) === 0) values[row] = Number.NaN;
+  }
+  return values;
+}
+
+/** Words already met are known again by their bytes; this many are looked through before one is decoded. */
+const recentMax = 4;
+const textDecoder = new TextDecoder("utf-8", { fatal: true });
+
+function readTexts(batch: Buffers, offsetBits: 32 | 64): WordColumn {
+  const validity = batch.nextValidity();
+  const count = batch.rowCount;
+  // An empty column may leave even its one offset out.
+  const offsetsBuffer = batch.nextBuffer();
+  const found =
+    count === 0 && offsetsBuffer.length === 0
+      ? new Int32Array(1)
+      : numbersIn(offsetsBuffer, { kind: "int", bits: offsetBits, isSigned: true }, count + 1);
+  const offsets = found instanceof BigInt64Array ? Float64Array.from(found, Number) : (found as Int32Array);
+  const bytes = batch.nextBuffer();
+  const codes = new Int32Array(count);
+  const codeOf = new Map<string, number>();
+  const recentStarts = new Int32Array(recentMax);
+  const recentLengths = new Int32Array(recentMax).fill(-1);
+  const recentCodes = new Int32Array(recentMax);
+  let next = 0;
+  for (let row = 0; row < count; row++) {
+    if (validity !== null && (validity[row >> 3]! & (1 << (row & 7))) === 0) {
+      codes[row] = -1;
+      continue;
+    }
+    const start = offsets[row]!;
+    const length = offsets[row + 1]! - start;
+    if (start < 0 || length < 0 || start + length > bytes.length) throw new RangeError("a text leads outside");
+    let known = 0;
+    while (
+      known < recentMax &&
+      !(recentLengths[known] === length && areEqual(bytes, recentStarts[known]!, start, length))
+    ) {
+      known += 1;
+    }
+    if (known < recentMax) {
+      codes[row] = recentCodes[known]!;
+      continue;
+    }
+    const word = textDecoder.decode(bytes.subarray(start, start + length));
+    const code = codeOf.get(word) ?? codeOf.size;
+    codeOf.set(word, code);
+    codes[row] = code;
+    recentStarts[next] = start;
+    recentLengths[next] = length;
+    recentCodes[next] = code;
+    next = (next + 1) % recentMax;
+  }
+  return { kind: "word", words: [...codeOf.keys()], codes };
+}
+
+function areEqual(bytes: Uint8Array, one: number, other: number, length: number): boolean {
+  for (let index = 0; index < length; index++) if (bytes[one + index] !== bytes[other + index]) return false;
+  return true;
+}
+
+function readCoded(
+  batch: Buffers,
+  { id, index }: NonNullable<Field["dictionary"]>,
+  dictionaries: ReadonlyMap<number, WordColumn>,
+): WordColumn {
+  const validity = batch.nextValidity();
+  const indices = numbersIn(batch.nextBuffer(), index, batch.rowCount);
+  const dictionary = dictionaries.get(id);
+  if (dictionary === undefined) {
+    if (batch.rowCount === 0) return { kind: "word", words: [], codes: new Int32Array(0) };
+    throw malformedTable("The body has a column by a dictionary that it does not hold");
+  }
+  const { words, codes: codeOfEntry } = dictionary;
+  const codes = new Int32Array(batch.rowCount);
+  for (let row = 0; row < codes.length; row++) {
+    if (validity !== null && (validity[row >> 3]! & (1 << (row & 7))) === 0) {
+      codes[row] = -1;
+      continue;
+    }
+    const entry = Number(indices[row]);
+    if (!(entry >= 0 && entry < codeOfEntry.length)) throw new RangeError("an index leads outside its dictionary");
+    codes[row] = codeOfEntry[entry]!;
+  }
+  return { kind: "word", words, codes };
+}
+
+/** A dictionary: a batch of one column of text. A later one of the same id replaces it. */
+function readDictionary(
+  header: FlatTable,
+  body: Uint8Array,
+  fields: readonly Field[],
+  limits: WireLimits,
+): { readonly id: number; readonly words: WordColumn } {
+  const id = header.int64(0);
+  const data = header.table(1);
+  const field = fields.find(({ dictionary }) => dictionary?.id === id);
+  if (data === null || field === undefined || field.layout.kind !== "text") {
+    throw malformedTable("The body has a dictionary that belongs to no column");
+  }
+  // Adding to a dictionary again and again would cost the square of its size.
+  if (header.uint8(2) !== 0) throw malformedTable("The body adds to a dictionary; send each dictionary whole");
+  const batch = new Buffers(data, body);
+  if (batch.rowCount > limits.rowsMax) throw tooManyRows(limits.rowsMax);
+  return { id, words: readTexts(batch, field.layout.offsetBits) };
+}

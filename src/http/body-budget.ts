@@ -1,0 +1,66 @@
+// How much of large bodies, with the answers made from them, this process holds at once. Separate because it is the only
+// bound over several requests together: each is held to its route's limit, but enough of them at a time would still fill
+// the memory. Small bodies are not counted; they are as bounded as connections are.
+
+import { Refusal } from "./problem";
+
+/** Bodies up to this size are not counted. */
+export const countedBytesMin = 1_048_576;
+
+/** What one request holds, from its body to the last byte of its answer. */
+export interface BodyLease {
+  /** Counts further bytes. Throws Refusal 503 BODIES_WAITING where there is no room for them. */
+  add(bytes: number): void;
+  /** Whether anything is counted, so that the end of the answer matters. */
+  readonly isCounted: boolean;
+  /** Gives everything back; once is enough, more does no harm. */
+  release(): void;
+}
+
+export class BodyBudget {
+  readonly #bytesMax: number;
+  #heldBytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  lease(): BodyLease {
+    let total = 0;
+    let counted = 0;
+    let isOver = false;
+    return {
+      add: (bytes) => {
+        total += bytes;
+        if (isOver || total <= countedBytesMin) return;
+        const missing = total - counted;
+        const heldByOthers = this.#heldBytes - counted;
+        // One body alone always has room: its own route bounds it.
+        if (heldByOthers > 0 && heldByOthers + total > this.#bytesMax) throw waiting();
+        counted += missing;
+        this.#heldBytes += missing;
+      },
+      get isCounted() {
+        return counted > 0 && !isOver;
+      },
+      release: () => {
+        if (isOver) return;
+        isOver = true;
+        this.#heldBytes -= counted;
+      },
+    };
+  }
+}
+
+function waiting(): Refusal {
+  return new Refusal({
+    kind: "unavailable",
+    code: "BODIES_WAITING",
+    detail: "Too many large bodies are under way; retry after the time the answer names",
+    headers: { "retry-after": "1" },
+  });
+}
