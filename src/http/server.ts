@@ -189,7 +189,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
     const context = contextOf(request);
     context.traceId ??= names.traceId(request);
     const told = problemOf(error);
-    if (told.status >= 500) {
+    // Work given up because the client has left is no failure of ours.
+    const isGivenUp = request.signal.aborted && error instanceof BsoptError && error.reason === "unavailable";
+    if (told.status >= 500 && !isGivenUp) {
       const fields = { error, code: told.code, trace_id: context.traceId, request_id: context.requestId };
       log.error({ ...fields, route: context.route?.pattern, method: request.method }, "request failed");
     }
