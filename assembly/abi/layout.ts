@@ -38,7 +38,8 @@ export const flagIsCallBroadcast: u32 = 1;
 /** Implied volatility: an unattainable price gives 0 instead of null. */
 export const flagUnattainableIsZero: u32 = 2;
 
-// Input ids. `price` stands in for volatility where the volatility is asked for.
+// Input ids. A forward takes the spot's place and a foreign rate the dividend yield's: a model has one or the other. `price`
+// stands in for volatility where the volatility is asked for.
 export const inputSpot: usize = 0;
 export const inputStrike: usize = 1;
 export const inputTimeToExpiry: usize = 2;
@@ -46,6 +47,7 @@ export const inputRate: usize = 3;
 export const inputDividendYield: usize = 4;
 export const inputVolatility: usize = 5;
 export const inputPrice: usize = 6;
+export const inputDisplacement: usize = 7;
 
 // Output ids.
 export const outputPrice: usize = 0;
@@ -54,6 +56,18 @@ export const outputGamma: usize = 2;
 export const outputVega: usize = 3;
 export const outputTheta: usize = 4;
 export const outputRho: usize = 5;
+export const outputDividendRho: usize = 6;
+export const outputVanna: usize = 7;
+export const outputVolga: usize = 8;
+export const outputCharm: usize = 9;
+export const outputVeta: usize = 10;
+export const outputSpeed: usize = 11;
+export const outputZomma: usize = 12;
+export const outputColor: usize = 13;
+export const outputUltima: usize = 14;
+export const outputDualDelta: usize = 15;
+export const outputDualGamma: usize = 16;
+export const outputLambda: usize = 17;
 export const outputImpliedVolatility: usize = 30;
 export const outputAttainableError: usize = 31;
 

@@ -2,3 +2,6 @@
 // Ids are only ever added.
 
 export const modelBlackScholesMerton: i32 = 0;
+export const modelBlack76: i32 = 1;
+export const modelGarmanKohlhagen: i32 = 2;
+export const modelDisplacedBlack: i32 = 4;

@@ -29,14 +29,32 @@ const patterns: usize = memory.data<u64>(
   16,
 );
 
-/** ln(a/b); both positive and normal. */
+/** The whole binades between a and b, as a bit pattern. */
 // @ts-ignore: decorator
 @inline
-export function logRatio<T>(a: T, b: T): T {
-  const binades = and<T>(addBits<T>(subBits<T>(a, b), constant<T>(patterns)), constant<T>(patterns + 16));
+export function binadesBetween<T>(a: T, b: T): T {
+  return and<T>(addBits<T>(subBits<T>(a, b), constant<T>(patterns)), constant<T>(patterns + 16));
+}
+
+/** f, with the binades taken off a. */
+// @ts-ignore: decorator
+@inline
+export function fractionOf<T>(a: T, b: T, binades: T): T {
   const near = subBits<T>(a, binades);
-  const n = exponentTimes2Pow20<T>(binades);
-  const f = div<T>(sub<T>(near, b), add<T>(near, b));
+  return div<T>(sub<T>(near, b), add<T>(near, b));
+}
+
+/** The leading part of ln(a/b): 2f + n ln 2, as good as exact where n = 0. */
+// @ts-ignore: decorator
+@inline
+export function leadingPart<T>(f: T, binades: T): T {
+  return mulAdd<T>(exponentTimes2Pow20<T>(binades), constant<T>(table + 128), add<T>(f, f));
+}
+
+/** What is left of ln(a/b), at most a seventieth of 2f: f^3 P(f²) and the low part of n ln 2. */
+// @ts-ignore: decorator
+@inline
+export function trailingPart<T>(f: T, binades: T): T {
   const z = mul<T>(f, f);
   let p = mulAdd<T>(constant<T>(table), z, constant<T>(table + 16));
   p = mulAdd<T>(p, z, constant<T>(table + 32));
@@ -45,6 +63,15 @@ export function logRatio<T>(a: T, b: T): T {
   p = mulAdd<T>(p, z, constant<T>(table + 80));
   p = mulAdd<T>(p, z, constant<T>(table + 96));
   p = mulAdd<T>(p, z, constant<T>(table + 112));
-  const tail = mulAdd<T>(mul<T>(f, z), p, mul<T>(n, constant<T>(table + 144)));
-  return mulAdd<T>(n, constant<T>(table + 128), add<T>(add<T>(f, f), tail));
+  return mulAdd<T>(mul<T>(f, z), p, mul<T>(exponentTimes2Pow20<T>(binades), constant<T>(table + 144)));
+}
+
+/** ln(a/b); both positive and normal. */
+// @ts-ignore: decorator
+@inline
+export function logRatio<T>(a: T, b: T): T {
+  const binades = binadesBetween<T>(a, b);
+  const f = fractionOf<T>(a, b, binades);
+  const n = exponentTimes2Pow20<T>(binades);
+  return mulAdd<T>(n, constant<T>(table + 128), add<T>(add<T>(f, f), trailingPart<T>(f, binades)));
 }

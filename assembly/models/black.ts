@@ -5,8 +5,8 @@
 // A tile of options passes through four small loops (moneyness, exponentials, Mills ratios, outputs) over intermediates that
 // stay in the first-level cache; T is f64 or v128, the same source and so the same bits. Two identities carry the accuracy:
 // S D(q) φ(d1) = K D(r) φ(d2), so one exponential serves both tails, and N(-x) = φ(x) R(x), so no tail is a difference from 1.
-// Domain (isOrdinary): S, K, t, σ in [2^-200, 2^200), |rt| + |qt| <= 256: there nothing overflows. Other rows hold garbage
-// afterwards and must be overwritten (black-limits.ts).
+// Domain (isOrdinary): S, K, t, σ in [2^-200, 2^200), |rt| + |qt| <= 256: there the price and the first Greeks cannot overflow.
+// Other rows hold garbage afterwards and must be overwritten (black-limits.ts); rows that are not isModerate must be looked at.
 // Error against 600 cases at 60 digits: price 3.3e-16·max(S, K), Greeks 2.1e-14 relative (tests/golden; see also
 // docs/numerics/black-scholes-merton.md).
 import {
@@ -41,8 +41,9 @@ import {
   xor,
 } from "../lane/lane";
 import { exp, storeThreeExps } from "../math/exp";
-import { logRatio } from "../math/log-ratio";
+import { binadesBetween, fractionOf, leadingPart, trailingPart } from "../math/log-ratio";
 import { storeTwoMills } from "../math/mills";
+import { shiftCarryColumn } from "./displacement";
 import { cappedMagnitude, gaussian, halfSquareHigh, halfSquareLow, isBelowCap } from "../math/normal";
 
 const table: usize = memory.data<f64>(
@@ -54,6 +55,8 @@ const table: usize = memory.data<f64>(
     0.3989422804014327, 0.3989422804014327, // 64: 1/√(2π)
     6.223015277861142e-61, 6.223015277861142e-61, // 80: 2^-200
     1.6069380442589903e60, 1.6069380442589903e60, // 96: 2^200
+    5.421010862427522e-20, 5.421010862427522e-20, // 112: 2^-64
+    18446744073709552000.0, 18446744073709552000.0, // 128: 2^64
   ],
   16,
 );
@@ -65,15 +68,43 @@ const patterns: usize = memory.data<u64>(
 );
 
 // Columns of intermediates, as offsets from a row's place in the scratch.
-const d1Column: usize = inputsMax * tileBytes;
-const d2Column: usize = d1Column + tileBytes;
-const inverseSpotVColumn: usize = d2Column + tileBytes;
-const rootTimeColumn: usize = inverseSpotVColumn + tileBytes;
+export const d1Column: usize = inputsMax * tileBytes;
+export const d2Column: usize = d1Column + tileBytes;
+export const inverseVColumn: usize = d2Column + tileBytes;
+export const rootTimeColumn: usize = inverseVColumn + tileBytes;
 const rateDiscountColumn: usize = rootTimeColumn + tileBytes;
 const yieldDiscountColumn: usize = rateDiscountColumn + tileBytes;
 const gaussianColumn: usize = yieldDiscountColumn + tileBytes;
 const mills1Column: usize = gaussianColumn + tileBytes;
 const mills2Column: usize = mills1Column + tileBytes;
+// what black-further.ts goes on with: D(q) φ(d1), ±D(q) N(±d1), ±K D(r) N(±d2), V
+export const densityColumn: usize = mills2Column + tileBytes;
+export const signedShareColumn: usize = densityColumn + tileBytes;
+export const signedLoanColumn: usize = signedShareColumn + tileBytes;
+export const priceColumn: usize = signedLoanColumn + tileBytes;
+
+// @ts-ignore: decorator
+@inline
+function isWithin<T>(
+  lowest: T,
+  highest: T,
+  spot: T,
+  strike: T,
+  time: T,
+  volatility: T,
+  rateTime: T,
+  yieldTime: T,
+): T {
+  const signless = constant<T>(patterns);
+  const exponents = add<T>(and<T>(rateTime, signless), and<T>(yieldTime, signless));
+  return and<T>(
+    and<T>(lessOrEqual<T>(lowest, smaller<T>(spot, strike)), lessOrEqual<T>(lowest, smaller<T>(volatility, time))),
+    and<T>(
+      lessThan<T>(larger<T>(larger<T>(strike, spot), larger<T>(time, volatility)), highest),
+      lessOrEqual<T>(exponents, constant<T>(table + 48)),
+    ),
+  );
+}
 
 /**
  * Mask of the rows the formulas are good for. The order of the arguments of smaller and larger is what refuses a NaN: each keeps
@@ -82,21 +113,42 @@ const mills2Column: usize = mills1Column + tileBytes;
 // @ts-ignore: decorator
 @inline
 export function isOrdinary<T>(spot: T, strike: T, time: T, volatility: T, rateTime: T, yieldTime: T): T {
-  const lowest = constant<T>(table + 80);
-  const signless = constant<T>(patterns);
-  const exponents = add<T>(and<T>(rateTime, signless), and<T>(yieldTime, signless));
-  return and<T>(
-    and<T>(lessOrEqual<T>(lowest, smaller<T>(spot, strike)), lessOrEqual<T>(lowest, smaller<T>(volatility, time))),
-    and<T>(
-      lessThan<T>(larger<T>(larger<T>(strike, spot), larger<T>(time, volatility)), constant<T>(table + 96)),
-      lessOrEqual<T>(exponents, constant<T>(table + 48)),
-    ),
+  return isWithin<T>(
+    constant<T>(table + 80),
+    constant<T>(table + 96),
+    spot,
+    strike,
+    time,
+    volatility,
+    rateTime,
+    yieldTime,
   );
 }
 
+/** Mask of the ordinary rows in which no output of any kind can overflow: S, K, t, σ in [2^-64, 2^64). */
+// @ts-ignore: decorator
+@inline
+function isModerate<T>(spot: T, strike: T, time: T, volatility: T, rateTime: T, yieldTime: T): T {
+  return isWithin<T>(
+    constant<T>(table + 112),
+    constant<T>(table + 128),
+    spot,
+    strike,
+    time,
+    volatility,
+    rateTime,
+    yieldTime,
+  );
+}
+
+/** What joins ln(S/K): (r - q)t, nothing, or what a displacement's low words add. */
+export const carryOfRates: i32 = 0;
+export const carryNone: i32 = 1;
+export const carryOfShift: i32 = 2;
+
 /**
- * Loop 1: d1, d2, 1/(S v), √t. Addresses are those of the first row's inputs; `bytes` is eight times the rows. True where every
- * row is ordinary.
+ * Loop 1: d1, d2, 1/v, √t. Addresses are those of the first row's inputs; `bytes` is eight times the rows. True where every
+ * row is moderate.
  */
 export function moneyness<T>(
   spots: usize,
@@ -107,9 +159,33 @@ export function moneyness<T>(
   volatilities: usize,
   scratch: usize,
   bytes: usize,
+  carry: i32,
+): bool {
+  switch (carry) {
+    case carryOfRates:
+      return moneynessWith<T>(spots, strikes, times, rates, yields, volatilities, scratch, bytes, carryOfRates);
+    case carryNone:
+      return moneynessWith<T>(spots, strikes, times, rates, yields, volatilities, scratch, bytes, carryNone);
+    default:
+      return moneynessWith<T>(spots, strikes, times, rates, yields, volatilities, scratch, bytes, carryOfShift);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function moneynessWith<T>(
+  spots: usize,
+  strikes: usize,
+  times: usize,
+  rates: usize,
+  yields: usize,
+  volatilities: usize,
+  scratch: usize,
+  bytes: usize,
+  carry: i32,
 ): bool {
   const zero = constant<T>(table + 32);
-  let ordinary = lessOrEqual<T>(zero, zero);
+  let moderate = lessOrEqual<T>(zero, zero);
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
     const spot = load<T>(spots + at);
@@ -117,20 +193,28 @@ export function moneyness<T>(
     const time = load<T>(times + at);
     const volatility = load<T>(volatilities + at);
     const rateTime = mul<T>(load<T>(rates + at), time);
-    const yieldTime = mul<T>(load<T>(yields + at), time);
-    ordinary = and<T>(ordinary, isOrdinary<T>(spot, strike, time, volatility, rateTime, yieldTime));
+    let yieldTime = zero;
+    if (carry == carryOfRates) yieldTime = mul<T>(load<T>(yields + at), time);
+    moderate = and<T>(moderate, isModerate<T>(spot, strike, time, volatility, rateTime, yieldTime));
     const rootTime = sqrt<T>(time);
     const v = mul<T>(volatility, rootTime);
-    const inverseSpotV = div<T>(constant<T>(table), mul<T>(spot, v));
-    const logForward = add<T>(logRatio<T>(spot, strike), sub<T>(rateTime, yieldTime));
-    const h = mul<T>(logForward, mul<T>(spot, inverseSpotV));
-    const half = mul<T>(v, constant<T>(table + 16));
-    store<T>(cell, add<T>(h, half), d1Column);
-    store<T>(cell, sub<T>(h, half), d2Column);
-    store<T>(cell, inverseSpotV, inverseSpotVColumn);
+    const inverseV = div<T>(constant<T>(table), v);
+    // ln(forward/strike) stays in two parts until v²/2 has been taken off the leading one: where d2 is near zero that difference is
+    // exact. d1 follows by adding v: an error of the moneyness must be the same in both, else φ(d1) and φ(d2) disagree.
+    const binades = binadesBetween<T>(spot, strike);
+    const f = fractionOf<T>(spot, strike, binades);
+    const leading = leadingPart<T>(f, binades);
+    let trailing = trailingPart<T>(f, binades);
+    if (carry == carryOfRates) trailing = add<T>(trailing, sub<T>(rateTime, yieldTime));
+    if (carry == carryOfShift) trailing = add<T>(trailing, load<T>(cell, shiftCarryColumn));
+    const half = mul<T>(mul<T>(v, v), constant<T>(table + 16));
+    const d2 = mul<T>(add<T>(sub<T>(leading, half), trailing), inverseV);
+    store<T>(cell, add<T>(d2, v), d1Column);
+    store<T>(cell, d2, d2Column);
+    store<T>(cell, inverseV, inverseVColumn);
     store<T>(cell, rootTime, rootTimeColumn);
   }
-  return isAllSet<T>(ordinary);
+  return isAllSet<T>(moderate);
 }
 
 /** Loop 2: D(r), D(q), e^(-d1²/2). */
@@ -182,7 +266,7 @@ export function ratios<T>(scratch: usize, bytes: usize): void {
   }
 }
 
-/** Loop 4: the requested outputs. Raw values times the request's factor where the unit of an output can change. */
+/** Loop 4: the requested outputs among the first six, and where told so what loop 5 needs. Raw values times the request's factor where the unit of an output can change. */
 export function outputs<T>(
   spots: usize,
   strikes: usize,
@@ -195,6 +279,8 @@ export function outputs<T>(
   bytes: usize,
   request: usize,
   mask: u32,
+  isForward: bool,
+  keepsParts: bool,
   prices: usize,
   deltas: usize,
   gammas: usize,
@@ -222,12 +308,17 @@ export function outputs<T>(
     const share = select<T>(lessThan<T>(xor<T>(d1, sign), zero), tail1, sub<T>(yieldDiscount, tail1));
     const loan = select<T>(lessThan<T>(xor<T>(d2, sign), zero), tail2, sub<T>(strikePresent, tail2));
     const shareValue = mul<T>(spot, share);
-    if (isRequested(mask, outputPrice)) {
-      store<T>(prices + at, larger<T>(zero, xor<T>(sub<T>(shareValue, loan), sign)));
+    const price = larger<T>(zero, xor<T>(sub<T>(shareValue, loan), sign));
+    if (isRequested(mask, outputPrice)) store<T>(prices + at, price);
+    if (keepsParts) {
+      store<T>(cell, density, densityColumn);
+      store<T>(cell, xor<T>(share, sign), signedShareColumn);
+      store<T>(cell, xor<T>(loan, sign), signedLoanColumn);
+      store<T>(cell, price, priceColumn);
     }
     if (isRequested(mask, outputDelta)) store<T>(deltas + at, add<T>(xor<T>(share, sign), zero));
-    const inverseSpotV = load<T>(cell, inverseSpotVColumn);
-    if (isRequested(mask, outputGamma)) store<T>(gammas + at, mul<T>(density, inverseSpotV));
+    const inverseV = load<T>(cell, inverseVColumn);
+    if (isRequested(mask, outputGamma)) store<T>(gammas + at, div<T>(mul<T>(density, inverseV), spot));
     if (isRequested(mask, outputVega)) {
       const vega = mul<T>(weight, load<T>(cell, rootTimeColumn));
       store<T>(vegas + at, mul<T>(vega, repeated<T>(factors + (outputVega << 3))));
@@ -235,7 +326,7 @@ export function outputs<T>(
     if (isRequested(mask, outputTheta)) {
       const volatility = load<T>(volatilities + at);
       const variance = mul<T>(mul<T>(volatility, volatility), constant<T>(table + 16));
-      const decay = mul<T>(mul<T>(variance, mul<T>(spot, inverseSpotV)), weight);
+      const decay = mul<T>(mul<T>(variance, inverseV), weight);
       const carry = sub<T>(
         mul<T>(load<T>(yields + at), shareValue),
         mul<T>(load<T>(rates + at), loan),
@@ -245,7 +336,9 @@ export function outputs<T>(
       store<T>(thetas + at, mul<T>(theta, repeated<T>(factors + (outputTheta << 3))));
     }
     if (isRequested(mask, outputRho)) {
-      const rho = add<T>(xor<T>(mul<T>(load<T>(times + at), loan), sign), zero);
+      const time = load<T>(times + at);
+      // a forward's rate discounts and nothing else: -T V
+      const rho = isForward ? sub<T>(zero, mul<T>(time, price)) : add<T>(xor<T>(mul<T>(time, loan), sign), zero);
       store<T>(rhos + at, mul<T>(rho, repeated<T>(factors + (outputRho << 3))));
     }
   }

@@ -28,15 +28,21 @@ export const flagUnattainableIsZero = 2;
 export const inputsMax = 16;
 export const outputsMax = 32;
 
-/** The kernel's id of every input; `price` stands in where a volatility is asked for. */
+/**
+ * The kernel's id of every input; `price` stands in where a volatility is asked for. A forward takes the spot's place and a
+ * foreign rate the dividend yield's: no model has both.
+ */
 export const inputIds: Readonly<Record<InputName | "price", number>> = {
   spot: 0,
+  forward: 0,
   strike: 1,
   time_to_expiry: 2,
   rate: 3,
   dividend_yield: 4,
+  foreign_rate: 4,
   volatility: 5,
   price: 6,
+  displacement: 7,
 };
 
 /** The kernel's id of every output. */
@@ -47,6 +53,18 @@ export const outputIds: Readonly<Record<OutputName | "implied_volatility" | "att
   vega: 3,
   theta: 4,
   rho: 5,
+  dividend_rho: 6,
+  vanna: 7,
+  volga: 8,
+  charm: 9,
+  veta: 10,
+  speed: 11,
+  zomma: 12,
+  color: 13,
+  ultima: 14,
+  dual_delta: 15,
+  dual_gamma: 16,
+  lambda: 17,
   implied_volatility: 30,
   attainable_error: 31,
 };

@@ -8,13 +8,40 @@ import { assert, unreachable } from "../foundation/assert";
 export type Units = "market" | "raw";
 
 /** Model names on the wire. */
-export type ModelName = "black_scholes_merton";
+export type ModelName = "black_scholes_merton" | "black_76" | "garman_kohlhagen" | "displaced_black";
 
 /** Input names on the wire. */
-export type InputName = "spot" | "strike" | "time_to_expiry" | "rate" | "dividend_yield" | "volatility";
+export type InputName =
+  | "spot"
+  | "forward"
+  | "strike"
+  | "time_to_expiry"
+  | "rate"
+  | "dividend_yield"
+  | "foreign_rate"
+  | "volatility"
+  | "displacement";
 
 /** Output names on the wire. */
-export type OutputName = "price" | "delta" | "gamma" | "vega" | "theta" | "rho";
+export type OutputName =
+  | "price"
+  | "delta"
+  | "gamma"
+  | "vega"
+  | "theta"
+  | "rho"
+  | "dividend_rho"
+  | "vanna"
+  | "volga"
+  | "charm"
+  | "veta"
+  | "speed"
+  | "zomma"
+  | "color"
+  | "ultima"
+  | "dual_delta"
+  | "dual_gamma"
+  | "lambda";
 
 /** One number a model takes. */
 export interface InputDefinition {
@@ -44,40 +71,102 @@ export interface ModelDefinition {
   readonly limits: readonly string[];
 }
 
+/** What a model over a spot offers. */
+const spotOutputs: readonly OutputName[] = [
+  "price",
+  "delta",
+  "gamma",
+  "vega",
+  "theta",
+  "rho",
+  "dividend_rho",
+  "vanna",
+  "volga",
+  "charm",
+  "veta",
+  "speed",
+  "zomma",
+  "color",
+  "ultima",
+  "dual_delta",
+  "dual_gamma",
+  "lambda",
+];
+
+/** A forward has no yield of its own. */
+const forwardOutputs = spotOutputs.filter((output) => output !== "dividend_rho");
+
+const priceDomain = "0 or 6.3e-61 to 1.6e60";
+const discountDomain = "any with |rate · time| ≤ 256";
+
+const spot: InputDefinition = {
+  name: "spot",
+  title: "Price of the underlying now",
+  unit: "currency",
+  domain: priceDomain,
+  example: 100,
+};
+
+const forward: InputDefinition = {
+  name: "forward",
+  title: "Forward or futures price of the underlying for the expiry",
+  unit: "currency",
+  domain: priceDomain,
+  example: 100,
+};
+
+const strike: InputDefinition = {
+  name: "strike",
+  title: "Price at which the option exercises",
+  unit: "currency",
+  domain: priceDomain,
+  example: 105,
+};
+
+const timeToExpiry: InputDefinition = {
+  name: "time_to_expiry",
+  title: "Time to expiry",
+  unit: "years",
+  domain: "any; 0 and below is expired; otherwise 6.3e-61 to 1.6e60",
+  example: 0.5,
+};
+
+const rate: InputDefinition = {
+  name: "rate",
+  title: "Interest rate, continuously compounded",
+  unit: "per year",
+  domain: discountDomain,
+  example: 0.03,
+};
+
+const volatility: InputDefinition = {
+  name: "volatility",
+  title: "Volatility of the underlying's logarithm",
+  unit: "per square root of a year",
+  domain: priceDomain,
+  example: 0.2,
+};
+
+const expiredLimit =
+  "time_to_expiry ≤ 0 is expired: the payoff, delta and dual_delta 0 or ±1 (±½ where underlying equals strike), other Greeks 0.";
+const zeroVolatilityLimit =
+  "volatility 0: the discounted payoff of the forward and its derivatives, halved where forward equals strike; derivatives in volatility 0.";
+const kinkLimit = "Where the payoff has its kink gamma, dual_gamma, speed and theta are null.";
+const lambdaLimit = "lambda is null where the price is 0.";
+const badLimit =
+  "A negative underlying, strike or volatility, or a value outside the stated domains, is out_of_domain; NaN and infinity are non_finite.";
+const overflowLimit = "An output too large for a double makes the row out_of_domain.";
+
 const blackScholesMerton: ModelDefinition = {
   id: 0,
   name: "black_scholes_merton",
   title: "Black–Scholes–Merton, European options on an asset with a continuous dividend yield",
   source: "Black and Scholes (1973); Merton (1973)",
   inputs: [
-    {
-      name: "spot",
-      title: "Price of the underlying now",
-      unit: "currency",
-      domain: "0 or 6.3e-61 to 1.6e60",
-      example: 100,
-    },
-    {
-      name: "strike",
-      title: "Price at which the option exercises",
-      unit: "currency",
-      domain: "0 or 6.3e-61 to 1.6e60",
-      example: 105,
-    },
-    {
-      name: "time_to_expiry",
-      title: "Time to expiry",
-      unit: "years",
-      domain: "any; 0 and below is expired; otherwise 6.3e-61 to 1.6e60",
-      example: 0.5,
-    },
-    {
-      name: "rate",
-      title: "Interest rate, continuously compounded",
-      unit: "per year",
-      domain: "any with |rate · time| + |dividend_yield · time| ≤ 256",
-      example: 0.03,
-    },
+    spot,
+    strike,
+    timeToExpiry,
+    { ...rate, domain: "any with |rate · time| + |dividend_yield · time| ≤ 256" },
     {
       name: "dividend_yield",
       title: "Dividend yield, continuously compounded",
@@ -86,27 +175,109 @@ const blackScholesMerton: ModelDefinition = {
       domain: "any with |rate · time| + |dividend_yield · time| ≤ 256",
       example: 0.01,
     },
-    {
-      name: "volatility",
-      title: "Volatility of the underlying's logarithm",
-      unit: "per square root of a year",
-      domain: "0 or 6.3e-61 to 1.6e60",
-      example: 0.2,
-    },
+    volatility,
   ],
-  outputs: ["price", "delta", "gamma", "vega", "theta", "rho"],
+  outputs: spotOutputs,
   impliedVolatility: true,
   limits: [
-    "time_to_expiry ≤ 0 is expired: the payoff, delta 0 or ±1 (±½ where spot equals strike), other Greeks 0.",
-    "volatility 0: the discounted payoff of the forward and its derivatives, halved where forward equals strike; vega 0.",
-    "Where the payoff has its kink gamma and theta are null.",
+    expiredLimit,
+    zeroVolatilityLimit,
+    kinkLimit,
+    lambdaLimit,
     "spot 0: a call is worth 0, a put strike · e^(−rate · time). strike 0: a call is worth the asset without its dividends, a put 0.",
-    "A negative spot, strike or volatility, or a value outside the stated domains, is out_of_domain; NaN and infinity are non_finite.",
+    badLimit,
+    overflowLimit,
+  ],
+};
+
+const black76: ModelDefinition = {
+  id: 1,
+  name: "black_76",
+  title: "Black 76, European options on a forward or futures price",
+  source: "Black (1976), The Pricing of Commodity Contracts",
+  inputs: [forward, strike, timeToExpiry, rate, volatility],
+  outputs: forwardOutputs,
+  impliedVolatility: false,
+  limits: [
+    expiredLimit,
+    zeroVolatilityLimit,
+    kinkLimit,
+    lambdaLimit,
+    "forward 0: a call is worth 0, a put strike · e^(−rate · time). strike 0: a call is worth the discounted forward, a put 0.",
+    badLimit,
+    overflowLimit,
+  ],
+};
+
+const garmanKohlhagen: ModelDefinition = {
+  id: 2,
+  name: "garman_kohlhagen",
+  title: "Garman–Kohlhagen, European options on a currency",
+  source: "Garman and Kohlhagen (1983), Foreign Currency Option Values",
+  inputs: [
+    { ...spot, unit: "domestic currency", example: 1.085 },
+    { ...strike, unit: "domestic currency", example: 1.1 },
+    timeToExpiry,
+    {
+      ...rate,
+      domain: "any with |rate · time| + |foreign_rate · time| ≤ 256",
+    },
+    {
+      name: "foreign_rate",
+      title: "Foreign interest rate, continuously compounded",
+      unit: "per year",
+      domain: "any with |rate · time| + |foreign_rate · time| ≤ 256",
+      example: 0.02,
+    },
+    { ...volatility, example: 0.08 },
+  ],
+  outputs: spotOutputs,
+  impliedVolatility: false,
+  limits: [
+    expiredLimit,
+    zeroVolatilityLimit,
+    kinkLimit,
+    lambdaLimit,
+    "spot 0: a call is worth 0, a put strike · e^(−rate · time). strike 0: a call is worth the foreign unit discounted, a put 0.",
+    badLimit,
+    overflowLimit,
+  ],
+};
+
+const displacedBlack: ModelDefinition = {
+  id: 4,
+  name: "displaced_black",
+  title: "Displaced Black, European options on a forward that may be negative",
+  source: "Rubinstein (1983), Displaced Diffusion Option Pricing; Black (1976)",
+  inputs: [
+    { ...forward, domain: "any with forward + displacement 0 or 6.3e-61 to 1.6e60", example: 0.021 },
+    { ...strike, domain: "any with strike + displacement 0 or 6.3e-61 to 1.6e60", example: 0.025 },
+    timeToExpiry,
+    rate,
+    volatility,
+    {
+      name: "displacement",
+      title: "What is added to forward and strike before their logarithms are taken",
+      unit: "currency",
+      domain: "any with forward + displacement and strike + displacement 0 or 6.3e-61 to 1.6e60",
+      example: 0.03,
+    },
+  ],
+  outputs: forwardOutputs,
+  impliedVolatility: false,
+  limits: [
+    expiredLimit,
+    zeroVolatilityLimit,
+    kinkLimit,
+    lambdaLimit,
+    "forward + displacement 0 is zero_underlying: a call is worth 0, a put (strike + displacement) · e^(−rate · time). strike + displacement 0: a call is worth the discounted forward + displacement, a put 0.",
+    "A negative forward + displacement, strike + displacement or volatility, or a value outside the stated domains, is out_of_domain; NaN and infinity are non_finite.",
+    overflowLimit,
   ],
 };
 
 /** Every model the kernel knows, in order of id. */
-export const models: readonly ModelDefinition[] = [blackScholesMerton];
+export const models: readonly ModelDefinition[] = [blackScholesMerton, black76, garmanKohlhagen, displacedBlack];
 
 /** The model of that name. */
 export function modelNamed(name: ModelName): ModelDefinition {
@@ -149,8 +320,8 @@ export function statusName(code: number): StatusName {
 }
 
 /**
- * What a raw value is multiplied by to give it in the units: vega and rho per 0.01, theta per calendar day of a year of 365,
- * everything else as it is.
+ * What a raw value is multiplied by to give it in the units: per 0.01 of volatility, rate and yield, once for each time the
+ * output is a derivative in one of them; per calendar day of a year of 365 where it is one in time; everything else as it is.
  */
 export function unitFactor(output: OutputName, units: Units): number {
   switch (units) {
@@ -168,12 +339,27 @@ function marketFactor(output: OutputName): number {
     case "price":
     case "delta":
     case "gamma":
+    case "speed":
+    case "dual_delta":
+    case "dual_gamma":
+    case "lambda":
       return 1;
     case "vega":
     case "rho":
+    case "dividend_rho":
+    case "vanna":
+    case "zomma":
       return 1 / 100;
+    case "volga":
+      return 1 / 1e4;
+    case "ultima":
+      return 1 / 1e6;
     case "theta":
+    case "charm":
+    case "color":
       return 1 / 365;
+    case "veta":
+      return 1 / 36_500;
     default:
       return unreachable(output);
   }

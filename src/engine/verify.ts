@@ -6,7 +6,7 @@ import { assert } from "../foundation/assert";
 import type { Clock } from "../foundation/clock";
 import { defaultOutputs } from "./catalog";
 import type { Engine, ImpliedVolatilityRequest, PriceRequest } from "./engine";
-import { checkBlackScholesMerton } from "./golden/black-scholes-merton";
+import { checkBlack } from "./golden/black";
 import { checkImpliedVolatility } from "./golden/implied-volatility";
 import { pricePlain } from "./plain";
 import { impliedVolatilityPlain } from "./plain-implied-volatility";
@@ -22,10 +22,7 @@ const callsPerRound = 8;
 
 /** Runs every check. Takes about a third of a second. */
 export function verify(engine: Engine, options: { readonly clock: Clock }): VerifyReport {
-  const checks: OutputCheck[] = [
-    ...checkBlackScholesMerton((request) => engine.price(request)),
-    ...checkImpliedVolatility(engine),
-  ];
+  const checks: OutputCheck[] = [...checkBlack((request) => engine.price(request)), ...checkImpliedVolatility(engine)];
   const sample = sampleRequest();
   const prices = priceSample(engine, sample);
   const speeds = [

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { buildWasm } from "../../build/wasm";
-import { defaultOutputs, type InputName, type OutputName } from "../../src/engine/catalog";
+import { type InputName, modelNamed, type OutputName } from "../../src/engine/catalog";
 import { createEngine, type Engine, type PriceRequest } from "../../src/engine/engine";
 import { seededRandom } from "../../src/foundation/random";
 
@@ -17,15 +17,21 @@ export async function testEngine(): Promise<Engine> {
   return createEngine({ wasmBytes: await kernelBytes(), version: "test" });
 }
 
-/** One option by wire names; a call unless told otherwise. */
-export type Row = Record<InputName, number> & { readonly isCall?: boolean };
+/** The inputs of a model over a spot. */
+export type SpotInput = "spot" | "strike" | "time_to_expiry" | "rate" | "dividend_yield" | "volatility";
+
+/** One option on a spot by wire names; a call unless told otherwise. */
+export type Row = Record<SpotInput, number> & { readonly isCall?: boolean };
+
+/** Every output of a model over a spot. */
+export const spotOutputs: readonly OutputName[] = modelNamed("black_scholes_merton").outputs;
 
 /** A request over rows, every input a column, in raw units and for all outputs unless told otherwise. */
 export function requestOf(
   rows: readonly Row[],
   options: Partial<PriceRequest> = {},
 ): PriceRequest & { isCall: Uint8Array } {
-  const column = (name: InputName) => Float64Array.from(rows, (row) => row[name]);
+  const column = (name: SpotInput) => Float64Array.from(rows, (row) => row[name]);
   return {
     model: "black_scholes_merton",
     count: rows.length,
@@ -37,11 +43,40 @@ export function requestOf(
       dividend_yield: column("dividend_yield"),
       volatility: column("volatility"),
     },
-    outputs: defaultOutputs,
+    outputs: spotOutputs,
     units: "raw",
     ...options,
     isCall: Uint8Array.from(rows, (row) => (row.isCall === false ? 0 : 1)),
   };
+}
+
+/**
+ * The same rows for another model of the family: the spot becomes the forward, the yield the foreign rate; with a displacement
+ * forward and strike are what is left once it is taken off.
+ */
+export function familyRequest(
+  model: "black_76" | "garman_kohlhagen" | "displaced_black",
+  rows: readonly Row[],
+  options: Partial<PriceRequest> & { readonly displacement?: number } = {},
+): PriceRequest & { isCall: Uint8Array } {
+  const { displacement = 0, ...rest } = options;
+  const { inputs, outputs } = modelNamed(model);
+  const inputOf = (row: Row, name: InputName): number => {
+    switch (name) {
+      case "forward":
+        return row.spot - displacement;
+      case "strike":
+        return row.strike - displacement;
+      case "displacement":
+        return displacement;
+      case "foreign_rate":
+        return row.dividend_yield;
+      default:
+        return row[name];
+    }
+  };
+  const columns = inputs.map(({ name }) => [name, Float64Array.from(rows, (row) => inputOf(row, name))]);
+  return requestOf(rows, { model, inputs: Object.fromEntries(columns), outputs, ...rest });
 }
 
 /** One option's outputs by name and its status. */

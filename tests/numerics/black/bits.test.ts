@@ -5,10 +5,22 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { buildWasm } from "../../../build/wasm";
-import { defaultOutputs, type InputName } from "../../../src/engine/catalog";
+import { inputIds, outputIds } from "../../../src/engine/abi";
+import { type InputName, modelNamed, type OutputName } from "../../../src/engine/catalog";
 import type { Column, Engine, PriceResult } from "../../../src/engine/engine";
+import { blackModels } from "../../../src/engine/golden/black";
 import { chunkRowsMax } from "../../../src/engine/kernel";
-import { bitsOf, marketRows, type Row, requestOf, testEngine } from "../../harness/kernel";
+import { seededRandom } from "../../../src/foundation/random";
+import {
+  bitsOf,
+  familyRequest,
+  marketRows,
+  type Row,
+  requestOf,
+  type SpotInput,
+  spotOutputs,
+  testEngine,
+} from "../../harness/kernel";
 
 const seed = 20_261_121n;
 const odd: Row = { spot: 100, strike: 100, time_to_expiry: 0.5, rate: 0.03, dividend_yield: 0.01, volatility: 0.2 };
@@ -39,7 +51,7 @@ beforeAll(async () => {
 /** Every output's bits and the status of the rows from first on. */
 function fingerprint(result: PriceResult, first = 0, count = result.count): unknown[] {
   return [
-    ...defaultOutputs.map((output) => bitsOf(result.columns[output]!.subarray(first, first + count))),
+    ...spotOutputs.map((output) => bitsOf(result.columns[output]!.subarray(first, first + count))),
     [...result.status.subarray(first, first + count)],
   ];
 }
@@ -71,17 +83,17 @@ describe("S1.04 a row's bits", () => {
   });
 
   test("are the same whatever is broadcast", () => {
-    const names: InputName[] = ["spot", "strike", "time_to_expiry", "rate", "dividend_yield", "volatility"];
+    const names: SpotInput[] = ["spot", "strike", "time_to_expiry", "rate", "dividend_yield", "volatility"];
     for (const count of [1, 2, 3, 129]) {
       for (let pattern = 0; pattern < 64; pattern++) {
-        const isShared = (name: InputName) => (pattern & (1 << names.indexOf(name))) !== 0;
+        const isShared = (name: SpotInput) => (pattern & (1 << names.indexOf(name))) !== 0;
         const mixed = rows.slice(20, 20 + count).map((row) => {
           const shared = { ...row };
           for (const name of names) if (isShared(name)) shared[name] = odd[name];
           return shared;
         });
         const request = requestOf(mixed);
-        const inputs: Partial<Record<InputName, Column>> = { ...request.inputs };
+        const inputs: Partial<Record<SpotInput, Column>> = { ...request.inputs };
         for (const name of names) if (isShared(name)) inputs[name] = odd[name];
         expect(fingerprint(engine.price({ ...request, inputs })), `${count} rows, pattern ${pattern}`).toEqual(
           fingerprint(engine.price(request)),
@@ -101,8 +113,11 @@ describe("S1.04 a row's bits", () => {
   });
 
   test("are the same whichever outputs are asked for", () => {
-    for (let pattern = 1; pattern < 64; pattern++) {
-      const outputs = defaultOutputs.filter((_, index) => (pattern & (1 << index)) !== 0);
+    const random = seededRandom(seed);
+    const patterns = [...spotOutputs.map((_, index) => 1 << index), 63, (1 << 18) - 1 - 63];
+    for (let draw = 0; draw < 60; draw++) patterns.push(1 + Math.floor(random.unit() * ((1 << 18) - 1)));
+    for (const pattern of patterns) {
+      const outputs = spotOutputs.filter((_, index) => (pattern & (1 << index)) !== 0);
       const result = engine.price(requestOf(rows, { outputs }));
       expect(Object.keys(result.columns)).toEqual([...outputs]);
       expect([...result.status]).toEqual([...whole.status]);
@@ -113,13 +128,13 @@ describe("S1.04 a row's bits", () => {
   });
 
   test("hold the one canonical NaN for every null", () => {
-    const nulls = defaultOutputs.flatMap((output) => bitsOf(whole.columns[output]!.filter(Number.isNaN)));
+    const nulls = spotOutputs.flatMap((output) => bitsOf(whole.columns[output]!.filter(Number.isNaN)));
     expect(nulls.length).toBeGreaterThan(50);
     expect(new Set(nulls)).toEqual(new Set([0x7ff8000000000000n]));
   });
 
   test("never show a negative zero", () => {
-    for (const output of defaultOutputs) {
+    for (const output of spotOutputs) {
       expect(
         whole.columns[output]!.some((value) => Object.is(value, -0)),
         output,
@@ -128,20 +143,24 @@ describe("S1.04 a row's bits", () => {
   });
 
   const node = Bun.which("node");
-  test.skipIf(node === null)(
-    `are the same under V8 as under JavaScriptCore${node === null ? " (skipped: node is not on the PATH)" : ""}`,
-    async () => {
-      const request = requestOf(marketRows(1000, seed));
+  const nodeWords = node === null ? " (skipped: node is not on the PATH)" : "";
+  for (const model of blackModels) {
+    test.skipIf(node === null)(`are the same under V8 as under JavaScriptCore: ${model}${nodeWords}`, async () => {
+      const market = marketRows(1000, seed);
+      const request = model === "black_scholes_merton" ? requestOf(market) : familyRequest(model, market);
       const result = engine.price(request);
       const hash = createHash("sha256");
-      for (const output of defaultOutputs) hash.update(new Uint8Array(result.columns[output]!.buffer));
+      for (const output of request.outputs) hash.update(new Uint8Array(result.columns[output]!.buffer));
+      const inputs = Object.entries(request.inputs) as [InputName, Float64Array][];
       const child = Bun.spawn(
         [node!, join(import.meta.dir, "../../harness/kernel-under-node.mjs"), (await buildWasm()).path],
         {
           stdin: new TextEncoder().encode(
             JSON.stringify({
+              model: modelNamed(model).id,
               isCall: [...request.isCall],
-              inputs: Object.values(request.inputs).map((c) => [...(c as Float64Array)]),
+              inputs: inputs.map(([name, column]) => ({ id: inputIds[name], column: [...column] })),
+              outputs: request.outputs.map((output) => outputIds[output]),
             }),
           ),
           stdout: "pipe",
@@ -149,6 +168,46 @@ describe("S1.04 a row's bits", () => {
         },
       );
       expect((await new Response(child.stdout).text()).trim()).toBe(hash.digest("hex"));
-    },
-  );
+    });
+  }
+});
+
+describe("a model of the family", () => {
+  const market = marketRows(400, seed);
+
+  test("garman_kohlhagen gives black_scholes_merton's bits for the same numbers", () => {
+    const spot = engine.price(requestOf(market));
+    const currency = engine.price(familyRequest("garman_kohlhagen", market));
+    for (const output of spotOutputs) {
+      expect(bitsOf(currency.columns[output]!), output).toEqual(bitsOf(spot.columns[output]!));
+    }
+  });
+
+  test("displaced_black without a displacement gives black_76's bits", () => {
+    const plain = engine.price(familyRequest("black_76", market));
+    const displaced = engine.price(familyRequest("displaced_black", market));
+    for (const [output, column] of Object.entries(plain.columns)) {
+      expect(bitsOf(displaced.columns[output as OutputName]!), output).toEqual(bitsOf(column));
+    }
+  });
+
+  for (const model of ["black_76", "garman_kohlhagen", "displaced_black"] as const) {
+    test(`${model} gives a row the same bits alone as in company, limits included`, () => {
+      const request = familyRequest(model, rows.slice(0, 331), {
+        displacement: model === "displaced_black" ? 0.25 : 0,
+      });
+      const company = engine.price(request);
+      const names = Object.keys(request.inputs) as InputName[];
+      for (let row = 0; row < request.count; row++) {
+        const inputs = Object.fromEntries(names.map((name) => [name, (request.inputs[name] as Float64Array)[row]!]));
+        const alone = engine.price({ ...request, count: 1, isCall: request.isCall[row] === 1, inputs });
+        expect(alone.status[0]).toBe(company.status[row]!);
+        for (const output of request.outputs) {
+          expect(bitsOf(alone.columns[output]!), `${output} of row ${row}`).toEqual(
+            bitsOf(company.columns[output]!.subarray(row, row + 1)),
+          );
+        }
+      }
+    });
+  }
 });

@@ -1,19 +1,20 @@
-// Black–Scholes–Merton against values that nobody here computed with the kernel: 600 cases at 60 digits, and what books print.
+// The Black family against values that nobody here computed with the kernel: cases at 60 digits, and what books print.
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { defaultOutputs, type OutputName } from "../../../src/engine/catalog";
+import { type ModelName, modelNamed, type OutputName } from "../../../src/engine/catalog";
 import type { Engine } from "../../../src/engine/engine";
+import { blackModels, blackTables, checkBlack } from "../../../src/engine/golden/black";
 import {
-  checkBlackScholesMerton,
-  goldenColumn,
-  goldenRequest,
+  checkPriceTable,
   greekTolerance,
   priceTolerance,
   smallGreekTolerance,
-} from "../../../src/engine/golden/black-scholes-merton";
+  tableColumn,
+  tableRequest,
+} from "../../../src/engine/golden/price-table";
 import { pricePlain } from "../../../src/engine/plain";
 import published from "../../golden/european-published.json";
-import { priceOne, testEngine } from "../../harness/kernel";
+import { testEngine } from "../../harness/kernel";
 
 let engine: Engine;
 
@@ -21,67 +22,96 @@ beforeAll(async () => {
   engine = await testEngine();
 });
 
-describe("S4.47 golden table", () => {
-  test("holds 600 rows over every output, and its tolerances are the contract's", () => {
-    expect(goldenRequest().count).toBe(600);
+describe("S4.47 golden tables", () => {
+  test("hold 600 rows, and 120 for each further model, over every output; their tolerances are the contract's", () => {
+    expect(blackModels.map((model) => tableRequest(model, blackTables[model]).count)).toEqual([600, 120, 120, 120]);
     expect([priceTolerance, greekTolerance, smallGreekTolerance]).toEqual([1e-15, 1e-13, 1e-24]);
-    for (const output of defaultOutputs) expect(goldenColumn(output).every(Number.isFinite)).toBe(true);
+    for (const model of blackModels) {
+      for (const output of modelNamed(model).outputs) {
+        expect(tableColumn(blackTables[model], output).every(Number.isFinite), `${model} ${output}`).toBe(true);
+      }
+    }
   });
 
-  // measured worst errors with some air: a loss of digits shows long before the contract's tolerance is reached
+  // measured worst errors over all four tables with some air: a loss of digits shows long before the contract's tolerance
   const measured: Record<OutputName, number> = {
     price: 3.5e-16,
     delta: 1.2e-14,
-    gamma: 2.5e-14,
-    vega: 2.5e-14,
-    theta: 1.6e-14,
-    rho: 1.2e-14,
+    gamma: 2e-14,
+    vega: 2e-14,
+    theta: 2.2e-14,
+    rho: 3.5e-14,
+    dividend_rho: 1.5e-14,
+    vanna: 2e-14,
+    volga: 2.5e-14,
+    charm: 1.5e-14,
+    veta: 2e-14,
+    speed: 2e-14,
+    zomma: 5e-14,
+    color: 4e-14,
+    ultima: 3e-14,
+    dual_delta: 1.2e-14,
+    dual_gamma: 2e-14,
+    lambda: 3.5e-14,
   };
 
-  for (const output of defaultOutputs) {
-    test(`${output} is within ${output === "price" ? priceTolerance : greekTolerance} and within its measured ${measured[output]}`, () => {
-      const checks = checkBlackScholesMerton((request) => engine.price(request)).filter(
-        (check) => check.output === output,
-      );
-      expect(checks).toHaveLength(output === "price" ? 1 : 2);
-      for (const check of checks) expect(check.passed, JSON.stringify(check)).toBe(true);
-      expect(checks[0]!.worst).toBeLessThanOrEqual(measured[output]);
-      expect(checks.reduce((sum, check) => sum + check.rows, 0)).toBe(600);
-    });
+  for (const model of blackModels) {
+    for (const output of modelNamed(model).outputs) {
+      test(`${model} ${output} is within the contract's tolerance and within its measured ${measured[output]}`, () => {
+        const checks = checkBlack((request) => engine.price(request), [model]).filter(
+          (check) => check.output === output,
+        );
+        expect(checks.length).toBeGreaterThan(0);
+        for (const check of checks) expect(check.passed, JSON.stringify(check)).toBe(true);
+        expect(checks[0]!.worst).toBeLessThanOrEqual(measured[output]);
+        expect(checks.reduce((sum, check) => sum + check.rows, 0)).toBe(blackTables[model].rows.length);
+      });
+    }
   }
 
-  test("a row that is refused, or null in one output, fails the check", () => {
-    const refused = checkBlackScholesMerton((request) => {
+  test("fail where a row is refused, null in one output, or not there at all", () => {
+    const name = "black_scholes_merton";
+    const check = (price: Engine["price"]) => checkPriceTable(name, blackTables[name], price);
+    const refused = check((request) => {
       const result = engine.price(request);
       result.status[17] = 21;
       return result;
     });
-    expect(refused.every((check) => !check.passed)).toBe(true);
-    const holed = checkBlackScholesMerton((request) => {
-      const result = engine.price(request);
-      result.columns.vega![3] = Number.NaN;
-      return result;
-    });
-    expect(holed.filter((check) => !check.passed).map((check) => check.output)).toContain("vega");
-    const missing = checkBlackScholesMerton((request) => ({ ...engine.price(request), columns: {} }));
-    expect(missing.every((check) => !check.passed)).toBe(true);
+    expect(refused.every(({ passed }) => !passed)).toBe(true);
+    for (const output of ["vega", "lambda", "charm"] as const) {
+      const holed = check((request) => {
+        const result = engine.price(request);
+        result.columns[output]![3] = Number.NaN;
+        return result;
+      });
+      expect(holed.filter(({ passed }) => !passed).map((failed) => failed.output)).toContain(output);
+    }
+    const missing = check((request) => ({ ...engine.price(request), columns: {} }));
+    expect(missing.every(({ passed }) => !passed)).toBe(true);
   });
 
-  test("the plain twin reaches 1e-12 on the same table, and 1e-15 on prices", () => {
-    const checks = checkBlackScholesMerton(pricePlain);
-    for (const { output, measure, worst } of checks) {
-      if (measure.startsWith("relative")) expect(worst).toBeLessThan(output === "price" ? 1e-15 : 1e-12);
+  test("are met by the plain twin to 5e-12, and to 1e-15 on prices", () => {
+    for (const { table, output, measure, worst } of checkBlack(pricePlain)) {
+      if (!measure.startsWith("relative")) continue;
+      expect(worst, `${table} ${output}`).toBeLessThan(output === "price" ? 1e-15 : 5e-12);
     }
   });
 });
 
 describe("S4.47 printed values", () => {
   for (const row of published.cases) {
-    const { option_type, output, expected, tolerance, source, ...inputs } = row;
-    test(`${source}: ${option_type} ${output} is ${expected} to ${tolerance}`, () => {
-      const result = priceOne(engine, { ...inputs, isCall: option_type === "call" });
-      expect(result.status).toBe(0);
-      expect(Math.abs(result[output as OutputName] - expected)).toBeLessThanOrEqual(tolerance);
+    const { model, option_type, output, expected, tolerance, source, ...inputs } = row;
+    test(`${source}: ${model} ${option_type} ${output} is ${expected} to ${tolerance}`, () => {
+      const { columns, status } = engine.price({
+        model: model as ModelName,
+        count: 1,
+        isCall: option_type === "call",
+        inputs,
+        outputs: [output as OutputName],
+        units: "raw",
+      });
+      expect(status[0]).toBe(inputs.volatility === 0 ? 2 : 0);
+      expect(Math.abs(columns[output as OutputName]![0]! - expected)).toBeLessThanOrEqual(tolerance);
     });
   }
 });

@@ -2,11 +2,11 @@
 // priced gets a status; a row that is ok is finite in every output.
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { defaultOutputs, type StatusName, statusName } from "../../../src/engine/catalog";
+import { defaultOutputs, type OutputName, type StatusName, statusName } from "../../../src/engine/catalog";
 import type { Engine } from "../../../src/engine/engine";
 import { pricePlain } from "../../../src/engine/plain";
 import { seededRandom } from "../../../src/foundation/random";
-import { priceOne, type Row, requestOf, testEngine } from "../../harness/kernel";
+import { familyRequest, priceOne, type Row, requestOf, spotOutputs, testEngine } from "../../harness/kernel";
 
 let engine: Engine;
 
@@ -153,14 +153,39 @@ const cases: Case[] = [
   },
 ];
 
+/** What a limit's price and delta make of the further outputs: the payoff is linear, so its other derivatives follow. */
+function furtherLimits(row: Row, [price, delta, gamma]: readonly number[]): Record<string, number> {
+  const time = Math.max(0, row.time_to_expiry);
+  const yieldDiscount = time > 0 ? Math.exp(-row.dividend_yield * time) : 1;
+  const rateDiscount = time > 0 ? Math.exp(-row.rate * time) : 1;
+  return {
+    dividend_rho: -time * row.spot * delta!,
+    vanna: 0,
+    volga: 0,
+    charm: time > 0 ? row.dividend_yield * delta! : 0,
+    veta: 0,
+    speed: gamma!,
+    zomma: 0,
+    color: 0,
+    ultima: 0,
+    dual_delta: (-delta! / yieldDiscount) * rateDiscount,
+    dual_gamma: gamma!,
+    lambda: price === 0 ? none : (row.spot * delta!) / price!,
+  };
+}
+
 describe("S4.47 limits", () => {
   for (const { title, change, status, call, put } of cases) {
     for (const isCall of [true, false]) {
       test(`${title}: a ${isCall ? "call" : "put"} is ${status} with its limit values`, () => {
-        const result = priceOne(engine, { ...usual, ...change, isCall });
+        const row = { ...usual, ...change, isCall };
+        const result = priceOne(engine, row);
         expect(statusName(result.status)).toBe(status);
-        for (const [index, output] of defaultOutputs.entries()) {
-          const expected = (isCall ? call : put)[index]!;
+        const firsts = isCall ? call : put;
+        const further = furtherLimits(row, firsts);
+        for (const output of spotOutputs) {
+          const index = defaultOutputs.indexOf(output);
+          const expected = index >= 0 ? firsts[index]! : further[output]!;
           if (Number.isNaN(expected)) expect(result[output], output).toBeNaN();
           else
             expect(Math.abs(result[output] - expected), output).toBeLessThanOrEqual(4e-16 * Math.abs(expected) * 100);
@@ -168,6 +193,106 @@ describe("S4.47 limits", () => {
       });
     }
   }
+
+  const plainLimit = (rows: Row[]) => pricePlain(requestOf(rows));
+  test("are the plain twin's in every output, a call and a put of each case", () => {
+    const rows = cases.flatMap(({ change }) => [true, false].map((isCall) => ({ ...usual, ...change, isCall })));
+    const [kernel, plain] = [engine.price(requestOf(rows)), plainLimit(rows)];
+    for (const output of spotOutputs) {
+      for (const [index, row] of rows.entries()) {
+        const [one, other] = [kernel.columns[output]![index]!, plain.columns[output]![index]!];
+        const message = `${output} of ${JSON.stringify(row)}: ${one} ${other}`;
+        expect(Number.isNaN(one), message).toBe(Number.isNaN(other));
+        if (!Number.isNaN(one)) expect(Math.abs(one - other), message).toBeLessThanOrEqual(1e-14 * Math.abs(other));
+      }
+    }
+  });
+
+  const forwardCases: { title: string; change: Partial<Row>; status: StatusName; values: Record<string, number> }[] = [
+    {
+      title: "no volatility, forward above",
+      change: { volatility: 0, spot: 110 },
+      status: "zero_volatility",
+      values: {
+        price: 10 * dr,
+        delta: dr,
+        theta: 0.3 * dr,
+        rho: -5 * dr,
+        charm: 0.03 * dr,
+        dual_delta: -dr,
+        lambda: 11,
+      },
+    },
+    {
+      title: "no volatility at the kink",
+      change: { volatility: 0 },
+      status: "zero_volatility",
+      values: { price: 0, delta: dr / 2, theta: none, gamma: none, speed: none, dual_gamma: none, rho: 0, vega: 0 },
+    },
+    {
+      title: "a forward a bit above its strike, no volatility",
+      change: { volatility: 0, spot: 100.00000000000001 },
+      status: "zero_volatility",
+      values: { price: 1.4210854715202004e-14 * dr, delta: dr, gamma: 0 },
+    },
+    {
+      title: "no strike",
+      change: { strike: 0 },
+      status: "ok",
+      values: { price: 100 * dr, delta: dr, rho: -50 * dr, theta: 3 * dr, dual_delta: -dr, lambda: 1, vega: 0 },
+    },
+    {
+      title: "no forward",
+      change: { spot: 0 },
+      status: "zero_underlying",
+      values: { price: 0, delta: 0, rho: 0, theta: 0, dual_delta: 0, lambda: none, vega: 0, gamma: 0 },
+    },
+    {
+      title: "expired",
+      change: { time_to_expiry: 0, spot: 110 },
+      status: "expired",
+      values: { price: 10, rho: 0, delta: 1 },
+    },
+    {
+      title: "a negative forward",
+      change: { spot: -1 },
+      status: "out_of_domain",
+      values: { price: none, delta: none },
+    },
+    { title: "NaN", change: { rate: none }, status: "non_finite", values: { price: none } },
+  ];
+  for (const { title, change, status, values } of forwardCases) {
+    test(`black_76, ${title}: ${status}`, () => {
+      const { columns, status: codes } = engine.price(familyRequest("black_76", [{ ...usual, ...change }]));
+      expect(statusName(codes[0]!)).toBe(status);
+      for (const [output, expected] of Object.entries(values)) {
+        const value = columns[output as OutputName]![0]!;
+        if (Number.isNaN(expected)) expect(value, output).toBeNaN();
+        else expect(Math.abs(value - expected), output).toBeLessThanOrEqual(1e-15 * Math.abs(expected));
+      }
+    });
+  }
+
+  test("displaced_black prices negative forwards and strikes as long as the displaced ones are not", () => {
+    const price = (forward: number, strike: number, displacement: number) => {
+      const inputs = { forward, strike, time_to_expiry: 1, rate: 0.02, volatility: 0.3, displacement };
+      const request = { model: "displaced_black", count: 1, isCall: true, inputs, units: "raw" } as const;
+      const { columns, status } = engine.price({ ...request, outputs: ["price", "delta", "lambda"] });
+      const value = (output: OutputName) => columns[output]![0]!;
+      return { status: statusName(status[0]!), price: value("price"), delta: value("delta"), lambda: value("lambda") };
+    };
+    const negative = price(-0.005, -0.002, 0.02);
+    expect(negative.status).toBe("ok");
+    expect(negative.price).toBeGreaterThan(0);
+    expect(negative.lambda).toBeCloseTo((-0.005 * negative.delta) / negative.price, 12);
+    expect(price(-0.02, 0.01, 0.02)).toEqual({ status: "zero_underlying", price: 0, delta: 0, lambda: none });
+    expect(price(0.01, -0.02, 0.02)).toMatchObject({ status: "ok", price: (0.01 + 0.02) * Math.exp(-0.02) });
+    expect(price(-0.03, 0.01, 0.02).status).toBe("out_of_domain");
+    expect(price(0.01, -0.03, 0.02).status).toBe("out_of_domain");
+    expect(price(0.01, 0.02, none).status).toBe("non_finite");
+    expect(price(0.01, 0.02, Number.POSITIVE_INFINITY).status).toBe("non_finite");
+    expect(price(1e308, 0.02, 1e308).status).toBe("out_of_domain");
+  });
 
   test("in market units are the raw limits times the factor", () => {
     const row = { ...usual, volatility: 0, spot: 110 };
@@ -241,7 +366,7 @@ describe("S4.47 bad values", () => {
       for (const isCall of [true, false]) {
         const result = priceOne(engine, { ...usual, ...change, isCall });
         expect(statusName(result.status)).toBe(status);
-        for (const output of defaultOutputs) expect(result[output], output).toBeNaN();
+        for (const output of spotOutputs) expect(result[output], output).toBeNaN();
       }
     });
   }
@@ -294,8 +419,10 @@ describe("S4.47 bad values", () => {
       counts.set(status, (counts.get(status) ?? 0) + 1);
       const message = `${status} ${JSON.stringify(row)}`;
       expect(result.status[index], message).toBe(plain.status[index]!);
-      const values = defaultOutputs.map((output) => result.columns[output]![index]!);
-      if (status === "ok") expect(values.every(Number.isFinite), `${message} ${values}`).toBe(true);
+      const values = spotOutputs.map((output) => result.columns[output]![index]!);
+      // lambda is null where the price is 0
+      const finite = values[0] === 0 ? values.slice(0, -1) : values;
+      if (status === "ok") expect(finite.every(Number.isFinite), `${message} ${values}`).toBe(true);
       if (result.status[index]! >= 10) expect(values.every(Number.isNaN), message).toBe(true);
       expect(
         values.some((value) => Math.abs(value) === Number.POSITIVE_INFINITY),

@@ -32,6 +32,33 @@ describe("S4.47 catalog", () => {
     expect(model.impliedVolatility).toBe(true);
   });
 
+  test("offers the family: each model's own inputs, all outputs, and no dividend_rho where there is a forward", () => {
+    const inputsOf = (name: ModelName) => modelNamed(name).inputs.map((input) => input.name);
+    const all = modelNamed("black_scholes_merton").outputs;
+    expect(all).toHaveLength(18);
+    expect(inputsOf("black_76")).toEqual(["forward", "strike", "time_to_expiry", "rate", "volatility"]);
+    expect(inputsOf("garman_kohlhagen")).toEqual([
+      "spot",
+      "strike",
+      "time_to_expiry",
+      "rate",
+      "foreign_rate",
+      "volatility",
+    ]);
+    expect(inputsOf("displaced_black")).toEqual([
+      "forward",
+      "strike",
+      "time_to_expiry",
+      "rate",
+      "volatility",
+      "displacement",
+    ]);
+    expect(modelNamed("garman_kohlhagen").outputs).toEqual(all);
+    for (const name of ["black_76", "displaced_black"] as const) {
+      expect(modelNamed(name).outputs).toEqual(all.filter((output) => output !== "dividend_rho"));
+    }
+  });
+
   test("asks for price and the five first Greeks unless told otherwise, and every model offers them", () => {
     expect(defaultOutputs).toEqual(["price", "delta", "gamma", "vega", "theta", "rho"]);
     for (const model of models) for (const output of defaultOutputs) expect(model.outputs).toContain(output);
@@ -78,6 +105,18 @@ describe("unit factors", () => {
     ["vega", 1 / 100],
     ["theta", 1 / 365],
     ["rho", 1 / 100],
+    ["dividend_rho", 1 / 100],
+    ["vanna", 1 / 100],
+    ["volga", 1 / 1e4],
+    ["charm", 1 / 365],
+    ["veta", 1 / 36_500],
+    ["speed", 1],
+    ["zomma", 1 / 100],
+    ["color", 1 / 365],
+    ["ultima", 1 / 1e6],
+    ["dual_delta", 1],
+    ["dual_gamma", 1],
+    ["lambda", 1],
   ];
   for (const [output, factor] of rows) {
     test(`${output}: market is raw times ${factor}, raw is raw`, () => {
