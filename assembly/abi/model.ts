@@ -4,4 +4,5 @@
 export const modelBlackScholesMerton: i32 = 0;
 export const modelBlack76: i32 = 1;
 export const modelGarmanKohlhagen: i32 = 2;
+export const modelBachelier: i32 = 3;
 export const modelDisplacedBlack: i32 = 4;

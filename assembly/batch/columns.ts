@@ -6,6 +6,7 @@ import {
   broadcastIsCall,
   broadcastMaskOffset,
   countOffset,
+  factorsOffset,
   flagIsCallBroadcast,
   flagsOffset,
   inputAddress,
@@ -66,5 +67,16 @@ export function isCallColumn(request: usize, scratch: usize, row: usize): usize 
 export function writeNullRow(request: usize, mask: u32, row: usize): void {
   for (let left = mask; left != 0; left &= left - 1) {
     store<u64>(outputAddress(request, <usize>ctz<u32>(left)) + (row << 3), nullBits);
+  }
+}
+
+/** Copies the requested limit values of a row, raw at `limits` by output id, in the request's units; null stays the canonical NaN. */
+export function writeLimitRow(request: usize, mask: u32, row: usize, limits: usize): void {
+  for (let left = mask; left != 0; left &= left - 1) {
+    const output = <usize>ctz<u32>(left);
+    const raw = load<f64>(limits + (output << 3));
+    const address = outputAddress(request, output) + (row << 3);
+    if (raw == raw) store<f64>(address, raw * load<f64>(request + factorsOffset + (output << 3)));
+    else store<u64>(address, nullBits);
   }
 }

@@ -1,12 +1,15 @@
-// Walks columns of European option prices back to Black–Scholes–Merton volatilities, a status per row; it never throws or allocates.
-// Separate from batch/price because the direction, the statuses and the second solver are its own. Tiles of 128 rows go through
-// four small two-lane loops; rows that are not usual (see iv/robust) are then done one by one. An odd last row goes through the
+// Walks columns of European option prices back to volatilities, a status per row; it never throws or allocates. The Black family is
+// one problem: a forward is a spot whose yield is the rate, a foreign rate is a yield, a displaced forward is one whose two prices are
+// sums in two words. Separate from batch/price because the direction, the statuses and the second solver are its own. Tiles of 128 rows
+// go through small two-lane loops; rows that are not usual (see iv/robust) are then done one by one. An odd last row goes through the
 // same source one lane wide, so a row's bits depend on that row alone.
 // Domain: spot, strike and time to expiry in [2^-200, 2^200), |rate·T| and |dividend_yield·T| <= 256, |ln(forward/strike)| <= 700.
 import {
   countOffset,
+  modelOffset,
   flagUnattainableIsZero,
   flagsOffset,
+  inputDisplacement,
   inputDividendYield,
   inputPrice,
   inputRate,
@@ -22,6 +25,13 @@ import {
   tileRows,
 } from "../abi/layout";
 import {
+  modelBachelier,
+  modelBlack76,
+  modelBlackScholesMerton,
+  modelDisplacedBlack,
+  modelGarmanKohlhagen,
+} from "../abi/model";
+import {
   statusAboveMaximum,
   statusBelowIntrinsic,
   statusExpired,
@@ -29,7 +39,9 @@ import {
   statusNotConverged,
   statusOk,
   statusOutOfDomain,
+  statusUnsupportedOutput,
 } from "../abi/status";
+import { addToCap, addToLogRatio, storeShifted } from "../iv/displacement";
 import { guessDeviation, guessEta } from "../iv/guess";
 import { solveRobust, storeDistance } from "../iv/robust";
 import { storeDifference, storeFurtherSteps, storeSlope, storeStep } from "../iv/step";
@@ -43,11 +55,15 @@ import {
   columnLogMoneyness,
   columnRateProduct,
   columnRegular,
+  columnShiftedForward,
+  columnShiftedStrike,
   columnTarget,
   columnTimeValue,
 } from "../iv/tile";
 import { storeCap, storeGap, storeLogRatio, storeMoneyness, storeTimeValue } from "../iv/time-value";
 import { constant, div, mul, mulAdd, putSign, sqrt } from "../lane/lane";
+import { sumLow } from "../math/error-free";
+import { bachelierVolatilityBatch } from "./bachelier-volatility";
 import { inputColumn, isCallColumn, spreadBroadcasts } from "./columns";
 
 const table: usize = memory.data<f64>([1.1102230246251565e-16, 1.1102230246251565e-16], 16); // 2^-53
@@ -58,86 +74,160 @@ const logMoneynessMax: f64 = 700.0;
 
 /** Implied volatilities for the request block at the address; returns how many rows have a status other than ok. */
 export function impliedVolatilityBatch(request: usize): i32 {
+  switch (load<i32>(request, modelOffset)) {
+    case modelBlackScholesMerton:
+    case modelGarmanKohlhagen: // the foreign rate comes in the dividend yield's place
+      return blackBatch(request, inputDividendYield, false);
+    case modelBlack76: // a forward is a spot whose yield is the rate
+      return blackBatch(request, inputRate, false);
+    case modelDisplacedBlack:
+      return blackBatch(request, inputRate, true);
+    case modelBachelier:
+      return bachelierVolatilityBatch(request);
+    default:
+      return unsupportedBatch(request);
+  }
+}
+
+function unsupportedBatch(request: usize): i32 {
+  const count = load<i32>(request, countOffset);
+  for (let row: usize = 0; row < <usize>count; row++) {
+    store<u64>(outputAddress(request, outputImpliedVolatility) + (row << 3), nullBits);
+    store<u64>(outputAddress(request, outputAttainableError) + (row << 3), nullBits);
+    store<i32>(<usize>load<u32>(request, statusOffset) + (row << 2), statusUnsupportedOutput);
+  }
+  return count;
+}
+
+/** The Black family: `yieldInput` is the input that discounts the underlying. */
+function blackBatch(request: usize, yieldInput: usize, isDisplaced: bool): i32 {
   const count = <usize>load<i32>(request, countOffset);
   const scratch = <usize>load<u32>(request, scratchOffset);
-  spreadBroadcasts(request, scratch, inputPrice + 1);
+  spreadBroadcasts(request, scratch, (isDisplaced ? inputDisplacement : inputPrice) + 1);
   let notOk = 0;
   for (let first: usize = 0; first < count; first += tileRows) {
-    notOk += doTile(
-      scratch,
-      <i32>min<usize>(count - first, tileRows),
-      inputColumn(request, scratch, inputSpot, first),
-      inputColumn(request, scratch, inputStrike, first),
-      inputColumn(request, scratch, inputTimeToExpiry, first),
-      inputColumn(request, scratch, inputRate, first),
-      inputColumn(request, scratch, inputDividendYield, first),
-      inputColumn(request, scratch, inputPrice, first),
-      isCallColumn(request, scratch, first),
-      outputAddress(request, outputImpliedVolatility) + (first << 3),
-      outputAddress(request, outputAttainableError) + (first << 3),
-      <usize>load<u32>(request, statusOffset) + (first << 2),
-      (load<u32>(request, flagsOffset) & flagUnattainableIsZero) != 0,
-    );
+    const rows = min<usize>(count - first, tileRows);
+    const pairs = rows & ~1;
+    if (pairs > 0) doRows<v128>(request, scratch, first, 0, pairs, yieldInput, isDisplaced);
+    if (rows > pairs) doRows<f64>(request, scratch, first, pairs, rows, yieldInput, isDisplaced);
+    notOk += settle(request, scratch, first, rows, yieldInput, isDisplaced);
   }
   return notOk;
 }
 
-function doTile(
+/** The two-lane path, or one lane wide for an odd last row, over the rows of a tile from one place to another. */
+function doRows<T>(
+  request: usize,
   scratch: usize,
-  rows: i32,
-  spot: usize,
-  strike: usize,
-  time: usize,
-  rate: usize,
-  dividendYield: usize,
-  price: usize,
-  isCall: usize,
-  volatility: usize,
-  attainableError: usize,
-  status: usize,
-  unattainableIsZero: bool,
-): i32 {
-  const last: usize = (<usize>rows & ~1) << 3;
+  first: usize,
+  from: usize,
+  to: usize,
+  yieldInput: usize,
+  isDisplaced: bool,
+): void {
+  const givenSpot = inputColumn(request, scratch, inputSpot, first);
+  const givenStrike = inputColumn(request, scratch, inputStrike, first);
+  const time = inputColumn(request, scratch, inputTimeToExpiry, first);
+  const rate = inputColumn(request, scratch, inputRate, first);
+  const dividendYield = inputColumn(request, scratch, yieldInput, first);
+  const price = inputColumn(request, scratch, inputPrice, first);
+  const isCall = isCallColumn(request, scratch, first);
+  const volatility = outputAddress(request, outputImpliedVolatility) + (first << 3);
+  const attainableError = outputAddress(request, outputAttainableError) + (first << 3);
+  const spot = isDisplaced ? cell(scratch, columnShiftedForward, 0) : givenSpot;
+  const strike = isDisplaced ? cell(scratch, columnShiftedStrike, 0) : givenStrike;
+  const start = from << 3;
+  const last = to << 3;
+  const step = sizeof<T>();
+  if (isDisplaced) {
+    const displacement = inputColumn(request, scratch, inputDisplacement, first);
+    for (let at = start; at < last; at += step) {
+      storeShifted<T>(scratch, at, load<T>(givenSpot + at), load<T>(givenStrike + at), load<T>(displacement + at));
+    }
+  }
   // each loop is short enough that the processor overlaps several pairs of rows
-  for (let at: usize = 0; at < last; at += 16) {
-    storeLogRatio<v128>(scratch, at, pair(spot, at), pair(strike, at));
+  for (let at = start; at < last; at += step) {
+    storeLogRatio<T>(scratch, at, load<T>(spot + at), load<T>(strike + at));
   }
-  for (let at: usize = 0; at < last; at += 16) {
-    storeMoneyness<v128>(scratch, at, pair(spot, at), pair(strike, at), pair(time, at), pair(rate, at), pair(dividendYield, at));
+  if (isDisplaced) {
+    for (let at = start; at < last; at += step) addToLogRatio<T>(scratch, at);
   }
-  for (let at: usize = 0; at < last; at += 16) {
-    storeCap<v128>(scratch, at, pair(spot, at), pair(strike, at), pair(time, at), pair(rate, at), pair(dividendYield, at));
+  for (let at = start; at < last; at += step) {
+    storeMoneyness<T>(
+      scratch,
+      at,
+      load<T>(spot + at),
+      load<T>(strike + at),
+      load<T>(time + at),
+      load<T>(rate + at),
+      load<T>(dividendYield + at),
+    );
   }
-  for (let at: usize = 0; at < last; at += 16) storeGap<v128>(scratch, at);
-  for (let at: usize = 0; at < last; at += 16) {
-    storeTimeValue<v128>(scratch, at, pair(spot, at), pair(strike, at), pair(price, at), putSign<v128>(isCall + (at >> 3)));
+  for (let at = start; at < last; at += step) {
+    storeCap<T>(
+      scratch,
+      at,
+      load<T>(spot + at),
+      load<T>(strike + at),
+      load<T>(time + at),
+      load<T>(rate + at),
+      load<T>(dividendYield + at),
+    );
   }
-  for (let at: usize = 0; at < last; at += 16) storeEta<v128>(scratch, at);
-  for (let at: usize = 0; at < last; at += 16) storeGuess<v128>(scratch, at);
-  for (let at: usize = 0; at < last; at += 16) storeSlope<v128>(scratch, at);
-  for (let at: usize = 0; at < last; at += 16) storeDifference<v128>(scratch, at);
-  for (let at: usize = 0; at < last; at += 16) storeStep<v128>(scratch, at);
-  for (let at: usize = 0; at < last; at += 16) storeFurtherSteps<v128>(scratch, at);
-  for (let at: usize = 0; at < last; at += 16) {
-    answer<v128>(scratch, at, time, price, volatility, attainableError);
+  if (isDisplaced) {
+    for (let at = start; at < last; at += step) addToCap<T>(scratch, at);
   }
-  if ((rows & 1) != 0) {
-    doSingle(scratch, last, spot, strike, time, rate, dividendYield, price, isCall, volatility, attainableError);
+  for (let at = start; at < last; at += step) storeGap<T>(scratch, at);
+  // the intrinsic value is a difference of what was given: a displacement takes no digits from it
+  for (let at = start; at < last; at += step) {
+    storeTimeValue<T>(
+      scratch,
+      at,
+      load<T>(givenSpot + at),
+      load<T>(givenStrike + at),
+      load<T>(price + at),
+      putSign<T>(isCall + (at >> 3)),
+    );
   }
+  for (let at = start; at < last; at += step) storeEta<T>(scratch, at);
+  for (let at = start; at < last; at += step) storeGuess<T>(scratch, at);
+  for (let at = start; at < last; at += step) storeSlope<T>(scratch, at);
+  for (let at = start; at < last; at += step) storeDifference<T>(scratch, at);
+  for (let at = start; at < last; at += step) storeStep<T>(scratch, at);
+  for (let at = start; at < last; at += step) storeFurtherSteps<T>(scratch, at);
+  for (let at = start; at < last; at += step) answer<T>(scratch, at, time, price, volatility, attainableError);
+}
 
+/** A status for every row of a tile, and the other solver where the two-lane path did not serve. Returns how many are not ok. */
+function settle(
+  request: usize,
+  scratch: usize,
+  first: usize,
+  rows: usize,
+  yieldInput: usize,
+  isDisplaced: bool,
+): i32 {
+  const time = inputColumn(request, scratch, inputTimeToExpiry, first);
+  const price = inputColumn(request, scratch, inputPrice, first);
+  const isCall = isCallColumn(request, scratch, first);
+  const volatility = outputAddress(request, outputImpliedVolatility) + (first << 3);
+  const attainableError = outputAddress(request, outputAttainableError) + (first << 3);
+  const status = <usize>load<u32>(request, statusOffset) + (first << 2);
+  const unattainableIsZero = (load<u32>(request, flagsOffset) & flagUnattainableIsZero) != 0;
   let notOk = 0;
-  for (let row: usize = 0; row < <usize>rows; row++) {
+  for (let row: usize = 0; row < rows; row++) {
     const at = row << 3;
     let code = statusOk;
     if (load<u64>(cell(scratch, columnRegular, at)) == 0) {
       code = judge(
         scratch,
         at,
-        load<f64>(spot + at),
-        load<f64>(strike + at),
+        load<f64>(inputColumn(request, scratch, inputSpot, first) + at),
+        load<f64>(inputColumn(request, scratch, inputStrike, first) + at),
+        isDisplaced ? load<f64>(inputColumn(request, scratch, inputDisplacement, first) + at) : 0.0,
         load<f64>(time + at),
-        load<f64>(rate + at),
-        load<f64>(dividendYield + at),
+        load<f64>(inputColumn(request, scratch, inputRate, first) + at),
+        load<f64>(inputColumn(request, scratch, yieldInput, first) + at),
         load<f64>(price + at),
         load<u8>(isCall + row) != 0,
       );
@@ -154,45 +244,6 @@ function doTile(
     store<i32>(status + (row << 2), code);
   }
   return notOk;
-}
-
-/** The odd last row: every stage one lane wide. */
-function doSingle(
-  scratch: usize,
-  at: usize,
-  spot: usize,
-  strike: usize,
-  time: usize,
-  rate: usize,
-  dividendYield: usize,
-  price: usize,
-  isCall: usize,
-  volatility: usize,
-  attainableError: usize,
-): void {
-  const s = load<f64>(spot + at);
-  const k = load<f64>(strike + at);
-  const t = load<f64>(time + at);
-  const r = load<f64>(rate + at);
-  const q = load<f64>(dividendYield + at);
-  storeLogRatio<f64>(scratch, at, s, k);
-  storeMoneyness<f64>(scratch, at, s, k, t, r, q);
-  storeCap<f64>(scratch, at, s, k, t, r, q);
-  storeGap<f64>(scratch, at);
-  storeTimeValue<f64>(scratch, at, s, k, load<f64>(price + at), putSign<f64>(isCall + (at >> 3)));
-  storeEta<f64>(scratch, at);
-  storeGuess<f64>(scratch, at);
-  storeSlope<f64>(scratch, at);
-  storeDifference<f64>(scratch, at);
-  storeStep<f64>(scratch, at);
-  storeFurtherSteps<f64>(scratch, at);
-  answer<f64>(scratch, at, time, price, volatility, attainableError);
-}
-
-// @ts-ignore: decorator
-@inline
-function pair(column: usize, at: usize): v128 {
-  return v128.load(column + at);
 }
 
 // @ts-ignore: decorator
@@ -238,16 +289,19 @@ function answer<T>(
 function judge(
   scratch: usize,
   at: usize,
-  spot: f64,
-  strike: f64,
+  givenSpot: f64,
+  givenStrike: f64,
+  displacement: f64,
   time: f64,
   rate: f64,
   dividendYield: f64,
   price: f64,
   isCall: bool,
 ): i32 {
-  if (!isFinite(spot) || !isFinite(strike) || !isFinite(time)) return statusNonFinite;
-  if (!isFinite(rate) || !isFinite(dividendYield) || !isFinite(price)) return statusNonFinite;
+  if (!isFinite(givenSpot) || !isFinite(givenStrike) || !isFinite(displacement)) return statusNonFinite;
+  if (!isFinite(time) || !isFinite(rate) || !isFinite(dividendYield) || !isFinite(price)) return statusNonFinite;
+  const spot = givenSpot + displacement;
+  const strike = givenStrike + displacement;
   if (spot <= 0.0 || strike <= 0.0) return statusOutOfDomain;
   if (time <= 0.0) return statusExpired;
   if (spot < smallest || spot >= largest || strike < smallest || strike >= largest) return statusOutOfDomain;
@@ -257,7 +311,9 @@ function judge(
   if (!(abs<f64>(rateProduct) <= discountExponentMax)) return statusOutOfDomain;
   if (!(abs<f64>(dividendProduct) <= discountExponentMax)) return statusOutOfDomain;
   if (!(load<f64>(cell(scratch, columnLogMoneyness, at)) <= logMoneynessMax)) return statusOutOfDomain;
-  const distance = storeDistance(scratch, at, isCall, spot, strike, price);
+  const bound = isCall ? spot : strike;
+  const boundLow = sumLow<f64>(isCall ? givenSpot : givenStrike, displacement, bound);
+  const distance = storeDistance(scratch, at, isCall, spot, strike, price, boundLow);
   const isBelow = !(load<f64>(cell(scratch, columnTimeValue, at)) > 0.0);
   // a price at its bound is above intrinsic even where the other leg is too small for the time value to show
   if (isBelow && (distance > 0.0 || price <= 0.0)) return statusBelowIntrinsic;

@@ -1,8 +1,15 @@
 // Prices and Greeks over columns: hands a request to its model's batch. Never throws; rows of a model it does not know are
 // unsupported. Separate from the batches so that a new model is one case here.
 import { countOffset, modelOffset, outputMaskOffset, statusOffset } from "../abi/layout";
-import { modelBlack76, modelBlackScholesMerton, modelDisplacedBlack, modelGarmanKohlhagen } from "../abi/model";
+import {
+  modelBachelier,
+  modelBlack76,
+  modelBlackScholesMerton,
+  modelDisplacedBlack,
+  modelGarmanKohlhagen,
+} from "../abi/model";
 import { statusUnsupportedOutput } from "../abi/status";
+import { bachelierBatch } from "./bachelier";
 import { blackBatch, displacedBlackBatch, forwardBlackBatch } from "./black";
 import { writeNullRow } from "./columns";
 
@@ -14,6 +21,8 @@ export function priceBatch(request: usize): i32 {
       return blackBatch(request);
     case modelBlack76:
       return forwardBlackBatch(request);
+    case modelBachelier:
+      return bachelierBatch(request);
     case modelDisplacedBlack:
       return displacedBlackBatch(request);
     default:

@@ -75,13 +75,21 @@ function guessArgument(logTarget: f64, x: f64, side: f64): f64 {
 /**
  * The distance of a row's price to its upper bound, S e^(-qT) for a call and K e^(-rT) for a put; also stored for the solver. Where
  * that leg has no carry the bound is a double and the distance exact near it, whatever the other leg's carry; elsewhere it is
- * the cap less the time value, both with their low words.
+ * the cap less the time value, both with their low words. `boundLow` is what rounding took from a spot or strike that is a sum.
  */
-export function storeDistance(scratch: usize, at: usize, isCall: bool, spot: f64, strike: f64, price: f64): f64 {
+export function storeDistance(
+  scratch: usize,
+  at: usize,
+  isCall: bool,
+  spot: f64,
+  strike: f64,
+  price: f64,
+  boundLow: f64,
+): f64 {
   const carry = load<f64>(cell(scratch, isCall ? columnDividendProduct : columnRateProduct, at));
   const distance =
     carry == 0.0
-      ? (isCall ? spot : strike) - price
+      ? (isCall ? spot : strike) - price + boundLow
       : load<f64>(cell(scratch, columnCap, at)) -
         load<f64>(cell(scratch, columnTimeValue, at)) +
         (load<f64>(cell(scratch, columnCapLow, at)) - load<f64>(cell(scratch, columnTimeValueLow, at)));

@@ -25,6 +25,10 @@ export const columnLogHead: usize = 20; // n ln 2 + 2f
 export const columnLogLow: usize = 21; // what that lost
 export const columnSpreadLow: usize = 22; // what the rounding of h lost
 export const columnDistance: usize = 23; // the price's distance to its upper bound; only where the scalar solver is asked
+export const columnShiftedForward: usize = 24; // forward + displacement
+export const columnShiftedStrike: usize = 25; // strike + displacement
+export const columnShiftedForwardLow: usize = 26; // what those two sums lost
+export const columnShiftedStrikeLow: usize = 27;
 export const columnRateProduct: usize = 12; // rate·T
 export const columnDividendProduct: usize = 13; // dividend_yield·T
 

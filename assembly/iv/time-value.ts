@@ -29,6 +29,7 @@ import {
   xor,
 } from "../lane/lane";
 import { productLow, sumLow, sumLowOrdered } from "../math/error-free";
+import { exponentialTail, reduction } from "../math/exp-tail";
 import {
   cell,
   columnCap,
@@ -71,26 +72,6 @@ const table: usize = memory.data<f64>(
     4.0, 4.0, // 256: |x| below this many f³P is cancellation
     3.700743415417188e-17, 3.700743415417188e-17, // 272: 2/3 less its double
     0.1220273927620248, 0.1220273927620248, // 288: z^7 of p
-  ],
-  16,
-);
-
-const exponentialTable: usize = memory.data<f64>(
-  [
-    1.4426950408889634, 1.4426950408889634, // 0: 1/ln 2
-    6755399441056767.0, 6755399441056767.0, // 16: 1.5·2^52 + 1023
-    0.6931471803691238, 0.6931471803691238, // 32: ln 2, its first 32 bits
-    1.9082149292705877e-10, 1.9082149292705877e-10, // 48: ln 2, the rest
-    2.499422202131824e-8, 2.499422202131824e-8, // 64: r^11
-    2.763244326854133e-7, 2.763244326854133e-7, // 80
-    2.755762361263948e-6, 2.755762361263948e-6, // 96
-    2.480148611786172e-5, 2.480148611786172e-5, // 112
-    0.00019841269430419725, 0.00019841269430419725, // 128
-    0.0013888888951598894, 0.0013888888951598894, // 144
-    0.008333333333560953, 0.008333333333560953, // 160
-    0.04166666666649137, 0.04166666666649137, // 176
-    0.16666666666666163, 0.16666666666666163, // 192
-    0.5000000000000018, 0.5000000000000018, // 208: r^2
   ],
   16,
 );
@@ -214,27 +195,11 @@ export function storeMoneyness<T>(scratch: usize, at: usize, spot: T, strike: T,
   store<T>(cell(scratch, columnRegular, at), and<T>(isInDomain, lessOrEqual<T>(magnitude, constant<T>(table + 208))));
 }
 
-/** e^r - 1 - r on [-ln2/2, ln2/2]. */
-// @ts-ignore: decorator
-@inline
-function exponentialTail<T>(r: T): T {
-  let p = mulAdd<T>(constant<T>(exponentialTable + 64), r, constant<T>(exponentialTable + 80));
-  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 96));
-  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 112));
-  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 128));
-  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 144));
-  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 160));
-  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 176));
-  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 192));
-  p = mulAdd<T>(p, r, constant<T>(exponentialTable + 208));
-  return mul<T>(mul<T>(r, r), p);
-}
-
 /** Third stage: the cap m with its low word. */
 // @ts-ignore: decorator
 @inline
 export function storeCap<T>(scratch: usize, at: usize, spot: T, strike: T, time: T, rate: T, dividendYield: T): void {
-  const magic = constant<T>(exponentialTable + 16);
+  const magic = constant<T>(reduction + 16);
   const isForwardLow = isForwardBelowStrike<T>(scratch, at);
   const base = select<T>(isForwardLow, spot, strike);
   const discountRate = select<T>(isForwardLow, dividendYield, rate);
@@ -244,11 +209,11 @@ export function storeCap<T>(scratch: usize, at: usize, spot: T, strike: T, time:
     load<T>(cell(scratch, columnRateProduct, at)),
   );
   const exponent = neg<T>(product);
-  const shifted = mulAdd<T>(exponent, constant<T>(exponentialTable), magic);
+  const shifted = mulAdd<T>(exponent, constant<T>(reduction), magic);
   const n = sub<T>(shifted, magic);
   const r = sub<T>(
-    sub<T>(exponent, mul<T>(n, constant<T>(exponentialTable + 32))),
-    add<T>(mul<T>(n, constant<T>(exponentialTable + 48)), productLow<T>(discountRate, time, product)),
+    sub<T>(exponent, mul<T>(n, constant<T>(reduction + 32))),
+    add<T>(mul<T>(n, constant<T>(reduction + 48)), productLow<T>(discountRate, time, product)),
   );
   const scaled = mul<T>(base, powerOfTwo<T>(shifted));
   const growth = mul<T>(scaled, add<T>(r, exponentialTail<T>(r)));
@@ -261,13 +226,13 @@ export function storeCap<T>(scratch: usize, at: usize, spot: T, strike: T, time:
 // @ts-ignore: decorator
 @inline
 export function storeGap<T>(scratch: usize, at: usize): void {
-  const magic = constant<T>(exponentialTable + 16);
+  const magic = constant<T>(reduction + 16);
   const magnitude = load<T>(cell(scratch, columnLogMoneyness, at));
-  const shifted = mulAdd<T>(magnitude, constant<T>(exponentialTable), magic);
+  const shifted = mulAdd<T>(magnitude, constant<T>(reduction), magic);
   const n = sub<T>(shifted, magic);
   const r = sub<T>(
-    sub<T>(magnitude, mul<T>(n, constant<T>(exponentialTable + 32))),
-    sub<T>(mul<T>(n, constant<T>(exponentialTable + 48)), load<T>(cell(scratch, columnLogMoneynessLow, at))),
+    sub<T>(magnitude, mul<T>(n, constant<T>(reduction + 32))),
+    sub<T>(mul<T>(n, constant<T>(reduction + 48)), load<T>(cell(scratch, columnLogMoneynessLow, at))),
   );
   const tail = exponentialTail<T>(r);
   const growth = add<T>(r, tail);

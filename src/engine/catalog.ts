@@ -8,7 +8,7 @@ import { assert, unreachable } from "../foundation/assert";
 export type Units = "market" | "raw";
 
 /** Model names on the wire. */
-export type ModelName = "black_scholes_merton" | "black_76" | "garman_kohlhagen" | "displaced_black";
+export type ModelName = "black_scholes_merton" | "black_76" | "garman_kohlhagen" | "bachelier" | "displaced_black";
 
 /** Input names on the wire. */
 export type InputName =
@@ -197,7 +197,7 @@ const black76: ModelDefinition = {
   source: "Black (1976), The Pricing of Commodity Contracts",
   inputs: [forward, strike, timeToExpiry, rate, volatility],
   outputs: forwardOutputs,
-  impliedVolatility: false,
+  impliedVolatility: true,
   limits: [
     expiredLimit,
     zeroVolatilityLimit,
@@ -232,7 +232,7 @@ const garmanKohlhagen: ModelDefinition = {
     { ...volatility, example: 0.08 },
   ],
   outputs: spotOutputs,
-  impliedVolatility: false,
+  impliedVolatility: true,
   limits: [
     expiredLimit,
     zeroVolatilityLimit,
@@ -240,6 +240,38 @@ const garmanKohlhagen: ModelDefinition = {
     lambdaLimit,
     "spot 0: a call is worth 0, a put strike · e^(−rate · time). strike 0: a call is worth the foreign unit discounted, a put 0.",
     badLimit,
+    overflowLimit,
+  ],
+};
+
+const anySign = "any of magnitude below 1.6e60, negative and 0 included";
+
+const bachelier: ModelDefinition = {
+  id: 3,
+  name: "bachelier",
+  title: "Bachelier (normal model), European options on a forward of any sign",
+  source: "Bachelier (1900), Théorie de la spéculation; implied volatility after Jäckel (2017)",
+  inputs: [
+    { ...forward, domain: anySign, example: 0.021 },
+    { ...strike, domain: anySign, example: 0.025 },
+    timeToExpiry,
+    rate,
+    {
+      ...volatility,
+      title: "Volatility of the forward's own changes",
+      unit: "currency per square root of a year",
+      example: 0.008,
+    },
+  ],
+  outputs: forwardOutputs,
+  impliedVolatility: true,
+  limits: [
+    "time_to_expiry ≤ 0 is expired: the payoff, delta and dual_delta 0 or ±1 (±½ where forward equals strike), other Greeks 0.",
+    "volatility 0: the discounted payoff and its derivatives, delta and dual_delta halved where forward equals strike; derivatives in volatility 0.",
+    kinkLimit,
+    lambdaLimit,
+    "forward and strike may be 0 or negative: neither is a special case.",
+    "A negative volatility, or a value outside the stated domains, is out_of_domain; NaN and infinity are non_finite.",
     overflowLimit,
   ],
 };
@@ -264,7 +296,7 @@ const displacedBlack: ModelDefinition = {
     },
   ],
   outputs: forwardOutputs,
-  impliedVolatility: false,
+  impliedVolatility: true,
   limits: [
     expiredLimit,
     zeroVolatilityLimit,
@@ -277,7 +309,13 @@ const displacedBlack: ModelDefinition = {
 };
 
 /** Every model the kernel knows, in order of id. */
-export const models: readonly ModelDefinition[] = [blackScholesMerton, black76, garmanKohlhagen, displacedBlack];
+export const models: readonly ModelDefinition[] = [
+  blackScholesMerton,
+  black76,
+  garmanKohlhagen,
+  bachelier,
+  displacedBlack,
+];
 
 /** The model of that name. */
 export function modelNamed(name: ModelName): ModelDefinition {

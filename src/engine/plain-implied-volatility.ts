@@ -183,7 +183,7 @@ function guessFromTail(x: number, share: number, isUpper: boolean): number {
 }
 
 /** Mills ratio N(-z)/φ(z) for z >= -1: a minimax rational on [0, 39] (1.5e-16), and by reflection below zero. */
-function mills(z: number): number {
+export function mills(z: number): number {
   if (z < 0) return rootTwoPi * Math.exp(0.5 * z * z) - mills(-z);
   if (z > 39) return (1 - (1 - 3 / (z * z)) / (z * z)) / z;
   const p =

@@ -212,7 +212,7 @@ const inverseRootTwoPi = 0.3989422804014327;
 const rootThirtyTwo = 5.656854249492381;
 
 /** N(x), with e^(-x²/2) given because the caller often has it already. Cody 1969 in three ranges of |x|, the last one fitted anew. */
-function normalLaw(x: number, gaussian: number): number {
+export function normalLaw(x: number, gaussian: number): number {
   const y = Math.abs(x);
   if (y <= 0.67448975) {
     const z = x * x;

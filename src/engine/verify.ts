@@ -6,6 +6,7 @@ import { assert } from "../foundation/assert";
 import type { Clock } from "../foundation/clock";
 import { defaultOutputs } from "./catalog";
 import type { Engine, ImpliedVolatilityRequest, PriceRequest } from "./engine";
+import { checkBachelier } from "./golden/bachelier";
 import { checkBlack } from "./golden/black";
 import { checkImpliedVolatility } from "./golden/implied-volatility";
 import { pricePlain } from "./plain";
@@ -22,7 +23,11 @@ const callsPerRound = 8;
 
 /** Runs every check. Takes about a third of a second. */
 export function verify(engine: Engine, options: { readonly clock: Clock }): VerifyReport {
-  const checks: OutputCheck[] = [...checkBlack((request) => engine.price(request)), ...checkImpliedVolatility(engine)];
+  const checks: OutputCheck[] = [
+    ...checkBlack((request) => engine.price(request)),
+    ...checkBachelier((request) => engine.price(request)),
+    ...checkImpliedVolatility(engine),
+  ];
   const sample = sampleRequest();
   const prices = priceSample(engine, sample);
   const speeds = [

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { benchImpliedVolatility } from "../../bench/kernels/implied-volatility";
 import { statusCodes, statusName } from "../../src/engine/catalog";
-import { createEngine, type ImpliedVolatilityRequest, type ImpliedVolatilityResult } from "../../src/engine/engine";
+import type { ImpliedVolatilityRequest, ImpliedVolatilityResult } from "../../src/engine/engine";
 import {
   attainableUnitsMax,
   checkImpliedVolatility,
@@ -14,9 +14,9 @@ import {
 } from "../../src/engine/golden/implied-volatility";
 import { impliedVolatilityPlain } from "../../src/engine/plain-implied-volatility";
 import { ManualClock } from "../../src/foundation/clock";
-import { kernelWasmBytes } from "../../src/storage/assets";
+import { testEngine } from "../harness/kernel";
 
-const engine = createEngine({ wasmBytes: kernelWasmBytes(), version: "test" });
+const engine = await testEngine();
 const model = "black_scholes_merton" as const;
 const unit = 2 ** -53;
 const nullBits = 0x7ff8000000000000n;
@@ -103,7 +103,7 @@ function drawer(seed: number) {
   return { unitInterval, between, logBetween };
 }
 
-// The largest error per region in attainable errors: what is reached, and a little. The contract is 6; these hold the low words
+// The largest error per region in attainable errors: what is reached, and a little. The contract is 4; these hold the low words
 // and fits in place, each of which costs a fraction when it goes.
 const unitsMax: Readonly<Record<string, number>> = {
   tiny_vol: 2.3,
@@ -124,6 +124,33 @@ const unitsMax: Readonly<Record<string, number>> = {
   large_rates: 1.6,
   no_rates_near_intrinsic: 1.8,
   edge_of_domain: 0.5,
+  // the models that are mapped onto the same problem
+  futures: 1.8,
+  currency: 1.8,
+  shifted_rates: 2.2,
+  shifted_near_money: 2,
+  shifted_far: 2.6,
+  small_deviation: 1.7,
+  large_deviation: 1.9,
+  largest_deviation: 1.9,
+  small_in_the_money: 1,
+};
+
+// The normal model shares some names of regions.
+const normalUnitsMax: Readonly<Record<string, number>> = {
+  rates: 1.9,
+  commodity: 1.8,
+  no_rates: 1.3,
+  near_money: 2,
+  at_the_money: 1.6,
+  wings: 1.9,
+  deep_itm: 0.1,
+  near_intrinsic: 0.4,
+  no_rates_near_intrinsic: 0.05,
+  huge_volatility: 1.9,
+  large_rates: 1.8,
+  subnormal_price: 2,
+  edge_of_domain: 2.2,
 };
 
 describe("S4.47 exact volatilities", () => {
@@ -132,21 +159,39 @@ describe("S4.47 exact volatilities", () => {
     const errors = errorsInAttainableUnits({ impliedVolatility }, expected, condition);
     for (const part of new Set(region)) {
       const rows = region.flatMap((each, row) => (each === part ? [row] : []));
-      test(`${name}, ${part}: ${rows.length} rows, all ok, within ${unitsMax[part]} attainable errors of the exact answer`, () => {
+      const most = (request.model === "bachelier" ? normalUnitsMax : unitsMax)[part];
+      test(`${name}, ${part}: ${rows.length} rows, all ok, within ${most} attainable errors of the exact answer`, () => {
         expect(rows.filter((row) => status[row] !== statusCodes.ok)).toEqual([]);
         const worst = Math.max(...rows.map((row) => errors[row]!));
-        expect(worst).toBeLessThanOrEqual(unitsMax[part]!);
+        expect(worst).toBeLessThanOrEqual(most!);
       });
     }
     test(`${name}: the stated attainable error is 2^-53·(1 + price/(vega·volatility))`, () => {
       const rows = Array.from(condition.keys()).filter((row) => condition[row]! < 10);
-      expect(rows.length).toBeGreaterThan(200);
+      expect(rows.length).toBeGreaterThan(60);
       const worst = Math.max(
         ...rows.map((row) => Math.abs(attainableError[row]! / (unit * (1 + condition[row]!)) - 1)),
       );
-      expect(worst).toBeLessThan(2e-12);
+      expect(worst).toBeLessThan(2e-11);
     });
   }
+
+  // row 3 of every table is altered: one whose answer means something
+  const tableCount = 6;
+
+  test("the deviations σ√T of the tables reach from 1e-5 to 44, past which no double tells a price from its bound", () => {
+    const deviations = goldenImpliedVolatilities()
+      .filter(({ request }) => request.model !== "bachelier")
+      .flatMap(({ request, expected }) => {
+        const time = request.inputs.time_to_expiry!;
+        return Array.from(
+          expected,
+          (volatility, row) => volatility * Math.sqrt(typeof time === "number" ? time : time[row]!),
+        );
+      });
+    expect(Math.min(...deviations)).toBeLessThan(1.2e-5);
+    expect(Math.max(...deviations)).toBeGreaterThan(44);
+  });
 
   test("verify's check passes on the kernel and fails for volatilities a trillionth off, nulls, or one refused row", () => {
     expect(checkImpliedVolatility(engine).every(({ passed }) => passed)).toBeTrue();
@@ -161,14 +206,13 @@ describe("S4.47 exact volatilities", () => {
     const off = altered(({ impliedVolatility }) => {
       impliedVolatility[3]! *= 1 + 1e-12;
     });
-    expect(off.filter(({ passed }) => !passed).map(({ output }) => output)).toEqual([
-      "implied_volatility",
-      "implied_volatility",
-    ]);
+    expect(off.filter(({ passed }) => !passed).map(({ output }) => output)).toEqual(
+      Array(tableCount).fill("implied_volatility"),
+    );
     const empty = altered(({ impliedVolatility }) => {
       impliedVolatility[3] = Number.NaN;
     });
-    expect(empty.filter(({ passed }) => !passed)).toHaveLength(2);
+    expect(empty.filter(({ passed }) => !passed)).toHaveLength(tableCount);
     const refused = altered(({ status }) => {
       status[3] = statusCodes.not_converged;
     });
@@ -176,11 +220,10 @@ describe("S4.47 exact volatilities", () => {
     const misstated = altered(({ attainableError }) => {
       attainableError[3]! *= 1 + 1e-5;
     });
-    expect(misstated.filter(({ passed }) => !passed).map(({ output }) => output)).toEqual([
-      "attainable_error",
-      "attainable_error",
-    ]);
-    expect(attainableUnitsMax).toBe(6);
+    expect(misstated.filter(({ passed }) => !passed).map(({ output }) => output)).toEqual(
+      Array(tableCount).fill("attainable_error"),
+    );
+    expect(attainableUnitsMax).toBe(4);
   });
 });
 
@@ -689,6 +732,6 @@ describe("S1.15 the plain TypeScript twin", () => {
       rowsPerRound: 4096,
     });
     expect(measurements.map(({ name }) => name)).toEqual(["plain TypeScript", "kernel"]);
-    expect(ratios.map(({ floor }) => floor)).toEqual([2]);
+    expect(ratios.map(({ floor }) => floor)).toEqual([2.8]);
   });
 });

@@ -70,7 +70,8 @@ export function checkPriceTable(
       const figures = Array.from(errors, (error, row) => error / sizeOf[row]!);
       return [check("relative to max(underlying, strike)", priceTolerance, figures)];
     }
-    if (output === "lambda" || (output === "rho" && isForward)) {
+    // the normal model is given no allowance: its price is right relatively to itself, however small
+    if (model !== "bachelier" && (output === "lambda" || (output === "rho" && isForward))) {
       // a multiple or a quotient of the price: relative to its value, but for what the price's own tolerance makes of it
       const prices = tableColumn(table, "price");
       const figures = Array.from(errors, (error, row) => {
@@ -92,11 +93,25 @@ export function checkPriceTable(
   });
 }
 
-/** What a price's error is measured in: the larger of underlying and strike, both displaced where the model displaces them. */
+/**
+ * What a price's error is measured in: the larger of underlying and strike, both displaced where the model displaces them; in the
+ * normal model, where both may be zero, the largest of their magnitudes and the deviation volatility·√time, times the discount
+ * factor where a negative rate makes it larger than 1.
+ */
 function sizes(model: ModelName, table: PriceTable): number[] {
   const has = (name: InputName) => modelNamed(model).inputs.some((input) => input.name === name);
   const underlyings = tableColumn(table, has("spot") ? "spot" : "forward");
   const strikes = tableColumn(table, "strike");
+  if (model === "bachelier") {
+    const volatilities = tableColumn(table, "volatility");
+    const times = tableColumn(table, "time_to_expiry");
+    const rates = tableColumn(table, "rate");
+    return Array.from(strikes, (strike, row) => {
+      const deviation = volatilities[row]! * Math.sqrt(times[row]!);
+      const growth = Math.max(1, Math.exp(-rates[row]! * times[row]!));
+      return Math.max(Math.abs(underlyings[row]!), Math.abs(strike), deviation) * growth;
+    });
+  }
   const displacements = has("displacement") ? tableColumn(table, "displacement") : strikes.map(() => 0);
   return Array.from(strikes, (strike, row) => Math.max(underlyings[row]!, strike) + displacements[row]!);
 }
