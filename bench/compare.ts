@@ -11,6 +11,11 @@ export interface Contender {
   readonly run: () => unknown;
 }
 
+/** The same where the work is waited for. */
+export interface AwaitedContender extends Contender {
+  readonly run: () => Promise<unknown>;
+}
+
 /** Nanoseconds an option. */
 export interface Measurement {
   readonly name: string;
@@ -47,8 +52,31 @@ export function compare(contenders: readonly Contender[], options: CompareOption
       if (round >= 0) times[index]!.push(nanoseconds);
     }
   }
+  return measurementsOf(contenders, times);
+}
+
+/** The same for work that is waited for. */
+export async function compareAwaited(
+  contenders: readonly AwaitedContender[],
+  options: CompareOptions,
+): Promise<Measurement[]> {
+  const { clock, rounds, rowsPerRound } = options;
+  const times = contenders.map((): number[] => []);
+  for (let round = -1; round < rounds; round++) {
+    for (const [index, { run, rows }] of contenders.entries()) {
+      const calls = Math.max(1, Math.round(rowsPerRound / rows));
+      const start = clock.monotonicMilliseconds();
+      for (let call = 0; call < calls; call++) await run();
+      const nanoseconds = ((clock.monotonicMilliseconds() - start) * 1e6) / (calls * rows);
+      if (round >= 0) times[index]!.push(nanoseconds);
+    }
+  }
+  return measurementsOf(contenders, times);
+}
+
+function measurementsOf(contenders: readonly Contender[], times: readonly number[][]): Measurement[] {
   return contenders.map(({ name, rows }, index) => {
-    const sorted = times[index]!.sort((a, b) => a - b);
+    const sorted = times[index]!.toSorted((a, b) => a - b);
     return { name, rows, bestNanoseconds: sorted[0]!, medianNanoseconds: sorted[sorted.length >> 1]! };
   });
 }

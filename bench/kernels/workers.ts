@@ -1,0 +1,88 @@
+// What a second thread is worth: 65,536 options by this thread alone and by it and one worker, prices and volatilities; one batch
+// at a time, and four at a time as a server has them. Columns lie where the readers of bodies and files put them, in shared
+// memory. Two threads are two cores' worth at best, and only where no one else uses them: the best rounds count.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { buildWasm } from "../../build/wasm";
+import { type Column, createEngine, type ImpliedVolatilityRequest, type PriceRequest } from "../../src/engine/engine";
+import { threadsFrom } from "../../src/engine/thread";
+import { type Clock, systemClock } from "../../src/foundation/clock";
+import { newColumn } from "../../src/foundation/column";
+import { compareAwaited, describe, type Measurement, type Ratio, ratioOf } from "../compare";
+import { sampleOptions } from "./sample";
+
+const rows = 65_536;
+const batchesAtOnce = 4;
+const entrance = join(import.meta.dir, "..", "..", "tests", "harness", "kernel-worker.ts");
+
+/** Measures every contender; few rounds make a smoke test. */
+export async function benchWorkers(options: {
+  readonly clock: Clock;
+  readonly rounds: number;
+  readonly rowsPerRound: number;
+}): Promise<{ measurements: Measurement[]; ratios: Ratio[] }> {
+  const wasmBytes = readFileSync((await buildWasm()).path);
+  const engineOf = (count: number) =>
+    createEngine({
+      wasmBytes,
+      version: "bench",
+      workers: { count, startThread: threadsFrom(entrance), clock: systemClock },
+    });
+  const [one, two] = [engineOf(0), engineOf(1)];
+  const prices = sharedOptions();
+  const { volatility: _, ...inputs } = prices.inputs;
+  const price = shared(one.price(prices).columns.price!);
+  const volatilities: ImpliedVolatilityRequest = { ...prices, inputs, price, onUnattainable: "null" };
+  try {
+    // Threads start with the first batch; it may be over before they are up.
+    while (two.activity.workerChunks === 0) await two.priceAsync(prices);
+    const kinds = [
+      ["price and five Greeks", (engine: typeof one) => engine.priceAsync(prices)],
+      ["implied volatility", (engine: typeof one) => engine.impliedVolatilityAsync(volatilities)],
+    ] as const;
+    const contenders = kinds.flatMap(([kind, run]) =>
+      [one, two].flatMap((engine) => {
+        const threads = engine === one ? "1 thread" : "2 threads";
+        const several = () => Promise.all(Array.from({ length: batchesAtOnce }, () => run(engine)));
+        return [
+          { name: `${kind}, ${threads}`, rows, run: () => run(engine) },
+          { name: `${kind}, ${threads}, four at a time`, rows: batchesAtOnce * rows, run: several },
+        ];
+      }),
+    );
+    const measurements = await compareAwaited(contenders, options);
+    const ratio = (kind: string, more: string, floor: number) =>
+      ratioOf(measurements, {
+        name: `65,536 options, ${kind}${more}, 2 threads against 1`,
+        fast: `${kind}, 2 threads${more}`,
+        slow: `${kind}, 1 thread${more}`,
+        floor,
+      });
+    const ratios = kinds.flatMap(([kind]) => [ratio(kind, "", 1.4), ratio(kind, ", four at a time", 1.8)]);
+    return { measurements, ratios };
+  } finally {
+    await two.stop();
+  }
+}
+
+function sharedOptions(): PriceRequest {
+  const sample = sampleOptions(rows);
+  const inputs: Record<string, Column> = {};
+  for (const [name, column] of Object.entries(sample.inputs)) inputs[name] = shared(column as Float64Array);
+  const isCall = new Uint8Array(new SharedArrayBuffer(rows));
+  isCall.set(sample.isCall);
+  return { ...sample, inputs, isCall };
+}
+
+function shared(column: Float64Array): Float64Array {
+  const copy = newColumn(column.length);
+  copy.set(column);
+  return copy;
+}
+
+if (import.meta.main) {
+  const { measurements, ratios } = await benchWorkers({ clock: systemClock, rounds: 61, rowsPerRound: 65_536 });
+  process.stdout.write(describe("threads", measurements, ratios));
+  process.exit(0);
+}
