@@ -26,32 +26,95 @@ type Row = Record<OutputName, number>;
 export function pricePlainBachelier(request: PriceRequest): PriceResult {
   const { count, isCall, inputs, outputs, units } = request;
   assert(request.model === "bachelier", `the plain twin of bachelier knows no ${request.model}`);
-  const [forwards, strikes, times, rates, volatilities] = [
-    inputs.forward,
-    inputs.strike,
-    inputs.time_to_expiry,
-    inputs.rate,
-    inputs.volatility,
-  ].map((given) => spread(given, count)) as [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
+  const forwards = spread(inputs.forward, count);
+  const strikes = spread(inputs.strike, count);
+  const times = spread(inputs.time_to_expiry, count);
+  const rates = spread(inputs.rate, count);
+  const volatilities = spread(inputs.volatility, count);
+  const isCalls = typeof isCall === "boolean" ? new Uint8Array(count).fill(isCall ? 1 : 0) : isCall;
   const status = new Int32Array(count);
-  const columns: Partial<Record<OutputName, Float64Array>> = {};
-  for (const output of outputs) columns[output] = new Float64Array(count);
+  const columns: Partial<Columns> = {};
+  const first = () => new Float64Array(count);
+  const price = first();
+  const delta = first();
+  const gamma = first();
+  const vega = first();
+  const theta = first();
+  const rho = first();
+  const all: Columns = { ...emptyColumns, price, delta, gamma, vega, theta, rho };
+  const further = outputs.filter((output) => !(firstOutputs as readonly OutputName[]).includes(output));
+  for (const output of further) all[output] = first();
+  for (const output of outputs) columns[output] = all[output];
+  const vegaFactor = unitFactor("vega", units);
+  const thetaFactor = unitFactor("theta", units);
+  const rhoFactor = unitFactor("rho", units);
   for (let row = 0; row < count; row++) {
-    const option: Option = {
-      side: (typeof isCall === "boolean" ? isCall : isCall[row] !== 0) ? 1 : -1,
-      forward: forwards[row]!,
-      strike: strikes[row]!,
-      time: times[row]!,
-      rate: rates[row]!,
-      volatility: volatilities[row]!,
-    };
-    const { code, values } = priceRow(option);
-    status[row] = code;
-    for (const output of outputs) {
-      columns[output]![row] = values === null ? Number.NaN : values[output] * unitFactor(output, units);
+    const forward = forwards[row]!;
+    const strike = strikes[row]!;
+    const time = times[row]!;
+    const rate = rates[row]!;
+    const volatility = volatilities[row]!;
+    const side = isCalls[row] === 0 ? -1 : 1;
+    if (!isOrdinary(forward, strike, time, rate, volatility) || further.length > 0) {
+      const { code, values } = priceRow({ side, forward, strike, time, rate, volatility });
+      status[row] = code;
+      for (const output of outputs) {
+        all[output][row] = values === null ? Number.NaN : values[output] * unitFactor(output, units);
+      }
+      continue;
     }
+    const rootTime = Math.sqrt(time);
+    const s = volatility * rootTime;
+    const d = Math.max(-40, Math.min(40, (forward - strike) / s));
+    const gaussian = Math.exp(-0.5 * d * d);
+    const discount = Math.exp(-rate * time);
+    const weight = Math.abs(d) < 37.5 ? discount * gaussian * inverseRootTwoPi : 0;
+    const law = normalLaw(side * d, gaussian);
+    const value = Math.max(0, discount * (side * (forward - strike) * law) + s * weight);
+    price[row] = value;
+    delta[row] = side * discount * law;
+    gamma[row] = weight / s;
+    vega[row] = weight * rootTime * vegaFactor;
+    theta[row] = (rate * value - (weight * volatility) / (2 * rootTime)) * thetaFactor;
+    rho[row] = -time * value * rhoFactor;
   }
   return { count, columns, status };
+}
+
+type Columns = Record<OutputName, Float64Array>;
+const firstOutputs = ["price", "delta", "gamma", "vega", "theta", "rho"] as const;
+const nothing = new Float64Array(0);
+const emptyColumns: Columns = {
+  price: nothing,
+  delta: nothing,
+  gamma: nothing,
+  vega: nothing,
+  theta: nothing,
+  rho: nothing,
+  dividend_rho: nothing,
+  vanna: nothing,
+  volga: nothing,
+  charm: nothing,
+  veta: nothing,
+  speed: nothing,
+  zomma: nothing,
+  color: nothing,
+  ultima: nothing,
+  dual_delta: nothing,
+  dual_gamma: nothing,
+  lambda: nothing,
+};
+
+function isOrdinary(forward: number, strike: number, time: number, rate: number, volatility: number): boolean {
+  return (
+    Math.abs(forward) < largest &&
+    Math.abs(strike) < largest &&
+    time >= smallest &&
+    time < largest &&
+    volatility >= smallest &&
+    volatility < largest &&
+    Math.abs(rate * time) <= exponentMax
+  );
 }
 
 interface Option {

@@ -2,11 +2,13 @@
 // numerical derivatives of it, and what others print.
 
 import { beforeAll, describe, expect, test } from "bun:test";
+import { benchBachelier } from "../../../bench/kernels/bachelier";
 import type { OutputName } from "../../../src/engine/catalog";
 import type { Engine } from "../../../src/engine/engine";
 import { bachelierTable, checkBachelier } from "../../../src/engine/golden/bachelier";
 import { greekTolerance, priceTolerance, tableColumn, tableRequest } from "../../../src/engine/golden/price-table";
 import { pricePlainBachelier } from "../../../src/engine/plain-bachelier";
+import { ManualClock } from "../../../src/foundation/clock";
 import { normalOutputs, priceNormal } from "../../harness/bachelier";
 import { testEngine } from "../../harness/kernel";
 
@@ -71,4 +73,12 @@ describe("S4.47 printed values of the normal model", () => {
       expect(Math.abs(priceNormal(engine, row).price - expected)).toBeLessThan(1e-8);
     });
   }
+});
+
+describe("S1.15 the normal model's bench", () => {
+  test("measures kernel and twin in a few rounds and tells two ratios with their floors", async () => {
+    const { measurements, ratios } = await benchBachelier({ clock: new ManualClock(), rounds: 1, rowsPerRound: 4096 });
+    expect(measurements).toHaveLength(5);
+    expect(ratios.map(({ floor }) => floor)).toEqual([1.4, 2.8]);
+  });
 });
