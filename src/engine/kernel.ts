@@ -102,7 +102,7 @@ function deskOver(exports: KernelExports, { memory, address }: DeskStart): Desk 
         compute(request, 0, count);
         return place.take(count);
       }
-      const result = emptyResult(request, false);
+      const result = emptyResult(request);
       for (let start = 0; start < count; start += chunkRowsMax) {
         const stop = Math.min(count, start + chunkRowsMax);
         compute(request, start, stop);

@@ -51,10 +51,9 @@ export function alignUp(address: number): number {
   return Math.ceil(address / 64) * 64;
 }
 
-/** Arrays for every row of a request, to be filled part by part, in shared memory where threads will fill them. */
-export function emptyResult({ count, outputs }: KernelRequest, isShared: boolean): KernelResult {
-  const room = (bytes: number) => (isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
-  return { columns: outputs.map(() => new Float64Array(room(8 * count))), status: new Int32Array(room(4 * count)) };
+/** Arrays for every row of a request, to be filled part by part. */
+export function emptyResult({ count, outputs }: KernelRequest): KernelResult {
+  return { columns: outputs.map(() => new Float64Array(count)), status: new Int32Array(count) };
 }
 
 export interface PlaceOptions {

@@ -15,7 +15,7 @@ import { isShared, newColumn } from "../foundation/column";
 import { BsoptError } from "../foundation/errors";
 import { nextTurn } from "../foundation/turn";
 import type { DeskStart, Kernel } from "./kernel";
-import { emptyResult, type KernelRequest, type KernelResult } from "./place";
+import type { KernelRequest, KernelResult } from "./place";
 import type { StartThread, Thread } from "./thread";
 import { batchWords, chunkStates, computeChunk, type SharedBatch, takeChunk, type WorkerMessage } from "./worker";
 
@@ -160,9 +160,11 @@ class ChunkPool implements Pool {
     try {
       this.#staff();
       const isHelped = request.count >= sharedRowsMin && this.#seats.some(({ thread }) => thread !== null);
-      if (!isHelped) return await this.#compute(request, emptyResult(request, false), signal);
-      const shared = await moveToSharedMemory(request, () => this.#refuse(era, signal));
-      return await this.#compute(shared, emptyResult(shared, true), signal);
+      const check = () => this.#refuse(era, signal);
+      const readable = isHelped ? await moveToSharedMemory(request, check) : request;
+      const result = await roomFor(readable, isHelped, check);
+      check();
+      return await this.#compute(readable, result, signal);
     } finally {
       this.#admittedCount -= 1;
       this.#admittedRows -= request.count;
@@ -372,6 +374,23 @@ class ChunkPool implements Pool {
 /** Tells a worker of a batch. */
 function tell({ thread }: Seat, { request, result, chunkRows, words }: Batch): void {
   thread?.post({ request, result, chunkRows, words } satisfies WorkerMessage);
+}
+
+/** Arrays for every row, in shared memory where threads will fill them; large ones in steps, as the system clears each. */
+async function roomFor(request: KernelRequest, isShared: boolean, check: () => void): Promise<KernelResult> {
+  const { count, outputs } = request;
+  const columns: Float64Array[] = [];
+  for (const _ of outputs) {
+    columns.push(new Float64Array(roomOf(8 * count, isShared)));
+    if (count < movedRowsMax) continue;
+    await nextTurn();
+    check();
+  }
+  return { columns, status: new Int32Array(roomOf(4 * count, isShared)) };
+}
+
+function roomOf(bytes: number, isShared: boolean): ArrayBuffer | SharedArrayBuffer {
+  return isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
 }
 
 /** The request over columns that threads share: its own where they do, else copies, made in steps. `check` may throw between. */
