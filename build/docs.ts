@@ -46,7 +46,7 @@ export function accuracyPage(): string {
     String(check.rows),
     shown(check.worst),
     shown(check.tolerance),
-    check.measure.replaceAll("|", "\\|"),
+    check.measure.replace("|value|", "abs(value)"),
   ]);
   const head = ["table", "output", "values", "worst error", "tolerance", "error is"];
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
