@@ -87,10 +87,15 @@ export function requestText(
 }
 
 /** Every connection sends its next request when the last is answered; returns answers a second. */
-export async function load(port: number, request: Buffer, milliseconds: number): Promise<number> {
+export async function load(
+  port: number,
+  request: Buffer,
+  milliseconds: number,
+  connections = connectionCount,
+): Promise<number> {
   const begun = performance.now();
   const until = begun + milliseconds;
-  const counts = await Promise.all(Array.from({ length: connectionCount }, () => answersUntil(port, request, until)));
+  const counts = await Promise.all(Array.from({ length: connections }, () => answersUntil(port, request, until)));
   return counts.reduce((sum, count) => sum + count, 0) / ((performance.now() - begun) / 1000);
 }
 

@@ -13,6 +13,7 @@ import {
   gunzipSync,
   zstdDecompressSync,
 } from "node:zlib";
+import { nextTurn } from "../foundation/turn";
 import type { ContentCoding } from "./media";
 
 /** Compressed bodies up to this size, unfolding into no more than `inlineBytesMax`, are decoded at once. */
@@ -20,6 +21,7 @@ const inlineCompressedMax = 65_536;
 const inlineBytesMax = 1_048_576;
 /** What goes into a decoder, and comes out of one, at a time. */
 const pieceBytes = 262_144;
+const bytesPerTurn = 4_194_304;
 
 /** Blocks hold up to 128 KiB; a frame of a million is made to be walked, not to be read. */
 const blocksMax = 1_000_000;
@@ -62,7 +64,22 @@ export async function decoded(
     source.destroy();
     decoder.destroy();
   }
-  return Buffer.concat(pieces);
+  return joined(pieces, total);
+}
+
+/** Put together in steps of some megabytes, because copying all at once would stop everyone for as long as it takes. */
+async function joined(pieces: readonly Uint8Array[], total: number): Promise<Uint8Array> {
+  const whole = Buffer.allocUnsafeSlow(total);
+  let at = 0;
+  let turnAt = bytesPerTurn;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+    if (at < turnAt) continue;
+    turnAt = at + bytesPerTurn;
+    await nextTurn();
+  }
+  return whole;
 }
 
 function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {

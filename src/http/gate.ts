@@ -122,6 +122,7 @@ async function tableOrJson(
   const { format, coding } = requireTableMedia(request);
   const bytes = await readBody(request, bound, extent, { coding, lease });
   if (format === "json") return fitting(parseJson(bytes), route);
+  context.tableBytes = bytes;
   try {
     return await readWireTable(format, bytes, tables.columns, tables, nextTurn);
   } catch (error) {

@@ -23,6 +23,8 @@ export interface RequestContext {
   body: unknown;
   /** What a table route holds until its answer has gone out. */
   bodyLease?: BodyLease;
+  /** What a table's columns are views of, until it has been answered. */
+  tableBytes?: Uint8Array;
   principal: Principal | null;
   ticket: IdempotencyTicket | null;
   /** The ticket is marked as running in this process and must be released. */

@@ -11,7 +11,7 @@ import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
-import { BodyBudget } from "./body-budget";
+import { BodyBudget, countedBytesMin } from "./body-budget";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
 import { documentRoutes } from "./documents";
 import { createGate } from "./gate";
@@ -130,7 +130,8 @@ export function createServer(options: HttpServerOptions): HttpServer {
     crossOrigin,
     idempotencyStore,
     running,
-    bodyBudget: new BodyBudget(config.largeBodiesBytesMax),
+    // Beside the event loop where it can be; done at once it would stop everyone for tens of milliseconds.
+    bodyBudget: new BodyBudget(config.largeBodiesBytesMax, () => Bun.gc(false)),
     peerAddressOf: (request) => socket?.requestIP(request)?.address ?? "",
   });
   app.compile();
@@ -167,7 +168,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
     } finally {
       if (context.ticketHeld && context.ticket) running.release(context.ticket);
     }
-    if (context.route?.tables) response = finishedTable(response, request, context.bodyLease);
+    if (context.route?.tables) {
+      if (response.ok && context.tableBytes) letGo(context.tableBytes);
+      response = finishedTable(response, request, context.bodyLease);
+    }
     return finished(response, request, context);
   }
 
@@ -301,6 +305,12 @@ function addressed(request: Request): Request {
   if (url.startsWith("http://") || url.startsWith("https://")) return request;
   const path = url.startsWith("/") ? url : "/";
   return new Request(`http://localhost${path}`, { method: request.method, headers: request.headers });
+}
+
+/** Large arrays live until the next collection; these bytes are the greatest part of a request and go at once. */
+function letGo({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength && byteLength > countedBytesMin)
+    buffer.transfer(0);
 }
 
 function setCrossOrigin(headers: Headers, request: Request, crossOrigin: CrossOrigin): void {

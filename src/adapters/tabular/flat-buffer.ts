@@ -5,6 +5,15 @@
 
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
 
+/** Bytes as UTF-8. Throws RangeError where they are none. */
+export function textIn(bytes: Uint8Array): string {
+  try {
+    return textDecoder.decode(bytes);
+  } catch (cause) {
+    throw new RangeError("a text is not UTF-8", { cause });
+  }
+}
+
 /** One table within a message's metadata. */
 export class FlatTable {
   readonly #view: DataView;
@@ -74,7 +83,7 @@ export class FlatTable {
     const length = this.#view.getUint32(target, true);
     const { buffer, byteOffset } = this.#view;
     this.#require(target + 4, length);
-    return textDecoder.decode(new Uint8Array(buffer, byteOffset + target + 4, length));
+    return textIn(new Uint8Array(buffer, byteOffset + target + 4, length));
   }
 
   /** How many items a vector has, each of `itemBytes`; 0 where it is left out. */

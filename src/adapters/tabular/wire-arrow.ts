@@ -4,7 +4,8 @@
 // Source: Apache Arrow, "Columnar Format", Encapsulated message format and Physical memory layout (format version 1.x),
 // with the tables of Schema.fbs and Message.fbs by the numbers of their fields.
 
-import { FlatTable } from "./flat-buffer";
+import { newColumn } from "../../foundation/column";
+import { FlatTable, textIn } from "./flat-buffer";
 import {
   checkNames,
   type GiveWay,
@@ -33,8 +34,8 @@ const typeLargeText = 20;
 const continuation = 0xffffffff;
 const columnsMax = 256;
 const messagesMax = 65_536;
-/** Rows between two pauses. */
-const rowsPerStep = 262_144;
+/** Rows between two pauses, where each is looked at. */
+const rowsPerStep = 131_072;
 
 /** How a column's values lie in memory. */
 type Layout =
@@ -68,8 +69,8 @@ export async function readWireArrow(
   try {
     return await read(bytes, schema, limits, giveWay);
   } catch (error) {
-    // Only a wrong length or place inside the stream ends in one of these.
-    if (error instanceof RangeError || error instanceof TypeError) {
+    // Only a wrong length or place inside the stream ends in one.
+    if (error instanceof RangeError) {
       throw malformedTable("The body is not an Arrow IPC stream, or ends early", error);
     }
     throw error;
@@ -91,13 +92,13 @@ async function read(bytes: Uint8Array, schema: WireSchema, limits: WireLimits, g
     }
     if (fields === null) throw malformedTable("The body does not begin with a schema");
     if (kind === headerDictionary) {
-      const { id, words } = readDictionary(header, body, fields, limits);
+      const { id, words } = await readDictionary(header, body, fields, limits, giveWay);
       dictionaries.set(id, words);
     } else if (kind === headerRecords) {
       const batch = new Buffers(header, body);
       if (batch.rowCount > limits.rowsMax - count) throw tooManyRows(limits.rowsMax);
       for (const column of columns) {
-        column.add(batch, dictionaries);
+        await column.add(batch, dictionaries, giveWay);
         if (batch.rowCount > rowsPerStep / 8) await giveWay();
       }
       batch.requireEnd();
@@ -105,7 +106,12 @@ async function read(bytes: Uint8Array, schema: WireSchema, limits: WireLimits, g
     } else throw malformedTable("The body holds a message of an unknown kind");
   }
   if (fields === null) throw malformedTable("The body is empty; an Arrow schema was expected");
-  return new WireTable(count, new Map(columns.map((column) => [column.name, column.finish(count)])));
+  const finished = new Map<string, WireColumn>();
+  for (const column of columns) {
+    finished.set(column.name, column.finish(count));
+    if (count > rowsPerStep / 8) await giveWay();
+  }
+  return new WireTable(count, finished);
 }
 
 /** The messages in order, up to the end of stream mark or the end of the bytes. */
@@ -270,10 +276,10 @@ class Gathering {
     this.#field = field;
   }
 
-  add(batch: Buffers, dictionaries: ReadonlyMap<number, WordColumn>): void {
+  async add(batch: Buffers, dictionaries: ReadonlyMap<number, WordColumn>, giveWay: GiveWay): Promise<void> {
     const { layout, dictionary } = this.#field;
     if (dictionary !== null) this.#words.push(readCoded(batch, dictionary, dictionaries));
-    else if (layout.kind === "text") this.#words.push(readTexts(batch, layout.offsetBits));
+    else if (layout.kind === "text") this.#words.push(await readTexts(batch, layout.offsetBits, giveWay));
     else if (layout.kind === "null") {
       // A column of nothing has a node and no buffer.
       batch.nextNullCount();
@@ -292,7 +298,7 @@ class Gathering {
 function joined(parts: readonly Float64Array[], count: number): Float64Array {
   const [only] = parts;
   if (parts.length === 1 && only) return only;
-  const whole = new Float64Array(count);
+  const whole = newColumn(count);
   let at = 0;
   for (const each of parts) {
     whole.set(each, at);
@@ -374,9 +380,8 @@ function readNumbers(batch: Buffers, layout: Layout): Float64Array {
 
 /** Words already met are known again by their bytes; this many are looked through before one is decoded. */
 const recentMax = 4;
-const textDecoder = new TextDecoder("utf-8", { fatal: true });
 
-function readTexts(batch: Buffers, offsetBits: 32 | 64): WordColumn {
+async function readTexts(batch: Buffers, offsetBits: 32 | 64, giveWay: GiveWay): Promise<WordColumn> {
   const validity = batch.nextValidity();
   const count = batch.rowCount;
   // An empty column may leave even its one offset out.
@@ -388,45 +393,68 @@ function readTexts(batch: Buffers, offsetBits: 32 | 64): WordColumn {
   const offsets = found instanceof BigInt64Array ? Float64Array.from(found, Number) : (found as Int32Array);
   const bytes = batch.nextBuffer();
   const codes = new Int32Array(count);
-  const codeOf = new Map<string, number>();
-  const recentStarts = new Int32Array(recentMax);
-  const recentLengths = new Int32Array(recentMax).fill(-1);
-  const recentCodes = new Int32Array(recentMax);
-  let next = 0;
-  for (let row = 0; row < count; row++) {
+  const words = new RecentWords(bytes);
+  for (let start = 0; start < count; start += rowsPerStep) {
+    if (start > 0) await giveWay();
+    codeTexts({ codes, offsets, validity, words }, start, Math.min(count, start + rowsPerStep));
+  }
+  return { kind: "word", words: words.all(), codes };
+}
+
+interface Texts {
+  readonly codes: Int32Array;
+  readonly offsets: Int32Array | Float64Array;
+  readonly validity: Uint8Array | null;
+  readonly words: RecentWords;
+}
+
+function codeTexts({ codes, offsets, validity, words }: Texts, first: number, stop: number): void {
+  for (let row = first; row < stop; row++) {
     if (validity !== null && (validity[row >> 3]! & (1 << (row & 7))) === 0) {
       codes[row] = -1;
       continue;
     }
-    const start = offsets[row]!;
-    const length = offsets[row + 1]! - start;
-    if (start < 0 || length < 0 || start + length > bytes.length) throw new RangeError("a text leads outside");
-    let known = 0;
-    while (
-      known < recentMax &&
-      !(recentLengths[known] === length && areEqual(bytes, recentStarts[known]!, start, length))
-    ) {
-      known += 1;
-    }
-    if (known < recentMax) {
-      codes[row] = recentCodes[known]!;
-      continue;
-    }
-    const word = textDecoder.decode(bytes.subarray(start, start + length));
-    const code = codeOf.get(word) ?? codeOf.size;
-    codeOf.set(word, code);
-    codes[row] = code;
-    recentStarts[next] = start;
-    recentLengths[next] = length;
-    recentCodes[next] = code;
-    next = (next + 1) % recentMax;
+    codes[row] = words.code(offsets[row]!, offsets[row + 1]!);
   }
-  return { kind: "word", words: [...codeOf.keys()], codes };
 }
 
-function areEqual(bytes: Uint8Array, one: number, other: number, length: number): boolean {
-  for (let index = 0; index < length; index++) if (bytes[one + index] !== bytes[other + index]) return false;
-  return true;
+/** The words in a buffer by code. The last few are known again by their bytes, before any text is made of them. */
+class RecentWords {
+  readonly #bytes: Uint8Array;
+  readonly #codeOf = new Map<string, number>();
+  readonly #starts = new Int32Array(recentMax);
+  readonly #lengths = new Int32Array(recentMax).fill(-1);
+  readonly #codes = new Int32Array(recentMax);
+  #next = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  code(start: number, stop: number): number {
+    const length = stop - start;
+    const bytes = this.#bytes;
+    if (start < 0 || length < 0 || stop > bytes.length) throw new RangeError("a text leads outside");
+    for (let known = 0; known < recentMax; known++) {
+      if (this.#lengths[known] !== length) continue;
+      const other = this.#starts[known]!;
+      let index = 0;
+      while (index < length && bytes[other + index] === bytes[start + index]) index += 1;
+      if (index === length) return this.#codes[known]!;
+    }
+    const word = textIn(bytes.subarray(start, stop));
+    const code = this.#codeOf.get(word) ?? this.#codeOf.size;
+    this.#codeOf.set(word, code);
+    this.#starts[this.#next] = start;
+    this.#lengths[this.#next] = length;
+    this.#codes[this.#next] = code;
+    this.#next = (this.#next + 1) % recentMax;
+    return code;
+  }
+
+  all(): readonly string[] {
+    return [...this.#codeOf.keys()];
+  }
 }
 
 function readCoded(
@@ -456,12 +484,13 @@ function readCoded(
 }
 
 /** A dictionary: a batch of one column of text. A later one of the same id replaces it. */
-function readDictionary(
+async function readDictionary(
   header: FlatTable,
   body: Uint8Array,
   fields: readonly Field[],
   limits: WireLimits,
-): { readonly id: number; readonly words: WordColumn } {
+  giveWay: GiveWay,
+): Promise<{ readonly id: number; readonly words: WordColumn }> {
   const id = header.int64(0);
   const data = header.table(1);
   const field = fields.find(({ dictionary }) => dictionary?.id === id);
@@ -472,5 +501,5 @@ function readDictionary(
   if (header.uint8(2) !== 0) throw malformedTable("The body adds to a dictionary; send each dictionary whole");
   const batch = new Buffers(data, body);
   if (batch.rowCount > limits.rowsMax) throw tooManyRows(limits.rowsMax);
-  return { id, words: readTexts(batch, field.layout.offsetBits) };
+  return { id, words: await readTexts(batch, field.layout.offsetBits, giveWay) };
 }

@@ -53,8 +53,8 @@ export interface PricingLimits {
 const tags = ["Pricing"];
 const permission = "pricing:read" as const;
 const lineBytesMax = 65_536;
-/** Answers of up to as many rows are made whole; longer ones go out piece by piece. */
-const joinedRowsMax = 8192;
+/** Answers of up to as many rows are made whole; longer ones go out piece by piece. Text takes far longer to make. */
+const joinedRowsMax: Readonly<Record<AnswerFormat, number>> = { json: 8192, ndjson: 4096, csv: 4096, arrow: 65_536 };
 
 /** Everything under /api/v1/pricing. */
 export function pricingRoutes(dependencies: PricingRoutesDependencies) {
@@ -87,7 +87,7 @@ export function pricingRoutes(dependencies: PricingRoutesDependencies) {
     if (outcome.inputsHash !== null) headers["inputs-hash"] = outcome.inputsHash;
     if (outcome.valuationTime !== null) headers["valuation-time"] = outcome.valuationTime;
     const pieces = writeWireAnswer(format, outcome);
-    if (count > joinedRowsMax) return new Response(streamedPieces(pieces, nextTurn), { headers });
+    if (count > joinedRowsMax[format]) return new Response(streamedPieces(pieces, nextTurn), { headers });
     const whole = joinedPieces(pieces);
     headers["content-length"] = String(Buffer.byteLength(whole));
     return new Response(whole, { headers });
