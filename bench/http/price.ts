@@ -103,16 +103,21 @@ async function answersUntil(port: number, request: Buffer, until: number): Promi
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   let count = 0;
   let missing = 0;
+  /** The beginning of an answer whose head has not come whole yet. */
+  let begun: Buffer = Buffer.alloc(0);
   const socket = await Bun.connect({
     hostname: "127.0.0.1",
     port,
     socket: {
-      data(socket, chunk) {
+      data(socket, received) {
+        const chunk = begun.byteLength > 0 ? Buffer.concat([begun, received]) : received;
         let rest = chunk.byteLength;
         if (missing === 0) {
           const end = chunk.indexOf("\r\n\r\n");
+          begun = end < 0 ? Buffer.from(chunk) : Buffer.alloc(0);
+          if (end < 0) return;
           const head = chunk.subarray(0, end).toString("latin1");
-          if (end < 0 || !head.startsWith("HTTP/1.1 200")) return reject(new Error(`unexpected answer: ${head}`));
+          if (!head.startsWith("HTTP/1.1 200")) return reject(new Error(`unexpected answer: ${head}`));
           const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
           missing = end + 4 + length;
         }

@@ -47,6 +47,23 @@ function blocksOf(guide: string): Block[] {
   return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map((match) => ({ language: match[1]!, text: match[2]! }));
 }
 
+/** Header lines end in a blank one; a request without any begins with its body. */
+function partsOf(lines: readonly string[]): { headers: Record<string, string>; body: string } {
+  const end = lines.indexOf("");
+  if (end < 0 || !/^[A-Z][A-Za-z-]*: /.test(lines[0]!)) return { headers: {}, body: lines.join("\n") };
+  const headers = lines.slice(0, end).map((line) => line.split(": ") as [string, string]);
+  return { headers: Object.fromEntries(headers), body: lines.slice(end + 1).join("\n") };
+}
+
+/** The cells of a CSV, those that are numbers as numbers. */
+function cellsOf(text: string): (number | string)[][] {
+  const cellOf = (cell: string) => (/^-?\d/.test(cell) ? Number(cell) : cell);
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split(",").map(cellOf));
+}
+
 /** Throws unless the real value is as printed. */
 function hold(printed: unknown, real: unknown, where: string): void {
   if (printed === "…") {
@@ -73,8 +90,8 @@ describe.each(["pricing.md", "keys.md"])("S1.08 the guide %s", (guide) => {
   test("has requests, each with its answer", () => {
     const requests = blocks.filter((block) => block.language === "http");
     expect(requests.length).toBeGreaterThan(1);
-    expect(blocks.filter((block) => block.language === "json").length).toBe(requests.length);
-    expect(blocks.filter((block) => !["http", "json", "sh"].includes(block.language))).toEqual([]);
+    expect(blocks.filter((block) => ["json", "csv"].includes(block.language)).length).toBe(requests.length);
+    expect(blocks.filter((block) => !["http", "json", "csv", "sh"].includes(block.language))).toEqual([]);
   });
 
   for (const [index, block] of blocks.entries()) {
@@ -83,10 +100,12 @@ describe.each(["pricing.md", "keys.md"])("S1.08 the guide %s", (guide) => {
       test(`${line} (block ${index}) is answered as printed`, async () => {
         fixture.clock.advance(1);
         const [method, path] = line!.split(" ");
-        const body = rest.join("\n");
-        const answer = await server.call(method!, path!, { key: admin, ...(body !== "" && { body }) });
+        const { headers, body } = partsOf(rest);
+        const answer = await server.call(method!, path!, { key: admin, headers, ...(body !== "" && { body }) });
         expect(Math.floor(answer.status / 100)).toBe(2);
-        hold(JSON.parse(blocks[index + 1]!.text), answer.json, "");
+        const { language, text } = blocks[index + 1]!;
+        if (language === "json") hold(JSON.parse(text), answer.json, "");
+        else hold(cellsOf(text), cellsOf(answer.text), "");
       });
     }
     if (block.language === "sh") {

@@ -211,6 +211,31 @@ describe("S1.08 every example", () => {
     }
   }
 
+  const tableTypes = ["application/x-ndjson", "text/csv", "application/vnd.apache.arrow.stream"];
+  for (const { path, method, operation } of operations) {
+    const content = (operation.requestBody?.content ?? {}) as Record<string, Media>;
+    if (!("text/csv" in content)) continue;
+    test(`of ${operation.operationId} as a table runs, and goes out in each type it names`, async () => {
+      expect(Object.keys(content).sort()).toEqual(["application/json", ...tableTypes].sort());
+      expect(Object.keys(operation.responses["200"]!.content!).sort()).toEqual(Object.keys(content).sort());
+      const told = tableTypes.flatMap((type) =>
+        Object.values(content[type]!.examples ?? {}).map(({ value }) => ({ type, body: value as string })),
+      );
+      expect(told.map(({ type }) => type)).toEqual(tableTypes.slice(0, 2));
+      for (const { type, body } of told) {
+        for (const accept of tableTypes) {
+          const response = await fetch(`${app.url}${path}?model=black_scholes_merton`, {
+            method,
+            headers: { "x-api-key": app.key, "content-type": type, accept },
+            body,
+          });
+          expect([type, response.status, response.headers.get("content-type")]).toEqual([type, 200, accept]);
+          await response.arrayBuffer();
+        }
+      }
+    });
+  }
+
   test("a problem of the running server fits the document's problem", async () => {
     const response = await fetch(`${app.url}/api/v1/pricing/price`, {
       method: "POST",
