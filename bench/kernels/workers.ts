@@ -59,7 +59,7 @@ export async function benchWorkers(options: {
         slow: `${kind}, 1 thread${more}`,
         floor,
       });
-    const ratios = kinds.flatMap(([kind]) => [ratio(kind, "", 1.4), ratio(kind, ", four at a time", 1.8)]);
+    const ratios = kinds.flatMap(([kind]) => [ratio(kind, "", 1.4), ratio(kind, ", four at a time", 1.5)]);
     return { measurements, ratios };
   } finally {
     await two.stop();
