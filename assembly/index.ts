@@ -3,6 +3,7 @@
 import { abiVersion, requestBytes, scratchBytes } from "./abi/layout";
 import { impliedVolatilityBatch } from "./batch/implied-volatility";
 import { priceBatch } from "./batch/price";
+import { decimals as writeDecimals } from "./text/decimal";
 
 /** Layout version; the host refuses another. */
 export function abi_version(): i32 {
@@ -32,4 +33,9 @@ export function price_batch(request: usize): i32 {
 /** Implied volatilities for the request block at the address; returns how many rows have a status other than ok. */
 export function implied_volatility_batch(request: usize): i32 {
   return impliedVolatilityBatch(request);
+}
+
+/** Doubles as text with commas between (see text/decimal.ts); returns the bytes written. */
+export function decimals(values: usize, count: i32, powers: usize, to: usize): i32 {
+  return writeDecimals(values, count, powers, to);
 }

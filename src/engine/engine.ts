@@ -16,6 +16,7 @@ import {
   type Units,
   unitFactor,
 } from "./catalog";
+import type { DecimalWriter } from "./decimal-text";
 import { chunkRowsMax, createKernel } from "./kernel";
 import type { KernelInput, KernelRequest, KernelResult } from "./place";
 import { createPool, type PoolActivity, type PoolWorkers } from "./pool";
@@ -97,6 +98,8 @@ export interface Engine {
   priceAsync(request: PriceRequest, options?: AsyncOptions): Promise<PriceResult>;
   /** The same bits as `impliedVolatility`, in the way of `priceAsync`. */
   impliedVolatilityAsync(request: ImpliedVolatilityRequest, options?: AsyncOptions): Promise<ImpliedVolatilityResult>;
+  /** Columns of results as JSON's text, bytes that say what String() says, several times as fast; null for NaN. */
+  readonly writeDecimals: DecimalWriter;
   /**
    * Runs dummy options through every entrance until the compiler's last tier is reached, about 20 ms in all, in steps of
    * less than a millisecond between which a server may answer. A process that prices once and ends does without.
@@ -147,6 +150,7 @@ export function createEngine(options: EngineOptions): Engine {
     impliedVolatility: (request) => run(impliedVolatilityTask(request)),
     priceAsync: async (request, more) => refusal(request) ?? runAsync(priceTask(request), more),
     impliedVolatilityAsync: async (request, more) => runAsync(impliedVolatilityTask(request), more),
+    writeDecimals: kernel.writeDecimals,
     warmUp: () => warmUp(engine),
     stop: () => pool.stop(),
   };

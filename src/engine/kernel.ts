@@ -4,6 +4,7 @@
 
 import { assert } from "../foundation/assert";
 import { abiVersion } from "./abi";
+import { createDecimalWriter, type DecimalWriter } from "./decimal-text";
 import { alignUp, emptyResult, type KernelRequest, type KernelResult, Place } from "./place";
 
 /** Rows that cross at a time: a chunk's columns stay in the second-level cache, and the memory stays small. */
@@ -34,6 +35,8 @@ export interface DeskStart {
 export interface Kernel extends Desk {
   /** Reserves memory for another thread's desk, about a mebibyte. Throws RangeError past the memory's limit. */
   reserveDesk(): DeskStart;
+  /** Columns as text, in this thread. */
+  readonly writeDecimals: DecimalWriter;
 }
 
 interface KernelExports {
@@ -43,6 +46,7 @@ interface KernelExports {
   request_bytes(): number;
   price_batch(request: number): number;
   implied_volatility_batch(request: number): number;
+  decimals(values: number, count: number, powers: number, to: number): number;
 }
 
 /**
@@ -54,14 +58,19 @@ export function createKernel(wasmBytes: Uint8Array): Kernel {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: memoryPagesMax, shared: true });
   const exports = instantiate(module, memory);
   let end = alignUp(exports.heap_base());
-  const reserveDesk = (): DeskStart => {
+  const reserve = (bytes: number): number => {
     const address = end;
-    end = alignUp(address + deskBytes(exports));
+    end = alignUp(address + bytes);
     const missing = end - memory.buffer.byteLength;
     if (missing > 0) memory.grow(Math.ceil(missing / pageBytes));
-    return { module, memory, address };
+    return address;
   };
-  return { ...deskOver(exports, reserveDesk()), reserveDesk };
+  const reserveDesk = (): DeskStart => ({ module, memory, address: reserve(deskBytes(exports)) });
+  return {
+    ...deskOver(exports, reserveDesk()),
+    reserveDesk,
+    writeDecimals: createDecimalWriter({ memory, reserve, decimals: exports.decimals }),
+  };
 }
 
 /** A desk in a thread that did not make the kernel. Throws InvariantError as `createKernel` does. */

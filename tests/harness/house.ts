@@ -56,7 +56,8 @@ const kernelRooms: Readonly<Record<string, readonly string[]>> = {
   models: ["lane", "math", "abi"],
   iv: ["lane", "math", "models", "abi"],
   batch: ["lane", "math", "models", "iv", "abi"],
-  index: ["batch", "abi"],
+  text: [],
+  index: ["batch", "text", "abi"],
 };
 
 interface Import {

@@ -7,7 +7,7 @@ import type { ColumnTable } from "./table";
 import { readWireArrow } from "./wire-arrow";
 import { writeWireArrow } from "./wire-arrow-writer";
 import { readWireCsv } from "./wire-csv";
-import { type JsonMembers, writeWireJson } from "./wire-json";
+import { type JsonMembers, type NumbersText, writeWireJson } from "./wire-json";
 import { readWireNdjson } from "./wire-ndjson";
 import type { GiveWay, WireFormat, WireLimits, WireSchema, WireTable } from "./wire-table";
 
@@ -43,10 +43,11 @@ export interface WireAnswer {
 export function* writeWireAnswer(
   format: WireFormat | "json",
   { table, before, after, metadata }: WireAnswer,
+  numbersText?: NumbersText,
 ): Generator<string | readonly Uint8Array[]> {
   switch (format) {
     case "json":
-      return yield* writeWireJson(before, table, after);
+      return yield* writeWireJson(before, table, after, numbersText);
     case "csv":
       return yield* gathered(writeCsv(table));
     case "ndjson":

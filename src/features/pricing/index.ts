@@ -86,7 +86,7 @@ export function pricingRoutes(dependencies: PricingRoutesDependencies) {
     };
     if (outcome.inputsHash !== null) headers["inputs-hash"] = outcome.inputsHash;
     if (outcome.valuationTime !== null) headers["valuation-time"] = outcome.valuationTime;
-    const pieces = writeWireAnswer(format, outcome);
+    const pieces = writeWireAnswer(format, outcome, pricing.writeDecimals);
     if (count > joinedRowsMax[format]) return new Response(streamedPieces(pieces, nextTurn), { headers });
     const whole = joinedPieces(pieces);
     headers["content-length"] = String(Buffer.byteLength(whole));

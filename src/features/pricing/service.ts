@@ -93,6 +93,8 @@ export interface BatchOutcome extends WireAnswer {
  */
 export interface PricingService {
   readonly engine: { readonly version: string; readonly wasm_sha256: string };
+  /** How the numbers of an answer are best written. */
+  readonly writeDecimals: Engine["writeDecimals"];
   price(body: PriceRequest, circumstances?: Circumstances<SingleQuery>): PriceAnswer;
   priceBatch(
     body: BatchColumns | BatchRows | WireTable,
@@ -201,6 +203,7 @@ export function createPricing(options: PricingOptions): PricingService {
 
   return {
     engine: engineOnWire,
+    writeDecimals: engine.writeDecimals,
 
     price(body, { query = {}, meter } = {}) {
       const sheet = sheetOfColumns(body, sheetOptions("price"));

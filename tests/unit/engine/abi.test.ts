@@ -83,6 +83,7 @@ describe("the module", () => {
     const exported = WebAssembly.Module.exports(module);
     expect(exported.map(({ name }) => name).toSorted()).toEqual([
       "abi_version",
+      "decimals",
       "heap_base",
       "implied_volatility_batch",
       "price_batch",
