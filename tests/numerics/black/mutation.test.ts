@@ -72,16 +72,31 @@ describe("S4.47 a kernel with one wrong constant", () => {
     { source: "models/black.ts", relative: 1e-9 },
     { source: "models/black-further.ts", relative: 1e-9 },
   ];
-  // any number near 1/ln 2 rounds to a multiple that serves: only the range of the fit is lost
-  const offsets: Record<string, number> = { "math/exp.ts 0: 1/ln 2": 0.5 };
+  const offsets: Record<string, number> = {
+    // any number near 1/ln 2 rounds to a multiple that serves: only the range of the fit is lost
+    "math/exp.ts 0: 1/ln 2": 0.5,
+    // terms of little weight
+    "math/exp.ts 48: ln 2, the rest": 1e-2,
+    "math/exp.ts 64: P, r^4": 1e-6,
+    "math/log-ratio.ts 0: z^7": 1e-1,
+    "math/log-ratio.ts 16": 1e-2,
+    "math/log-ratio.ts 32": 1e-3,
+    // bounds: only one that cuts off rows of the table can be seen by it; limits.test.ts holds them where they lie
+    "math/normal.ts 0: beyond it the density is below 1e-305 and taken as zero": -0.9,
+    "models/black.ts 48: largest |rt| + |qt|": -0.99,
+  };
+  // These only say which rows take the careful way, whose values are the same; limits.test.ts holds what lies beyond them.
+  const routing = /^models\/black\.ts \d+: 2\^-?(200|64)$/;
   for (const { source, relative: usualRelative } of sources) {
     for (const { value, label } of constantsOf(source)) {
+      if (routing.test(label)) continue;
       const relative = offsets[label] ?? usualRelative;
       test(`fails the golden table: ${label}, off by ${relative}`, () => {
         const places = placesOf(value);
         expect(places.length).toBeGreaterThan(0);
         const caught = places.some((place) => {
-          const mutant = bytes.slice();
+          // A copy: the slice of a Buffer would share its memory, and the first mutation would stay in.
+          const mutant = Uint8Array.from(bytes);
           const changed = value === 0 ? relative : value * (1 + relative);
           mutant.set(new Uint8Array(new Float64Array([changed, changed]).buffer), place);
           return isCaught(mutant);
