@@ -5,15 +5,17 @@
 // bits depend on its own inputs alone: not on its place, its neighbours, the count or what is broadcast.
 import {
   countOffset,
-  factorsOffset,
   inputDisplacement,
   inputDividendYield,
+  inputPrice,
   inputRate,
   inputSpot,
   inputStrike,
   inputTimeToExpiry,
   inputVolatility,
+  inputsMax,
   intermediate,
+  isBroadcast,
   nullBits,
   outputAddress,
   outputDelta,
@@ -26,14 +28,25 @@ import {
   outputVega,
   scratchOffset,
   statusOffset,
+  tileBytes,
   tileRows,
 } from "../abi/layout";
 import { statusOk, statusOutOfDomain } from "../abi/status";
-import { carryNone, carryOfRates, carryOfShift, discounts, exponentials, gaussians, isOrdinary, moneyness, outputs, ratios } from "../models/black";
+import { carryNone, carryOfRates, carryOfShift, exponentials, gaussians, isOrdinary, moneyness, outputs, ratios, spreadDiscounts, unpackIntermediates } from "../models/black";
 import { furtherOutputs, furtherOutputsOf } from "../models/black-further";
 import { blackLimit } from "../models/black-limits";
-import { shift, shiftedSpotColumn, shiftedStrikeColumn } from "../models/displacement";
-import { areAllBroadcast, evenTileBytes, inputColumn, isCallColumn, spreadBroadcasts, writeNullRow } from "./columns";
+import { shift, shiftCarryColumn, shiftedSpotColumn, shiftedStrikeColumn } from "../models/displacement";
+import {
+  arePaired,
+  areSame,
+  inputColumn,
+  isCallColumn,
+  isOneNumber,
+  packPairs,
+  spreadBroadcasts,
+  writeLimitRow,
+  writeNullRow,
+} from "./columns";
 
 /** Black–Scholes–Merton and Garman–Kohlhagen; returns how many rows have a status other than ok. */
 export function blackBatch(request: usize): i32 {
@@ -56,100 +69,205 @@ function batch(request: usize, isForward: bool, isDisplaced: bool): i32 {
   const statuses = <usize>load<u32>(request, statusOffset);
   memory.fill(statuses, 0, count << 2);
   spreadBroadcasts(request, scratch, inputDisplacement + 1);
-  const yieldInput = isForward ? inputRate : inputDividendYield;
-  const carryMask = (1 << <u32>inputTimeToExpiry) | (1 << <u32>inputRate) | (1 << <u32>yieldInput);
-  const hasOneCarry = areAllBroadcast(request, carryMask);
-  if (hasOneCarry) {
-    discounts<v128>(
-      inputColumn(request, scratch, inputTimeToExpiry, 0),
-      inputColumn(request, scratch, inputRate, 0),
-      inputColumn(request, scratch, yieldInput, 0),
-      scratch,
-      evenTileBytes(count),
-    );
-  }
+  const inputs = inputsOf(isForward, isDisplaced);
+  // calls first, then puts at the same strikes: what they share is computed once
+  const half = count >> 1;
+  const isMirrored = (count & 1) == 0 && half > 1 && isEachInput(request, scratch, inputs, 0, half, half << 3);
+  const rowsInAll = isMirrored ? half : count;
+  store<f64>(scratch, f64.NaN, carryMemo);
   let exceptions = 0;
-  for (let row: usize = 0; row < count; row += tileRows) {
-    const rows = min<usize>(tileRows, count - row);
+  for (let row: usize = 0; row < rowsInAll; row += tileRows) {
+    const rows = min<usize>(tileRows, rowsInAll - row);
     const pairs = rows & ~1;
+    const mirror = isMirrored ? half : 0;
     let isModerate = true;
-    if (pairs > 0) isModerate = tile<v128>(request, scratch, row, pairs, hasOneCarry, isForward, isDisplaced);
-    if (rows > pairs) {
-      isModerate = tile<f64>(request, scratch, row + pairs, 1, hasOneCarry, isForward, isDisplaced) && isModerate;
+    if (pairs > 0) {
+      // a call and a put at each strike, one after the other
+      const isPaired = !isMirrored && pairs > 2 && isEachPaired(request, scratch, inputs, row, pairs);
+      isModerate = tile<v128>(request, scratch, row, pairs, mirror, isPaired, isForward, isDisplaced);
     }
-    if (!isModerate) exceptions += inspect(request, scratch, row, rows, isForward, isDisplaced);
+    if (rows > pairs) {
+      const last = row + pairs;
+      isModerate = tile<f64>(request, scratch, last, 1, mirror, false, isForward, isDisplaced) && isModerate;
+    }
+    if (!isModerate) {
+      exceptions += inspect(request, scratch, row, rows, isForward, isDisplaced);
+      if (isMirrored) exceptions += inspect(request, scratch, row + half, rows, isForward, isDisplaced);
+    }
   }
   return exceptions;
 }
 
+/** Bits of the inputs the model reads. */
+function inputsOf(isForward: bool, isDisplaced: bool): u32 {
+  const common: u32 =
+    (1 << <u32>inputSpot) |
+    (1 << <u32>inputStrike) |
+    (1 << <u32>inputTimeToExpiry) |
+    (1 << <u32>inputRate) |
+    (1 << <u32>inputVolatility);
+  return common | (isForward ? 0 : 1 << <u32>inputDividendYield) | (isDisplaced ? 1 << <u32>inputDisplacement : 0);
+}
+
+/** True where every input is the same, bit for bit, at the rows from `row` on and `distance` rows further. */
+function isEachInput(request: usize, scratch: usize, inputs: u32, row: usize, distance: usize, bytes: usize): bool {
+  for (let left = inputs; left != 0; left &= left - 1) {
+    const input = <usize>ctz<u32>(left);
+    if (isBroadcast(request, input)) continue;
+    const column = inputColumn(request, scratch, input, row);
+    if (!areSame(column, column + (distance << 3), bytes)) return false;
+  }
+  return true;
+}
+
+/** True where every input is the same at rows 2i and 2i + 1 of the tile. */
+function isEachPaired(request: usize, scratch: usize, inputs: u32, row: usize, rows: usize): bool {
+  for (let left = inputs; left != 0; left &= left - 1) {
+    const input = <usize>ctz<u32>(left);
+    if (!isBroadcast(request, input) && !arePaired(inputColumn(request, scratch, input, row), rows << 3)) return false;
+  }
+  return true;
+}
+
+/** First of the five columns of intermediates that packed inputs take, half a column each. */
+const packedIndex: usize = 23;
+const packedBytes: usize = tileBytes >> 1;
+/** Where the scratch remembers the time, rate and yield whose discount factors it holds for a whole tile. */
+const carryMemo: usize = (inputsMax + 30) * tileBytes;
+
+/**
+ * Keeps the discount factors of a tile whose time, rate and yield are one number each, as in one expiry of a chain, and computes
+ * them only where they are not those of the tile before. Another tile's loops put their own in the same place.
+ */
+function holdDiscounts(
+  isOneCarry: bool,
+  time: f64,
+  rate: f64,
+  dividendYield: f64,
+  scratch: usize,
+  bytes: usize,
+): void {
+  if (!isOneCarry) {
+    store<f64>(scratch, f64.NaN, carryMemo);
+    return;
+  }
+  const isHeld =
+    load<f64>(scratch, carryMemo) == time &&
+    load<f64>(scratch, carryMemo + 8) == rate &&
+    load<f64>(scratch, carryMemo + 16) == dividendYield &&
+    load<u32>(scratch, carryMemo + 24) >= <u32>bytes;
+  if (isHeld) return;
+  spreadDiscounts(time, rate, dividendYield, scratch, bytes);
+  store<f64>(scratch, time, carryMemo);
+  store<f64>(scratch, rate, carryMemo + 8);
+  store<f64>(scratch, dividendYield, carryMemo + 16);
+  store<u32>(scratch, <u32>bytes, carryMemo + 24);
+}
+
+function isOneInTile(request: usize, input: usize, column: usize, bytes: usize): bool {
+  return isBroadcast(request, input) || bytes <= 8 || isOneNumber(column, bytes);
+}
+
+/** An input's cells for the loops where the rows are paired: every second of its rows, or the one number it is. */
+function packed(request: usize, scratch: usize, input: usize, column: usize, bytes: usize): usize {
+  if (input <= inputVolatility && isBroadcast(request, input)) return column;
+  return packPairs(column, intermediate(scratch, packedIndex) + input * packedBytes, bytes);
+}
+
+/**
+ * A tile of rows from `row` on, and the same again at `row + mirror` where that is not 0. Where the rows are paired, loops 1 to 3 see
+ * every second one only.
+ */
 function tile<T>(
   request: usize,
   scratch: usize,
   row: usize,
   rows: usize,
-  hasOneCarry: bool,
+  mirror: usize,
+  isPaired: bool,
   isForward: bool,
   isDisplaced: bool,
 ): bool {
-  const bytes = rows << 3;
+  const outBytes = rows << 3;
   const underlyings = inputColumn(request, scratch, inputSpot, row);
-  let spots = underlyings;
-  let strikes = inputColumn(request, scratch, inputStrike, row);
+  const givenStrikes = inputColumn(request, scratch, inputStrike, row);
   const times = inputColumn(request, scratch, inputTimeToExpiry, row);
   const rates = inputColumn(request, scratch, inputRate, row);
   const yields = isForward ? rates : inputColumn(request, scratch, inputDividendYield, row);
   const volatilities = inputColumn(request, scratch, inputVolatility, row);
-  let isModerate: bool;
+  let spots = underlyings;
+  let strikes = givenStrikes;
   if (isDisplaced) {
     const displacements = inputColumn(request, scratch, inputDisplacement, row);
-    shift<T>(spots, strikes, displacements, scratch, bytes);
+    shift<T>(underlyings, givenStrikes, displacements, scratch, outBytes);
     spots = scratch + shiftedSpotColumn;
     strikes = scratch + shiftedStrikeColumn;
-    isModerate = moneyness<T>(spots, strikes, times, rates, yields, volatilities, scratch, bytes, carryOfShift);
-  } else {
-    isModerate = moneyness<T>(spots, strikes, times, rates, yields, volatilities, scratch, bytes, isForward ? carryNone : carryOfRates);
   }
-  if (hasOneCarry) gaussians<T>(scratch, bytes);
-  else exponentials<T>(times, rates, yields, scratch, bytes);
-  ratios<T>(scratch, bytes);
-  const at = row << 3;
+  const yieldInput = isForward ? inputRate : inputDividendYield;
+  const isOneCarry =
+    isOneInTile(request, inputTimeToExpiry, times, outBytes) &&
+    isOneInTile(request, inputRate, rates, outBytes) &&
+    isOneInTile(request, yieldInput, yields, outBytes);
+  holdDiscounts(isOneCarry, load<f64>(times), load<f64>(rates), load<f64>(yields), scratch, outBytes);
+  const carry = isDisplaced ? carryOfShift : isForward ? carryNone : carryOfRates;
+  let isModerate: bool;
+  if (isPaired) {
+    // an even number of cells, the last of which may be idle
+    const bytes = (((rows >> 1) + 1) & ~1) << 3;
+    const packedTimes = packed(request, scratch, inputTimeToExpiry, times, outBytes);
+    const packedRates = packed(request, scratch, inputRate, rates, outBytes);
+    const packedYields = packed(request, scratch, yieldInput, yields, outBytes);
+    if (isDisplaced) packPairs(scratch + shiftCarryColumn, scratch + shiftCarryColumn, outBytes);
+    isModerate = moneyness<T>(
+      packed(request, scratch, isDisplaced ? inputPrice : inputSpot, spots, outBytes),
+      packed(request, scratch, isDisplaced ? inputDisplacement : inputStrike, strikes, outBytes),
+      packedTimes,
+      packedRates,
+      packedYields,
+      packed(request, scratch, inputVolatility, volatilities, outBytes),
+      scratch,
+      bytes,
+      carry,
+    );
+    if (isOneCarry) gaussians<T>(scratch, bytes);
+    else exponentials<T>(packedTimes, packedRates, packedYields, scratch, bytes);
+    ratios<T>(scratch, bytes);
+    unpackIntermediates(scratch, outBytes, isOneCarry);
+  } else {
+    isModerate = moneyness<T>(spots, strikes, times, rates, yields, volatilities, scratch, outBytes, carry);
+    if (isOneCarry) gaussians<T>(scratch, outBytes);
+    else exponentials<T>(times, rates, yields, scratch, outBytes);
+    ratios<T>(scratch, outBytes);
+  }
   const mask = load<u32>(request, outputMaskOffset);
   const wantsFurther = (mask & furtherOutputs) != 0;
-  outputs<T>(
-    spots,
-    strikes,
-    times,
-    rates,
-    yields,
-    volatilities,
-    isCallColumn(request, scratch, row),
-    scratch,
-    bytes,
-    request,
-    mask,
-    isForward,
-    wantsFurther,
-    outputAddress(request, outputPrice) + at,
-    outputAddress(request, outputDelta) + at,
-    outputAddress(request, outputGamma) + at,
-    outputAddress(request, outputVega) + at,
-    outputAddress(request, outputTheta) + at,
-    outputAddress(request, outputRho) + at,
-  );
-  if (wantsFurther) {
-    furtherOutputsOf<T>(
+  for (let place = row; ; place = row + mirror) {
+    const at = place << 3;
+    outputs<T>(
       spots,
       strikes,
       times,
       rates,
       yields,
-      underlyings,
+      volatilities,
+      isCallColumn(request, scratch, place),
       scratch,
-      bytes,
+      outBytes,
       request,
       mask,
-      at,
+      isForward,
+      wantsFurther,
+      outputAddress(request, outputPrice) + at,
+      outputAddress(request, outputDelta) + at,
+      outputAddress(request, outputGamma) + at,
+      outputAddress(request, outputVega) + at,
+      outputAddress(request, outputTheta) + at,
+      outputAddress(request, outputRho) + at,
     );
+    if (wantsFurther) {
+      furtherOutputsOf<T>(spots, strikes, times, rates, yields, underlyings, scratch, outBytes, request, mask, at);
+    }
+    if (place == row + mirror) break;
   }
   return isModerate;
 }
@@ -224,15 +342,4 @@ function isRowFinite(request: usize, mask: u32, row: usize): bool {
     if (value - value != 0) return false;
   }
   return true;
-}
-
-/** Copies the requested limit values of a row, in the request's units; null stays the canonical NaN. */
-function writeLimitRow(request: usize, mask: u32, row: usize, limits: usize): void {
-  for (let left = mask; left != 0; left &= left - 1) {
-    const output = <usize>ctz<u32>(left);
-    const raw = load<f64>(limits + (output << 3));
-    const address = outputAddress(request, output) + (row << 3);
-    if (raw == raw) store<f64>(address, raw * load<f64>(request + factorsOffset + (output << 3)));
-    else store<u64>(address, nullBits);
-  }
 }

@@ -70,6 +70,54 @@ export function writeNullRow(request: usize, mask: u32, row: usize): void {
   }
 }
 
+/** True where two columns hold the same bits; stops at the first difference. */
+export function areSame(one: usize, other: usize, bytes: usize): bool {
+  for (let at: usize = 0; at < bytes; at += 8) {
+    if (load<u64>(one + at) != load<u64>(other + at)) return false;
+  }
+  return true;
+}
+
+/** True where the column is one number, bit for bit, over whole pairs of rows; stops soon after the first difference. */
+export function isOneNumber(column: usize, bytes: usize): bool {
+  const first = v128.load64_splat(column);
+  for (let at: usize = 0; at < bytes; at += 16) {
+    if (v128.any_true(v128.xor(v128.load(column + at), first))) return false;
+  }
+  return true;
+}
+
+/** True where rows 2i and 2i + 1 hold the same bits, for an even number of rows; stops soon after the first difference. */
+export function arePaired(column: usize, bytes: usize): bool {
+  let at: usize = 0;
+  for (; at + 64 <= bytes; at += 64) {
+    const first = column + at;
+    const two = v128.or(
+      v128.xor(v128.load(first), v128.load64_splat(first)),
+      v128.xor(v128.load(first, 16), v128.load64_splat(first, 16)),
+    );
+    const four = v128.or(
+      v128.xor(v128.load(first, 32), v128.load64_splat(first, 32)),
+      v128.xor(v128.load(first, 48), v128.load64_splat(first, 48)),
+    );
+    if (v128.any_true(v128.or(two, four))) return false;
+  }
+  for (; at < bytes; at += 16) {
+    if (load<u64>(column + at) != load<u64>(column + at, 8)) return false;
+  }
+  return true;
+}
+
+/**
+ * Copies every second row of an even number of them, and once more the last where that leaves an odd number: the loops go by two.
+ * Returns the copy's address.
+ */
+export function packPairs(column: usize, packed: usize, bytes: usize): usize {
+  for (let at: usize = 0; at < bytes; at += 16) store<u64>(packed + (at >> 1), load<u64>(column + at));
+  if (bytes & 16) store<u64>(packed + (bytes >> 1), load<u64>(column + bytes - 16));
+  return packed;
+}
+
 /** Copies the requested limit values of a row, raw at `limits` by output id, in the request's units; null stays the canonical NaN. */
 export function writeLimitRow(request: usize, mask: u32, row: usize, limits: usize): void {
   for (let left = mask; left != 0; left &= left - 1) {

@@ -1,8 +1,10 @@
 // A second door, for tests only: the math routines by themselves, one lane or two, so that each routine's stated error is
 // held without a model around it. In batch/ because it reaches into math and iv. Never part of the executable.
-import { exp, expOfSum, storeThreeExps } from "../math/exp";
+import { exp, expOfSum } from "../math/exp";
+import { exp2, storeThreeExp2s } from "../math/exp2";
 import { logRatio } from "../math/log-ratio";
-import { mills, storeTwoMills } from "../math/mills";
+import { mills } from "../math/mills";
+import { millsWeighted, storeTwoMillsWeighted } from "../math/mills-weighted";
 import { normalDensity, normalLaw } from "../math/normal";
 
 export { evaluate_implied_volatility } from "../iv/probe";
@@ -25,20 +27,24 @@ function evaluate<T>(routine: i32, a: T, b: T): T {
       return mills<T>(a);
     case 4:
       return normalDensity<T>(a);
-    default:
+    case 5:
       return normalLaw<T>(a);
+    case 6:
+      return exp2<T>(a);
+    default:
+      return millsWeighted<T>(a);
   }
 }
 
-/** Beyond the single routines: 10, 11, 12 the parts of storeThreeExps(a, b, a, b), 13 and 14 those of storeTwoMills(a, b). */
+/** Beyond the single routines: 10, 11, 12 the parts of storeThreeExp2s(a, b, a), 13 and 14 those of storeTwoMillsWeighted(a, b). */
 // @ts-ignore: decorator
 @inline
 function evaluateWoven<T>(routine: i32, a: T, b: T, space: usize): T {
   if (routine < 13) {
-    storeThreeExps<T>(a, b, a, b, space, space + 16, space + 32);
+    storeThreeExp2s<T>(a, b, a, space, space + 16, space + 32);
     return load<T>(space + (<usize>(routine - 10) << 4));
   }
-  storeTwoMills<T>(a, b, space, space + 16);
+  storeTwoMillsWeighted<T>(a, b, space, space + 16);
   return load<T>(space + (<usize>(routine - 13) << 4));
 }
 

@@ -210,6 +210,41 @@ export function putSign<T>(bytes: usize): T {
 }
 
 /**
+ * The high words of two doubles' patterns less `lowestHigh`, kept where larger than what has been gathered, as unsigned numbers: a
+ * positive double is inside [lowest, lowest·2^binades) where this is below binades·2^20, and zero, negative, infinite and NaN are
+ * outside. Low words are garbage. One comparison at the end (areHighWordsBelow) serves a whole loop.
+ */
+// @ts-ignore: decorator
+@inline
+export function gatherHighWords<T>(gathered: T, a: T, lowestHigh: T): T {
+  if (isVector<T>()) return i32x4.max_u(gathered, i32x4.sub(a, lowestHigh));
+  else {
+    const high = <u32>((i64.reinterpret_f64(a) >> 32) - (i64.reinterpret_f64(lowestHigh) >> 32));
+    return f64.reinterpret_i64((<i64>max<u32>(high, <u32>(i64.reinterpret_f64(gathered) >> 32))) << 32);
+  }
+}
+
+/** As gatherHighWords, of a number that is not negative, from zero on. */
+// @ts-ignore: decorator
+@inline
+export function gatherLargest<T>(gathered: T, a: T): T {
+  if (isVector<T>()) return i32x4.max_u(gathered, a);
+  else {
+    const high = max<u32>(<u32>(i64.reinterpret_f64(a) >> 32), <u32>(i64.reinterpret_f64(gathered) >> 32));
+    return f64.reinterpret_i64((<i64>high) << 32);
+  }
+}
+
+/** True where every gathered high word is below the limit. */
+// @ts-ignore: decorator
+@inline
+export function areHighWordsBelow<T>(gathered: T, limit: u32): bool {
+  if (isVector<T>()) {
+    return max<u32>(i32x4.extract_lane(gathered, 1), i32x4.extract_lane(gathered, 3)) < limit;
+  } else return <u32>(i64.reinterpret_f64(gathered) >> 32) < limit;
+}
+
+/**
  * Mask of `lowest <= a < lowest·2^binades` for positive finite a, judged by the high 32 bits of the pattern: zero,
  * negative, infinite and NaN are outside by construction. `lowestHigh` is the high word of `lowest` (a power of two).
  */

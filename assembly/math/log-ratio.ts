@@ -56,13 +56,19 @@ export function leadingPart<T>(f: T, binades: T): T {
 @inline
 export function trailingPart<T>(f: T, binades: T): T {
   const z = mul<T>(f, f);
-  let p = mulAdd<T>(constant<T>(table), z, constant<T>(table + 16));
-  p = mulAdd<T>(p, z, constant<T>(table + 32));
-  p = mulAdd<T>(p, z, constant<T>(table + 48));
-  p = mulAdd<T>(p, z, constant<T>(table + 64));
-  p = mulAdd<T>(p, z, constant<T>(table + 80));
-  p = mulAdd<T>(p, z, constant<T>(table + 96));
-  p = mulAdd<T>(p, z, constant<T>(table + 112));
+  // by halves rather than one power after the other: the chain is what takes time
+  const w = mul<T>(z, z);
+  const high = mulAdd<T>(
+    mulAdd<T>(constant<T>(table), z, constant<T>(table + 16)),
+    w,
+    mulAdd<T>(constant<T>(table + 32), z, constant<T>(table + 48)),
+  );
+  const low = mulAdd<T>(
+    mulAdd<T>(constant<T>(table + 64), z, constant<T>(table + 80)),
+    w,
+    mulAdd<T>(constant<T>(table + 96), z, constant<T>(table + 112)),
+  );
+  const p = mulAdd<T>(high, mul<T>(w, w), low);
   return mulAdd<T>(mul<T>(f, z), p, mul<T>(exponentTimes2Pow20<T>(binades), constant<T>(table + 144)));
 }
 

@@ -34,7 +34,6 @@ import {
   lessThan,
   mul,
   mulAdd,
-  neg,
   repeated,
   select,
   splat,
@@ -83,12 +82,20 @@ export const furtherOutputs: u32 =
   (1 << <u32>outputDualGamma) |
   (1 << <u32>outputLambda);
 
-/** Stores an output of the rows at `at`, in the request's units; adding zero turns -0 into 0. */
+/** Stores an output of the rows at `row`, in the request's units; adding zero turns -0 into 0. */
 // @ts-ignore: decorator
 @inline
 function put<T>(request: usize, output: usize, row: usize, value: T): void {
   const factor = repeated<T>(request + factorsOffset + (output << 3));
   store<T>(outputAddress(request, output) + row, add<T>(mul<T>(value, factor), constant<T>(table + 32)));
+}
+
+/** The same for the negative of a value. */
+// @ts-ignore: decorator
+@inline
+function putNegative<T>(request: usize, output: usize, row: usize, value: T): void {
+  const factor = repeated<T>(request + factorsOffset + (output << 3));
+  store<T>(outputAddress(request, output) + row, sub<T>(constant<T>(table + 32), mul<T>(value, factor)));
 }
 
 /**
@@ -134,10 +141,10 @@ export function furtherOutputsOf<T>(
     // q + b d1, which veta and color share
     const drift = mulAdd<T>(carry, d1, dividendYield);
     if (isRequested(mask, outputDividendRho)) {
-      put<T>(request, outputDividendRho, row, neg<T>(mul<T>(time, mul<T>(spot, share))));
+      putNegative<T>(request, outputDividendRho, row, mul<T>(time, mul<T>(spot, share)));
     }
     if (isRequested(mask, outputVanna)) {
-      put<T>(request, outputVanna, row, neg<T>(mul<T>(mul<T>(density, d2), inverseVolatility)));
+      putNegative<T>(request, outputVanna, row, mul<T>(mul<T>(density, d2), inverseVolatility));
     }
     if (isRequested(mask, outputVolga)) {
       put<T>(request, outputVolga, row, mul<T>(mul<T>(vega, product), inverseVolatility));
@@ -152,7 +159,7 @@ export function furtherOutputsOf<T>(
     }
     if (isRequested(mask, outputSpeed)) {
       const bend = mulAdd<T>(d1, inverseV, one);
-      put<T>(request, outputSpeed, row, neg<T>(mul<T>(mul<T>(gamma, inverseSpot), bend)));
+      putNegative<T>(request, outputSpeed, row, mul<T>(mul<T>(gamma, inverseSpot), bend));
     }
     if (isRequested(mask, outputZomma)) {
       put<T>(request, outputZomma, row, mul<T>(mul<T>(gamma, sub<T>(product, one)), inverseVolatility));
@@ -170,7 +177,7 @@ export function furtherOutputsOf<T>(
     if (isRequested(mask, outputDualDelta) || isRequested(mask, outputDualGamma)) {
       const inverseStrike = div<T>(one, load<T>(strikes + at));
       const present = mul<T>(load<T>(cell, signedLoanColumn), inverseStrike);
-      if (isRequested(mask, outputDualDelta)) put<T>(request, outputDualDelta, row, neg<T>(present));
+      if (isRequested(mask, outputDualDelta)) putNegative<T>(request, outputDualDelta, row, present);
       const bell = mul<T>(mul<T>(weight, inverseStrike), mul<T>(inverseV, inverseStrike));
       if (isRequested(mask, outputDualGamma)) put<T>(request, outputDualGamma, row, bell);
     }

@@ -24,14 +24,15 @@ import {
 import {
   add,
   and,
+  areHighWordsBelow,
   constant,
   div,
-  isAllSet,
+  gatherHighWords,
+  gatherLargest,
   larger,
   lessOrEqual,
   lessThan,
   mul,
-  neg,
   putSign,
   repeated,
   select,
@@ -40,29 +41,36 @@ import {
   sub,
   xor,
 } from "../lane/lane";
-import { exp, storeThreeExps } from "../math/exp";
+import { exp2, storeThreeExp2s } from "../math/exp2";
 import { binadesBetween, fractionOf, leadingPart, trailingPart } from "../math/log-ratio";
-import { storeTwoMills } from "../math/mills";
+import { storeTwoMillsWeighted } from "../math/mills-weighted";
 import { shiftCarryColumn } from "./displacement";
-import { cappedMagnitude, gaussian, halfSquareHigh, halfSquareLow, isBelowCap } from "../math/normal";
 
 const table: usize = memory.data<f64>(
   [
     1.0, 1.0, // 0
     0.5, 0.5, // 16
     0.0, 0.0, // 32
-    256.0, 256.0, // 48: largest |rt| + |qt|
-    0.3989422804014327, 0.3989422804014327, // 64: 1/√(2π)
-    6.223015277861142e-61, 6.223015277861142e-61, // 80: 2^-200
-    1.6069380442589903e60, 1.6069380442589903e60, // 96: 2^200
-    5.421010862427522e-20, 5.421010862427522e-20, // 112: 2^-64
-    18446744073709552000.0, 18446744073709552000.0, // 128: 2^64
+    0.3989422804014327, 0.3989422804014327, // 48: 1/√(2π)
+    -0.7213475204444817, -0.7213475204444817, // 64: -1/(2 ln 2)
+    -1.4426950408889634, -1.4426950408889634, // 80: -1/ln 2
+  ],
+  16,
+);
+const bounds: usize = memory.data<f64>(
+  [
+    256.0, 256.0, // 0: largest |rt| + |qt|
+    6.223015277861142e-61, 6.223015277861142e-61, // 16: 2^-200
+    1.6069380442589903e60, 1.6069380442589903e60, // 32: 2^200
+    -1023.0, -1023.0, // 48: where exp2 gives zero
+    37.5, 37.5, // 64: as far as the Mills ratio is asked for
   ],
   16,
 );
 const patterns: usize = memory.data<u64>(
   [
     0x7fffffffffffffff, 0x7fffffffffffffff, // 0: everything but the sign
+    0x3bf0000000000000, 0x3bf0000000000000, // 16: 2^-64
   ],
   16,
 );
@@ -83,29 +91,6 @@ export const signedShareColumn: usize = densityColumn + tileBytes;
 export const signedLoanColumn: usize = signedShareColumn + tileBytes;
 export const priceColumn: usize = signedLoanColumn + tileBytes;
 
-// @ts-ignore: decorator
-@inline
-function isWithin<T>(
-  lowest: T,
-  highest: T,
-  spot: T,
-  strike: T,
-  time: T,
-  volatility: T,
-  rateTime: T,
-  yieldTime: T,
-): T {
-  const signless = constant<T>(patterns);
-  const exponents = add<T>(and<T>(rateTime, signless), and<T>(yieldTime, signless));
-  return and<T>(
-    and<T>(lessOrEqual<T>(lowest, smaller<T>(spot, strike)), lessOrEqual<T>(lowest, smaller<T>(volatility, time))),
-    and<T>(
-      lessThan<T>(larger<T>(larger<T>(strike, spot), larger<T>(time, volatility)), highest),
-      lessOrEqual<T>(exponents, constant<T>(table + 48)),
-    ),
-  );
-}
-
 /**
  * Mask of the rows the formulas are good for. The order of the arguments of smaller and larger is what refuses a NaN: each keeps
  * a NaN in its first place, and every input stands first in one of them or in the sum.
@@ -113,33 +98,26 @@ function isWithin<T>(
 // @ts-ignore: decorator
 @inline
 export function isOrdinary<T>(spot: T, strike: T, time: T, volatility: T, rateTime: T, yieldTime: T): T {
-  return isWithin<T>(
-    constant<T>(table + 80),
-    constant<T>(table + 96),
-    spot,
-    strike,
-    time,
-    volatility,
-    rateTime,
-    yieldTime,
+  const signless = constant<T>(patterns);
+  const lowest = constant<T>(bounds + 16);
+  const exponents = add<T>(and<T>(rateTime, signless), and<T>(yieldTime, signless));
+  return and<T>(
+    and<T>(lessOrEqual<T>(lowest, smaller<T>(spot, strike)), lessOrEqual<T>(lowest, smaller<T>(volatility, time))),
+    and<T>(
+      lessThan<T>(larger<T>(larger<T>(strike, spot), larger<T>(time, volatility)), constant<T>(bounds + 32)),
+      lessOrEqual<T>(exponents, constant<T>(bounds)),
+    ),
   );
 }
 
-/** Mask of the ordinary rows in which no output of any kind can overflow: S, K, t, σ in [2^-64, 2^64). */
-// @ts-ignore: decorator
-@inline
-function isModerate<T>(spot: T, strike: T, time: T, volatility: T, rateTime: T, yieldTime: T): T {
-  return isWithin<T>(
-    constant<T>(table + 112),
-    constant<T>(table + 128),
-    spot,
-    strike,
-    time,
-    volatility,
-    rateTime,
-    yieldTime,
-  );
-}
+/** Bits of the outputs that loop 4 computes. */
+const firstOutputs: u32 =
+  (1 << <u32>outputPrice) |
+  (1 << <u32>outputDelta) |
+  (1 << <u32>outputGamma) |
+  (1 << <u32>outputVega) |
+  (1 << <u32>outputTheta) |
+  (1 << <u32>outputRho);
 
 /** What joins ln(S/K): (r - q)t, nothing, or what a displacement's low words add. */
 export const carryOfRates: i32 = 0;
@@ -185,7 +163,10 @@ function moneynessWith<T>(
   carry: i32,
 ): bool {
   const zero = constant<T>(table + 32);
-  let moderate = lessOrEqual<T>(zero, zero);
+  const lowest = constant<T>(patterns + 16);
+  const signless = constant<T>(patterns);
+  let gathered = zero;
+  let exponents = zero;
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
     const spot = load<T>(spots + at);
@@ -195,7 +176,11 @@ function moneynessWith<T>(
     const rateTime = mul<T>(load<T>(rates + at), time);
     let yieldTime = zero;
     if (carry == carryOfRates) yieldTime = mul<T>(load<T>(yields + at), time);
-    moderate = and<T>(moderate, isModerate<T>(spot, strike, time, volatility, rateTime, yieldTime));
+    gathered = gatherHighWords<T>(gathered, spot, lowest);
+    gathered = gatherHighWords<T>(gathered, strike, lowest);
+    gathered = gatherHighWords<T>(gathered, time, lowest);
+    gathered = gatherHighWords<T>(gathered, volatility, lowest);
+    exponents = gatherLargest<T>(exponents, add<T>(and<T>(rateTime, signless), and<T>(yieldTime, signless)));
     const rootTime = sqrt<T>(time);
     const v = mul<T>(volatility, rootTime);
     const inverseV = div<T>(constant<T>(table), v);
@@ -214,20 +199,36 @@ function moneynessWith<T>(
     store<T>(cell, inverseV, inverseVColumn);
     store<T>(cell, rootTime, rootTimeColumn);
   }
-  return isAllSet<T>(moderate);
+  // 2^-64 and 128 binades above; below 256
+  return areHighWordsBelow<T>(gathered, 128 << 20) && areHighWordsBelow<T>(exponents, 0x40700000);
+}
+
+/**
+ * -d²/2 in units of ln 2; from |d| = 37.65 on its power is zero. Two roundings are good enough: φ(d1) is off by d1² times d1's own
+ * relative error in any case, three times as much.
+ */
+// @ts-ignore: decorator
+@inline
+function halfSquare<T>(d: T): T {
+  return larger<T>(mul<T>(mul<T>(d, d), constant<T>(table + 64)), constant<T>(bounds + 48));
+}
+
+/** The exponent of a discount factor in units of ln 2. */
+// @ts-ignore: decorator
+@inline
+function discountExponent<T>(rate: T, time: T): T {
+  return mul<T>(mul<T>(rate, constant<T>(table + 80)), time);
 }
 
 /** Loop 2: D(r), D(q), e^(-d1²/2). */
 export function exponentials<T>(times: usize, rates: usize, yields: usize, scratch: usize, bytes: usize): void {
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
-    const time = neg<T>(load<T>(times + at));
-    const magnitude = cappedMagnitude<T>(load<T>(cell, d1Column));
-    storeThreeExps<T>(
-      mul<T>(load<T>(rates + at), time),
-      mul<T>(load<T>(yields + at), time),
-      halfSquareHigh<T>(magnitude),
-      halfSquareLow<T>(magnitude),
+    const time = load<T>(times + at);
+    storeThreeExp2s<T>(
+      discountExponent<T>(load<T>(rates + at), time),
+      discountExponent<T>(load<T>(yields + at), time),
+      halfSquare<T>(load<T>(cell, d1Column)),
       cell + rateDiscountColumn,
       cell + yieldDiscountColumn,
       cell + gaussianColumn,
@@ -235,13 +236,13 @@ export function exponentials<T>(times: usize, rates: usize, yields: usize, scrat
   }
 }
 
-/** Loop 2 where r, q and t are the same for every row, first half: D(r), D(q), once for a whole batch. */
-export function discounts<T>(times: usize, rates: usize, yields: usize, scratch: usize, bytes: usize): void {
-  for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
-    const cell = scratch + at;
-    const time = neg<T>(load<T>(times + at));
-    store<T>(cell, exp<T>(mul<T>(load<T>(rates + at), time)), rateDiscountColumn);
-    store<T>(cell, exp<T>(mul<T>(load<T>(yields + at), time)), yieldDiscountColumn);
+/** Loop 2 where r, q and t are the same for every row, first half: D(r), D(q), once and for all rows of a tile. */
+export function spreadDiscounts(time: f64, rate: f64, dividendYield: f64, scratch: usize, bytes: usize): void {
+  const rateDiscount = f64x2.splat(exp2<f64>(discountExponent<f64>(rate, time)));
+  const yieldDiscount = f64x2.splat(exp2<f64>(discountExponent<f64>(dividendYield, time)));
+  for (let at: usize = 0; at < bytes; at += 16) {
+    v128.store(scratch + at, rateDiscount, rateDiscountColumn);
+    v128.store(scratch + at, yieldDiscount, yieldDiscountColumn);
   }
 }
 
@@ -249,7 +250,7 @@ export function discounts<T>(times: usize, rates: usize, yields: usize, scratch:
 export function gaussians<T>(scratch: usize, bytes: usize): void {
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
-    store<T>(cell, gaussian<T>(cappedMagnitude<T>(load<T>(cell, d1Column))), gaussianColumn);
+    store<T>(cell, exp2<T>(halfSquare<T>(load<T>(cell, d1Column))), gaussianColumn);
   }
 }
 
@@ -257,17 +258,114 @@ export function gaussians<T>(scratch: usize, bytes: usize): void {
 export function ratios<T>(scratch: usize, bytes: usize): void {
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
-    storeTwoMills<T>(
-      cappedMagnitude<T>(load<T>(cell, d1Column)),
-      cappedMagnitude<T>(load<T>(cell, d2Column)),
+    const signless = constant<T>(patterns);
+    const cap = constant<T>(bounds + 64);
+    storeTwoMillsWeighted<T>(
+      smaller<T>(and<T>(load<T>(cell, d1Column), signless), cap),
+      smaller<T>(and<T>(load<T>(cell, d2Column), signless), cap),
       cell + mills1Column,
       cell + mills2Column,
     );
   }
 }
 
-/** Loop 4: the requested outputs among the first six, and where told so what loop 5 needs. Raw values times the request's factor where the unit of an output can change. */
+/**
+ * Gives every second row what its neighbour has: after loops 1 to 3 over the first of each pair of rows, `bytes` being that of all
+ * rows. Backwards, for it works in place. Discount factors of one carry are everywhere already.
+ */
+export function unpackIntermediates(scratch: usize, bytes: usize, isOneCarry: bool): void {
+  for (let at = bytes; at > 0; ) {
+    at -= 16;
+    const from = scratch + (at >> 1);
+    const cell = scratch + at;
+    v128.store(cell, v128.load64_splat(from, d1Column), d1Column);
+    v128.store(cell, v128.load64_splat(from, d2Column), d2Column);
+    v128.store(cell, v128.load64_splat(from, inverseVColumn), inverseVColumn);
+    v128.store(cell, v128.load64_splat(from, rootTimeColumn), rootTimeColumn);
+    v128.store(cell, v128.load64_splat(from, gaussianColumn), gaussianColumn);
+    v128.store(cell, v128.load64_splat(from, mills1Column), mills1Column);
+    v128.store(cell, v128.load64_splat(from, mills2Column), mills2Column);
+    if (isOneCarry) continue;
+    v128.store(cell, v128.load64_splat(from, rateDiscountColumn), rateDiscountColumn);
+    v128.store(cell, v128.load64_splat(from, yieldDiscountColumn), yieldDiscountColumn);
+  }
+}
+
+/**
+ * Loop 4: the requested outputs among the first six, and where told so what loop 5 needs. Raw values times the request's factor
+ * where the unit of an output can change. What most calls want, all six of a model over a spot, has a loop without questions.
+ */
 export function outputs<T>(
+  spots: usize,
+  strikes: usize,
+  times: usize,
+  rates: usize,
+  yields: usize,
+  volatilities: usize,
+  isCalls: usize,
+  scratch: usize,
+  bytes: usize,
+  request: usize,
+  mask: u32,
+  isForward: bool,
+  keepsParts: bool,
+  prices: usize,
+  deltas: usize,
+  gammas: usize,
+  vegas: usize,
+  thetas: usize,
+  rhos: usize,
+): void {
+  if ((mask & firstOutputs) == firstOutputs && !isForward && !keepsParts) {
+    outputsWith<T>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      volatilities,
+      isCalls,
+      scratch,
+      bytes,
+      request,
+      firstOutputs,
+      false,
+      false,
+      prices,
+      deltas,
+      gammas,
+      vegas,
+      thetas,
+      rhos,
+    );
+  } else {
+    outputsWith<T>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      volatilities,
+      isCalls,
+      scratch,
+      bytes,
+      request,
+      mask,
+      isForward,
+      keepsParts,
+      prices,
+      deltas,
+      gammas,
+      vegas,
+      thetas,
+      rhos,
+    );
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function outputsWith<T>(
   spots: usize,
   strikes: usize,
   times: usize,
@@ -297,9 +395,8 @@ export function outputs<T>(
     const d2 = load<T>(cell, d2Column);
     const yieldDiscount = load<T>(cell, yieldDiscountColumn);
     const zero = constant<T>(table + 32);
-    // D(q) φ(d1), zero past the cap, and S times it: vega per √t
-    const bell = and<T>(load<T>(cell, gaussianColumn), isBelowCap<T>(and<T>(d1, constant<T>(patterns))));
-    const density = mul<T>(mul<T>(bell, constant<T>(table + 64)), yieldDiscount);
+    // D(q) φ(d1), and S times it: vega per √t
+    const density = mul<T>(mul<T>(load<T>(cell, gaussianColumn), constant<T>(table + 48)), yieldDiscount);
     const weight = mul<T>(spot, density);
     const tail1 = mul<T>(density, load<T>(cell, mills1Column));
     const tail2 = mul<T>(weight, load<T>(cell, mills2Column));

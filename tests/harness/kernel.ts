@@ -9,7 +9,8 @@ import { seededRandom } from "../../src/foundation/random";
 
 /** The bytes of the kernel that the sources give now. */
 export async function kernelBytes(): Promise<Uint8Array> {
-  return readFileSync((await buildWasm()).path);
+  // not the Buffer itself: its slices share its bytes, and who changes a copy would change all
+  return new Uint8Array(readFileSync((await buildWasm()).path));
 }
 
 /** An engine over them. */

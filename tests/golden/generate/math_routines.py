@@ -54,12 +54,16 @@ density_points = [(x,) for x in [0.0, -0.0, 1e-200, 1.0, -1.0, 37.49, -37.49]] +
 law_points = [(x,) for x in [0.0, 1e-200, -1e-200, 37.49, -37.49]]
 law_points += [(near(-6, 6),) for _ in range(300)] + [(near(-37.4, 0),) for _ in range(200)]
 
+power_points = [(x,) for x in [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 1e-300, -1e-17, 1019.75, -1019.75]]
+power_points += [(near(-0.5, 0.5),) for _ in range(200)] + [(near(-1020, 1020),) for _ in range(200)]
+
 tables = {
     "exp": rows(mp.exp, exp_points),
     "exp_of_sum": rows(lambda a, b: mp.exp(a + b), sum_points),
     "log_ratio": rows(lambda a, b: mp.log(a / b), log_points),
     "mills": rows(mills, mills_points),
     "normal_density": rows(mp.npdf, density_points),
+    "exp2": rows(lambda y: mp.mpf(2) ** y, power_points),
     "normal_law": rows(lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, law_points),
 }
 print('{\n  "source": "mpmath at 60 digits; tests/golden/generate/math_routines.py",')

@@ -127,6 +127,44 @@ describe("S1.04 a row's bits", () => {
     }
   });
 
+  test("are the same where call and put share a strike: side by side, in two halves, in runs with one carry", () => {
+    const strikes = [...rows.slice(0, 300), ...special];
+    const chain = strikes.map((row) => ({ ...row, spot: 100, time_to_expiry: 0.5, rate: 0.03, dividend_yield: 0.01 }));
+    const types = (row: Row) => [
+      { ...row, isCall: true },
+      { ...row, isCall: false },
+    ];
+    const layouts: [string, Row[]][] = [
+      ["each strike's call and put side by side", strikes.flatMap(types)],
+      ["a chain side by side", chain.flatMap(types)],
+      ["a chain side by side, one row short", chain.flatMap(types).slice(0, -1)],
+      ["calls, then puts", [...strikes.map((row) => types(row)[0]!), ...strikes.map((row) => types(row)[1]!)]],
+      [
+        "a chain's calls, then its puts",
+        [...chain.map((row) => types(row)[0]!), ...chain.map((row) => types(row)[1]!)],
+      ],
+      ["chains between other rows", [...chain.slice(0, 256), ...strikes, ...chain.slice(0, 200), ...strikes.slice(7)]],
+      ["one strike side by side", types(strikes[3]!)],
+      ["three strikes side by side", strikes.slice(3, 6).flatMap(types)],
+    ];
+    for (const [title, layout] of layouts) {
+      const together = engine.price(requestOf(layout));
+      const apart = layout.map((row) => engine.price(requestOf([row])));
+      for (const output of spotOutputs) {
+        const expected = apart.flatMap((result) => bitsOf(result.columns[output]!));
+        expect(bitsOf(together.columns[output]!), `${title}: ${output}`).toEqual(expected);
+      }
+      expect([...together.status], title).toEqual(apart.map((result) => result.status[0]!));
+    }
+    const displaced = chain.flatMap(types).map((row) => ({ ...row, strike: row.strike + 1 }));
+    const together = engine.price(familyRequest("displaced_black", displaced, { displacement: 0.3 }));
+    for (const [index, row] of displaced.entries()) {
+      const alone = engine.price(familyRequest("displaced_black", [row], { displacement: 0.3 }));
+      expect(bitsOf(together.columns.price!)[index], `displaced ${index}`).toBe(bitsOf(alone.columns.price!)[0]!);
+      expect(bitsOf(together.columns.ultima!)[index], `displaced ${index}`).toBe(bitsOf(alone.columns.ultima!)[0]!);
+    }
+  });
+
   test("hold the one canonical NaN for every null", () => {
     const nulls = spotOutputs.flatMap((output) => bitsOf(whole.columns[output]!.filter(Number.isNaN)));
     expect(nulls.length).toBeGreaterThan(50);

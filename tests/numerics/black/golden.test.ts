@@ -35,13 +35,13 @@ describe("S4.47 golden tables", () => {
 
   // measured worst errors over all four tables with some air: a loss of digits shows long before the contract's tolerance
   const measured: Record<OutputName, number> = {
-    price: 3.5e-16,
-    delta: 1.2e-14,
+    price: 4e-16,
+    delta: 2.5e-14,
     gamma: 2e-14,
     vega: 2e-14,
-    theta: 2.2e-14,
+    theta: 5.5e-14,
     rho: 3.5e-14,
-    dividend_rho: 1.5e-14,
+    dividend_rho: 2.5e-14,
     vanna: 2e-14,
     volga: 2.5e-14,
     charm: 1.5e-14,
@@ -50,9 +50,9 @@ describe("S4.47 golden tables", () => {
     zomma: 5e-14,
     color: 4e-14,
     ultima: 3e-14,
-    dual_delta: 1.2e-14,
+    dual_delta: 2.5e-14,
     dual_gamma: 2e-14,
-    lambda: 3.5e-14,
+    lambda: 4.5e-14,
   };
 
   for (const model of blackModels) {

@@ -46,6 +46,8 @@ const routines = [
   { name: "mills", id: 3, rows: golden.mills, arguments: 1, bound: 10 },
   { name: "normalDensity", id: 4, rows: golden.normal_density, arguments: 1, bound: 2.7 },
   { name: "normalLaw", id: 5, rows: golden.normal_law, arguments: 1, bound: 12 },
+  { name: "exp2", id: 6, rows: golden.exp2, arguments: 1, bound: 1.6 },
+  { name: "millsWeighted", id: 7, rows: golden.mills.filter(([x]) => x! <= 37.5), arguments: 1, bound: 130 },
 ];
 
 describe("S4.47 math routines", () => {
@@ -74,21 +76,43 @@ describe("S4.47 math routines", () => {
   }
 
   for (const door of ["evaluate_pairs", "evaluate_singles"] as const) {
-    test(`storeThreeExps gives the bits of exp, exp and expOfSum through ${door}`, () => {
-      const a = golden.exp_of_sum.map((row) => row[0]!);
-      const b = golden.exp_of_sum.map((row) => row[1]!);
-      expect(bits(evaluate(door, 10, a, b))).toEqual(bits(evaluate(door, 0, a, b)));
-      expect(bits(evaluate(door, 11, a, b))).toEqual(bits(evaluate(door, 0, b, a)));
-      expect(bits(evaluate(door, 12, a, b))).toEqual(bits(evaluate(door, 1, a, b)));
+    test(`storeThreeExp2s gives the bits of exp2 through ${door}`, () => {
+      const a = golden.exp2.map((row) => row[0]!);
+      const b = a.toReversed();
+      for (const [routine, from] of [
+        [10, a],
+        [11, b],
+        [12, a],
+      ] as const) {
+        expect(bits(evaluate(door, routine, a, b))).toEqual(bits(evaluate(door, 6, from, b)));
+      }
     });
 
-    test(`storeTwoMills gives the bits of mills through ${door}`, () => {
+    test(`storeTwoMillsWeighted gives the bits of millsWeighted through ${door}`, () => {
       const a = golden.mills.map((row) => row[0]!);
       const b = a.toReversed();
-      expect(bits(evaluate(door, 13, a, b))).toEqual(bits(evaluate(door, 3, a, b)));
-      expect(bits(evaluate(door, 14, a, b))).toEqual(bits(evaluate(door, 3, b, a)));
+      expect(bits(evaluate(door, 13, a, b))).toEqual(bits(evaluate(door, 7, a, b)));
+      expect(bits(evaluate(door, 14, a, b))).toEqual(bits(evaluate(door, 7, b, a)));
     });
   }
+
+  test("millsWeighted is off by at most 1.3e-16 in what it is for, the tail itself", () => {
+    const computed = evaluate(
+      "evaluate_pairs",
+      7,
+      golden.mills.map((row) => row[0]!),
+      golden.mills.map(() => 0),
+    );
+    const errors = golden.mills.map(
+      ([x, high, low], index) =>
+        (Math.abs(computed[index]! - high! - low!) * Math.exp((-x! * x!) / 2)) / Math.sqrt(2 * Math.PI),
+    );
+    expect(Math.max(...errors)).toBeLessThan(1.3e-16);
+  });
+
+  test("exp2 of -1023 is exactly zero", () => {
+    expect([...evaluate("evaluate_pairs", 6, [-1023, -1023.25], [0, 0])]).toEqual([0, 0]);
+  });
 
   test("logRatio of equal numbers is exactly zero and of neighbours is not", () => {
     const values = [1, 2, 100, 1.6e60, 7e-61, 1.5];
