@@ -8,15 +8,25 @@ import type { Config } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
+import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/table";
 import { healthRoutes } from "./features/health";
 import { agentsProbe, createHealth, type Health } from "./features/health/service";
 import { identityRoutes } from "./features/identity";
 import { createIdentity, type Identity } from "./features/identity/service";
 import { apiKeys, users } from "./features/identity/table";
+import {
+  loginChallenges,
+  loginSessions,
+  recoveryCodes,
+  refreshTokens,
+  signingKeys,
+  totpFactors,
+} from "./features/login/table";
 import { operationsRoutes } from "./features/operations";
 import { createOperations, type Operations } from "./features/operations/service";
 import { pricingRoutes } from "./features/pricing";
 import { createPricing, type PricingService } from "./features/pricing/service";
+import { mailedTokens, passwords } from "./features/registration/table";
 import type { Agent } from "./foundation/agent";
 import { InvariantError } from "./foundation/assert";
 import type { Clock } from "./foundation/clock";
@@ -34,7 +44,7 @@ import {
 import { createServer } from "./http/server";
 import { find } from "./storage/idempotency";
 import { openStorage, type Storage } from "./storage/storage";
-import { idempotencyAnswers } from "./storage/table";
+import { idempotencyAnswers, outboxMessages } from "./storage/table";
 import { LatencyBook } from "./telemetry/latency";
 
 export interface AppOptions {
@@ -47,6 +57,25 @@ export interface AppOptions {
   /** What business/252 can count by; those built in unless the user has more. */
   readonly calendars?: Calendars;
 }
+
+/** Every table of every room: what the database must hold, compared with it at the start. */
+export const everyTable = [
+  users,
+  apiKeys,
+  passwords,
+  mailedTokens,
+  loginSessions,
+  refreshTokens,
+  totpFactors,
+  recoveryCodes,
+  loginChallenges,
+  signingKeys,
+  auditEvents,
+  auditPersonal,
+  auditCheckpoints,
+  outboxMessages,
+  idempotencyAnswers,
+];
 
 export interface OpenedIdentity {
   readonly identity: Identity;
@@ -176,7 +205,7 @@ function openDatabase(
     clock,
     random,
     log,
-    tables: [users, apiKeys, idempotencyAnswers],
+    tables: everyTable,
     ...(onFatal ? { onFatal } : {}),
   });
 }

@@ -30,6 +30,19 @@ export const permissionsOfRole: Readonly<Record<Role, ReadonlySet<Permission>>> 
   admin: new Set<Permission>(permissions),
 };
 
+/**
+ * What a route may ask of its caller instead of one permission. `public`: nothing at all. `authenticated`: any credential that is
+ * honoured. `person`: somebody signed in, not a key or a token made from one. `person_or_admin_key`: the same, or a key with
+ * `admin`.
+ */
+export const accessClasses = ["public", "authenticated", "person", "person_or_admin_key"] as const;
+
+export type Access = Permission | (typeof accessClasses)[number];
+
+export function isAccess(text: string): text is Access {
+  return isPermission(text) || (accessClasses as readonly string[]).includes(text);
+}
+
 export function isPermission(text: string): text is Permission {
   return (permissions as readonly string[]).includes(text);
 }

@@ -1,6 +1,7 @@
 // Who a request acts for, after authentication. Pure data, frozen for the request's life.
 
-import type { Permission, Role } from "./permission";
+import { unreachable } from "../foundation/assert";
+import type { Access, Permission, Role } from "./permission";
 
 export type RateClass = "standard" | "bot" | "unlimited";
 
@@ -12,8 +13,37 @@ export interface Principal {
   readonly role: Role;
   /** What this credential may do: never wider than the user's role. */
   readonly permissions: ReadonlySet<Permission>;
-  readonly credential: { readonly kind: "api_key"; readonly id: string };
+  readonly credential: Credential;
   readonly rateClass: RateClass;
+}
+
+/** What a caller has proven to hold. */
+export type Credential =
+  /** A key, or (`tokenId`) a short-lived token that was given for it; `id` is the key's. */
+  | { readonly kind: "api_key"; readonly id: string; readonly tokenId?: string }
+  /** A login session's access token or cookie; `id` is the session's. */
+  | { readonly kind: "login_session"; readonly id: string; readonly via: "token" | "cookie" };
+
+/** Whether a route that asks for this lets the principal in. */
+export function isAdmitted({ permissions, credential }: Principal, access: Access): boolean {
+  switch (access) {
+    case "public":
+    case "authenticated":
+      return true;
+    case "person":
+      return credential.kind === "login_session";
+    case "person_or_admin_key":
+      switch (credential.kind) {
+        case "login_session":
+          return true;
+        case "api_key":
+          return permissions.has("admin");
+        default:
+          return unreachable(credential);
+      }
+    default:
+      return permissions.has(access);
+  }
 }
 
 /** What a request shows to prove who it is, taken from its headers before any body is read. */
@@ -22,6 +52,8 @@ export interface Credentials {
   readonly apiKey?: string;
   /** Authorization: Bearer with anything else. */
   readonly bearerToken?: string;
+  /** The session cookie, where no header shows anything. */
+  readonly sessionCookie?: string;
   /** The socket's peer, for keys tied to addresses. */
   readonly peerAddress: string;
 }

@@ -4,7 +4,8 @@
 // depends on none of Elysia's guards. It must never know a feature.
 
 import { readWireTable } from "../adapters/tabular/wire";
-import type { Authenticator, Credentials, Principal } from "../domain/principal";
+import type { Access } from "../domain/permission";
+import { type Authenticator, type Credentials, isAdmitted, type Principal } from "../domain/principal";
 import { BsoptError, type FieldFault } from "../foundation/errors";
 import { nextTurn } from "../foundation/turn";
 import { extentOf, parseJson, readBody, requireJsonMediaType, requireTableMedia } from "./body";
@@ -58,11 +59,11 @@ export function createGate(options: GateOptions): Gate {
     if (!route.isHostExempt) requireAllowed(limits.byAddress(peerAddressOf(request), route));
     if (route.permission !== "public") {
       const principal = await authenticator.authenticate(credentialsOf(request, peerAddressOf));
-      if (!principal.permissions.has(route.permission)) {
+      if (!isAdmitted(principal, route.permission)) {
         throw new Refusal({
           kind: "forbidden",
           code: "PERMISSION_MISSING",
-          detail: `This needs the permission ${route.permission}`,
+          detail: detailOfMissing(route.permission),
         });
       }
       context.principal = principal;
@@ -161,6 +162,17 @@ function requireKnownQuery(request: Request, route: Route): void {
   if (faults.size === 0) return;
   const found = [...faults.values()];
   throw new Refusal({ kind: "schema-mismatch", code: "SCHEMA_INVALID", detail: detailOfFaults(found), faults: found });
+}
+
+function detailOfMissing(access: Access): string {
+  switch (access) {
+    case "person":
+      return "This needs somebody signed in, not a key";
+    case "person_or_admin_key":
+      return "This needs somebody signed in, or a key with the permission admin";
+    default:
+      return `This needs the permission ${access}`;
+  }
 }
 
 function routeFor(match: RouteMatch, method: string): Route {

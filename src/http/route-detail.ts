@@ -3,7 +3,7 @@
 // because it is only types: it must never hold a value.
 
 import type { WireLimits, WireSchema } from "../adapters/tabular/wire-table";
-import type { Permission } from "../domain/permission";
+import type { Access } from "../domain/permission";
 
 /** What a route takes beside JSON: a table by columns, as CSV, NDJSON or Arrow, and answers in the same formats. */
 export interface TableDetail extends WireLimits {
@@ -16,8 +16,8 @@ export interface TableDetail extends WireLimits {
 
 declare module "elysia/types" {
   interface DocumentDecoration {
-    /** Who may call. `public` needs no credentials. A route without it stops the start. */
-    permission?: Permission | "public";
+    /** Who may call (domain/permission). A route without it stops the start. */
+    permission?: Access;
     /** Largest body in bytes; absent means the server's default for a body. */
     bodyBytesMax?: number;
     /**

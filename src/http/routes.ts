@@ -5,7 +5,7 @@
 import { TransformKind, type TSchema } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
 import type { AnyElysia, DocumentDecoration } from "elysia";
-import { isPermission, type Permission } from "../domain/permission";
+import { type Access, isAccess } from "../domain/permission";
 import { assert } from "../foundation/assert";
 import { BsoptError } from "../foundation/errors";
 import type { TableDetail } from "./route-detail";
@@ -17,7 +17,7 @@ export interface Route {
   readonly method: RouteMethod;
   /** As declared, e.g. /api/v1/api-keys/:id. */
   readonly pattern: string;
-  readonly permission: Permission | "public";
+  readonly permission: Access;
   readonly bodyBytesMax: number;
   /** What else than JSON the route takes and gives; null: nothing. */
   readonly tables: TableDetail | null;
@@ -147,7 +147,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     throw refuse("ROUTE_UNSUPPORTED", `${name}: only plain segments and :parameters can be routed`);
   }
   const permission = detail.permission;
-  if (permission === undefined || !(permission === "public" || isPermission(permission))) {
+  if (permission === undefined || !isAccess(permission)) {
     throw refuse("ROUTE_INCOMPLETE", `${name} declares no permission`, "give the route detail.permission");
   }
   if (!/^[a-z][A-Za-z0-9]*$/.test(detail.operationId ?? "")) {

@@ -1,4 +1,4 @@
-// The tables storage itself owns: the stored answers of idempotent requests. The table that records
+// The tables storage itself owns: the stored answers of idempotent requests, and what is to be told once its fact is committed. The table that records
 // applied migrations is not here: it must exist before the first migration (see migrate.ts).
 
 import { index, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
@@ -25,4 +25,28 @@ export const idempotencyAnswers = sqliteTable(
     // The sweep deletes the oldest first.
     index("idempotency_answers_by_time").on(table.createdAt),
   ],
+);
+
+/** Messages written beside the facts they tell, delivered afterwards at least once (see outbox.ts). A delivered one is deleted. */
+export const outboxMessages = sqliteTable(
+  "outbox_messages",
+  {
+    /** UUIDv7: in the order of writing. */
+    id: text("id").primaryKey().notNull(),
+    topic: text("topic").notNull(),
+    /** JSON. May hold what only its reader should see; blanked once it is delivered or given up. */
+    payload: text("payload").notNull(),
+    createdAt: microseconds("created_at").notNull(),
+    attempts: wholeNumber("attempts").notNull(),
+    /** Not before this moment. */
+    dueAt: microseconds("due_at").notNull(),
+    /** The sender that has it in hand, and until when. */
+    leaseOwner: text("lease_owner"),
+    leasedUntil: microseconds("leased_until"),
+    /** Set: given up after the last attempt. */
+    failedAt: microseconds("failed_at"),
+    /** What the last attempt failed with, in words without content. */
+    lastFault: text("last_fault"),
+  },
+  (table) => [index("outbox_messages_by_due").on(table.failedAt, table.dueAt)],
 );

@@ -5,13 +5,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openKeyFile } from "../../src/adapters/key-file";
+import { everyTable } from "../../src/app";
 import { createIdentity, type Identity, type KeyFile } from "../../src/features/identity/service";
-import { apiKeys, users } from "../../src/features/identity/table";
 import { ManualClock, systemClock } from "../../src/foundation/clock";
 import { silentLog } from "../../src/foundation/log";
 import { seededRandom } from "../../src/foundation/random";
 import { openStorage, type Storage } from "../../src/storage/storage";
-import { idempotencyAnswers } from "../../src/storage/table";
 
 export interface IdentityFixture {
   readonly folder: string;
@@ -41,7 +40,7 @@ export async function openIdentity(
     random: seededRandom(seed),
     log: silentLog,
     // Named here so that every test of identity also proves that the migrated tables are the declared ones.
-    tables: [users, apiKeys, idempotencyAnswers],
+    tables: everyTable,
   });
   const clock = new ManualClock(options.startMicroseconds);
   const listeners = new Set<() => void>();

@@ -256,7 +256,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       rate_class: request.rate_class ?? "standard",
       expires_at: expiresAt === null ? null : formatTimestamp(expiresAt),
       ip_allow: request.ip_allow ?? null,
-      created_by_key_id: maker.kind === "operator" ? null : maker.principal.credential.id,
+      created_by_key_id: keyOfMaker(maker),
       created_at: formatTimestamp(now),
       revoked_at: null,
       last_used_at: null,
@@ -404,6 +404,13 @@ function admissionOf(key: KeyForUse, freshUntilMilliseconds: number): Admission 
 /** SHA-256, because a secret is 256 random bits: there is no dictionary for a slow hash to slow down. */
 function hashOf(secret: string): Buffer {
   return createHash("sha256").update(secret, "latin1").digest();
+}
+
+/** The key that a key is made with, or null: a person's own hand, or the operator's. */
+function keyOfMaker(maker: Maker): string | null {
+  if (maker.kind === "operator") return null;
+  const { credential } = maker.principal;
+  return credential.kind === "api_key" ? credential.id : null;
 }
 
 /** Puts a value last and drops the oldest past the limit. */

@@ -3,7 +3,7 @@
 // cost every request. Rows of keys are kept after revocation: they say who held what, and until when.
 
 import { sql } from "drizzle-orm";
-import { type AnySQLiteColumn, check, index, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { type AnySQLiteColumn, check, index, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { roles } from "../../domain/permission";
 import { type RateClass, rateClasses } from "../../domain/principal";
 import { microseconds } from "../../storage/columns";
@@ -18,13 +18,25 @@ export const users = sqliteTable(
     /** UUIDv7. */
     id: text("id").primaryKey().notNull(),
     name: text("name").notNull(),
+    /** In lower case; null: owns keys and never signs in, or was erased. */
+    email: text("email"),
+    emailVerifiedAt: microseconds("email_verified_at"),
     role: text("role", { enum: roles }).notNull(),
+    /** Login sessions begun before this moment are over (password, role or state changed). */
+    sessionsValidFrom: microseconds("sessions_valid_from").notNull().default(sql`0`),
     /** Set: none of the user's credentials is honoured. */
     disabledAt: microseconds("disabled_at"),
+    /** Set: the person's data were blanked; the row stays, for others refer to it. Also disabled then. */
+    erasedAt: microseconds("erased_at"),
     createdAt: microseconds("created_at").notNull(),
     updatedAt: microseconds("updated_at").notNull(),
   },
-  (table) => [check("users_role", sql`${table.role} in (${literals(roles)})`)],
+  (table) => [
+    uniqueIndex("users_by_email").on(table.email),
+    // A page of all users, newest first.
+    index("users_by_time").on(table.createdAt, table.id),
+    check("users_role", sql`${table.role} in (${literals(roles)})`),
+  ],
 );
 
 /** API keys. `id` is the public half of the key's text, looked up at every cache miss. */

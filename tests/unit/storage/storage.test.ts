@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { createClient } from "@libsql/client/sqlite3";
 import { sql } from "drizzle-orm";
 import { check, index, integer, primaryKey, sqliteTable, text, unique, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { apiKeys, users } from "../../../src/features/identity/table";
+import { everyTable } from "../../../src/app";
+import { users } from "../../../src/features/identity/table";
 import { ManualClock } from "../../../src/foundation/clock";
 import { BsoptError } from "../../../src/foundation/errors";
 import { kernelWasmBytes } from "../../../src/storage/assets";
@@ -197,7 +198,7 @@ describe("opening", () => {
 });
 
 describe("S1.07 the schema at the start", () => {
-  const declared = { migrations: embedded, tables: [idempotencyAnswers, users, apiKeys] };
+  const declared = { migrations: embedded, tables: everyTable };
 
   test("migrations and the tables the code declares agree", async () => {
     const storage = await openTestStorage(declared);
@@ -334,7 +335,7 @@ describe("onForeignWrite", () => {
 describe("S4.03 answers under an Idempotency-Key", () => {
   const ticket = { principalId: "user-1", route: "POST /api/v1/things", key: "k-1", bodyHash: "h-1" };
   const answer = { status: 201, body: '{"id":"1"}' };
-  const own = { migrations: embedded, tables: [idempotencyAnswers, users, apiKeys] };
+  const own = { migrations: embedded, tables: everyTable };
 
   test("an answer is found again under the same principal, route and key, and nowhere else", async () => {
     const storage = await openTestStorage(own);
