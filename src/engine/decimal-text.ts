@@ -10,8 +10,11 @@ const powersMin = -292;
 const powersMax = 324;
 const textBytesMax = 25;
 
-/** Numbers from start to stop in the characters of String(), commas between, null for what is not finite; fresh bytes. */
-export type DecimalWriter = (values: Float64Array, start: number, stop: number) => Uint8Array;
+/**
+ * Writes the numbers from start to stop in the characters of String(), commas between, null for what is not finite, into `to`
+ * from `at` on; returns where they end. Throws RangeError where `to` ends before: 25 bytes a number are always enough.
+ */
+export type DecimalWriter = (values: Float64Array, start: number, stop: number, to: Uint8Array, at: number) => number;
 
 /** What the kernel lends for it. */
 export interface DecimalParts {
@@ -24,22 +27,21 @@ export interface DecimalParts {
 /** A writer over the kernel's memory; it takes about 150 kB there with its first use. */
 export function createDecimalWriter(parts: DecimalParts): DecimalWriter {
   let desk: ReturnType<typeof layOut> | null = null;
-  return (values, start, stop) => {
+  return (values, start, stop, to, at) => {
     desk ??= layOut(parts);
     const { input, text, addresses } = desk;
-    const pieces: Uint8Array[] = [];
+    let end = at;
     for (let from = start; from < stop; from += rowsMax) {
-      const to = Math.min(stop, from + rowsMax);
-      input.set(from === 0 && to === values.length ? values : values.subarray(from, to));
-      const length = parts.decimals(addresses.input, to - from, addresses.powers, addresses.text);
+      const until = Math.min(stop, from + rowsMax);
+      input.set(from === 0 && until === values.length ? values : values.subarray(from, until));
+      const length = parts.decimals(addresses.input, until - from, addresses.powers, addresses.text);
       assert(length <= text.length, `${length} bytes of text`);
-      const piece = text.slice(0, length + 1);
-      // The comma before the next piece; cut off again behind the last.
-      piece[length] = 0x2c;
-      pieces.push(to === stop ? piece.subarray(0, length) : piece);
+      // The comma before the next part.
+      if (from > start) to[end++] = 0x2c;
+      to.set(text.subarray(0, length), end);
+      end += length;
     }
-    const [only] = pieces;
-    return pieces.length === 1 && only ? only : Buffer.concat(pieces);
+    return end;
   };
 }
 

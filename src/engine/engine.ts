@@ -98,7 +98,7 @@ export interface Engine {
   priceAsync(request: PriceRequest, options?: AsyncOptions): Promise<PriceResult>;
   /** The same bits as `impliedVolatility`, in the way of `priceAsync`. */
   impliedVolatilityAsync(request: ImpliedVolatilityRequest, options?: AsyncOptions): Promise<ImpliedVolatilityResult>;
-  /** Columns of results as JSON's text, bytes that say what String() says, several times as fast; null for NaN. */
+  /** Writes columns of results as JSON's text, saying what String() says, several times as fast; null for NaN. */
   readonly writeDecimals: DecimalWriter;
   /**
    * Runs dummy options through every entrance until the compiler's last tier is reached, about 20 ms in all, in steps of

@@ -12,7 +12,13 @@ import { kernelBytes } from "../harness/kernel";
 const { writeDecimals } = createEngine({ wasmBytes: await kernelBytes(), version: "test" });
 const expected = (values: Float64Array) =>
   Array.from(values, (value) => (Number.isFinite(value) ? String(value) : "null")).join(",");
-const written = (values: Float64Array) => Buffer.from(writeDecimals(values, 0, values.length)).toString();
+const written = (values: Float64Array, start = 0) => {
+  const text = Buffer.alloc(25 * (values.length - start) + 1);
+  text.fill("x");
+  const end = writeDecimals(values, start, values.length, text, 1);
+  expect(text[0]).toBe(0x78);
+  return text.toString("latin1", 1, end);
+};
 
 /** Compares in columns of any length; names the first that differs. */
 function compare(values: Float64Array): void {
@@ -127,8 +133,7 @@ describe("a column of doubles as text", () => {
     for (const length of [1, 4095, 4096, 4097, 8192, 8193, 20_000]) {
       const values = Float64Array.from({ length }, (_, index) => Math.sqrt(index));
       compare(values);
-      const part = Buffer.from(writeDecimals(values, length >> 2, length)).toString();
-      expect(part).toBe(expected(values.subarray(length >> 2)));
+      expect(written(values, length >> 2)).toBe(expected(values.subarray(length >> 2)));
     }
   });
 });

@@ -1,13 +1,14 @@
 // The formats of wire tables by their names: one switch to read and one to write. JSON is read elsewhere, with a schema of
 // its own; it is written here, by columns.
 
+import type { ByteWriter } from "./byte-writer";
 import { writeCsv } from "./csv";
 import { writeNdjson } from "./json";
 import type { ColumnTable } from "./table";
 import { readWireArrow } from "./wire-arrow";
 import { writeWireArrow } from "./wire-arrow-writer";
 import { readWireCsv } from "./wire-csv";
-import { type JsonMembers, type NumbersText, writeWireJson } from "./wire-json";
+import { type JsonMembers, joinWireJson, type NumbersText, writeWireJson } from "./wire-json";
 import { readWireNdjson } from "./wire-ndjson";
 import type { GiveWay, WireFormat, WireLimits, WireSchema, WireTable } from "./wire-table";
 
@@ -42,12 +43,13 @@ export interface WireAnswer {
 /** The answer in the given format, in pieces of some hundred kilobytes at most. */
 export function* writeWireAnswer(
   format: WireFormat | "json",
-  { table, before, after, metadata }: WireAnswer,
+  answer: WireAnswer,
   numbersText?: NumbersText,
 ): Generator<string | readonly Uint8Array[]> {
+  const { table, metadata } = answer;
   switch (format) {
     case "json":
-      return yield* writeWireJson(before, table, after, numbersText);
+      return yield* writeWireJson(answer, numbersText);
     case "csv":
       return yield* gathered(writeCsv(table));
     case "ndjson":
@@ -55,6 +57,24 @@ export function* writeWireAnswer(
     case "arrow":
       return yield* writeWireArrow(table, metadata);
   }
+}
+
+/** The same bytes at once, in the memory of the writer: right until that is used again. */
+export function joinedWireAnswer(
+  writer: ByteWriter,
+  format: WireFormat | "json",
+  answer: WireAnswer,
+  numbersText?: NumbersText,
+): Uint8Array<ArrayBuffer> {
+  writer.clear();
+  if (format === "json") joinWireJson(writer, answer, numbersText);
+  else {
+    for (const piece of writeWireAnswer(format, answer)) {
+      if (typeof piece === "string") writer.text(piece);
+      else for (const part of piece) writer.bytes(part);
+    }
+  }
+  return writer.view();
 }
 
 const pieceLengthMin = 65_536;

@@ -2,8 +2,9 @@
 // is stated in a route's detail and enforced by http before the body is read; nothing here computes or checks.
 
 import { Elysia, t } from "elysia";
-import { writeWireAnswer } from "../../adapters/tabular/wire";
-import { joinedPieces, streamedPieces } from "../../adapters/tabular/wire-stream";
+import { ByteWriter } from "../../adapters/tabular/byte-writer";
+import { joinedWireAnswer, writeWireAnswer } from "../../adapters/tabular/wire";
+import { streamedPieces } from "../../adapters/tabular/wire-stream";
 import { type WireFormat, type WireTable, wireFormats } from "../../adapters/tabular/wire-table";
 import { nextTurn } from "../../foundation/turn";
 import {
@@ -59,6 +60,7 @@ const joinedRowsMax: Readonly<Record<AnswerFormat, number>> = { json: 8192, ndjs
 /** Everything under /api/v1/pricing. */
 export function pricingRoutes(dependencies: PricingRoutesDependencies) {
   const { pricing, limits, recordTiming, recordOptions, acceptedFormatOf } = dependencies;
+  const writer = new ByteWriter();
   const meterOf =
     (request: Request): Meter =>
     (durationMilliseconds) =>
@@ -86,10 +88,13 @@ export function pricingRoutes(dependencies: PricingRoutesDependencies) {
     };
     if (outcome.inputsHash !== null) headers["inputs-hash"] = outcome.inputsHash;
     if (outcome.valuationTime !== null) headers["valuation-time"] = outcome.valuationTime;
-    const pieces = writeWireAnswer(format, outcome, pricing.writeDecimals);
-    if (count > joinedRowsMax[format]) return new Response(streamedPieces(pieces, nextTurn), { headers });
-    const whole = joinedPieces(pieces);
-    headers["content-length"] = String(Buffer.byteLength(whole));
+    if (count > joinedRowsMax[format]) {
+      const pieces = writeWireAnswer(format, outcome, pricing.writeDecimals);
+      return new Response(streamedPieces(pieces, nextTurn), { headers });
+    }
+    // The writer's own memory, which the Response copies at once.
+    const whole = joinedWireAnswer(writer, format, outcome, pricing.writeDecimals);
+    headers["content-length"] = String(whole.length);
     return new Response(whole, { headers });
   }
 

@@ -59,10 +59,14 @@ describe("S1.15 engine", () => {
     expect(second.columns.price).not.toBe(first.columns.price);
     first.columns.price!.fill(7);
     expect(second.columns.price![0]).not.toBe(7);
-    for (const column of [first.columns.price!, first.status]) {
-      expect(column.byteOffset).toBe(0);
-      expect(column.buffer.byteLength).toBe(column.byteLength);
+    // Memory of this result alone: nothing of the kernel's, and no rows beyond its own.
+    const columns = Object.values(first.columns);
+    const bytes = columns.reduce((sum, column) => sum + column.byteLength, 0);
+    for (const column of columns) {
+      expect(column.buffer).toBeInstanceOf(ArrayBuffer);
+      expect(column.buffer.byteLength).toBe(bytes);
     }
+    expect(first.status.buffer.byteLength).toBe(first.status.byteLength);
   });
 
   test("leaves the caller's columns alone, also when they are parts of larger ones", () => {
