@@ -44,6 +44,7 @@ import {
   d1Column,
   d2Column,
   densityColumn,
+  gammaColumn,
   inverseVColumn,
   priceColumn,
   rootTimeColumn,
@@ -55,8 +56,7 @@ const table: usize = memory.data<f64>(
   [
     1.0, 1.0, // 0
     0.5, 0.5, // 16
-    0.0, 0.0, // 32
-    3.0, 3.0, // 48
+    3.0, 3.0, // 32
   ],
   16,
 );
@@ -82,25 +82,36 @@ export const furtherOutputs: u32 =
   (1 << <u32>outputDualGamma) |
   (1 << <u32>outputLambda);
 
-/** Stores an output of the rows at `row`, in the request's units; adding zero turns -0 into 0. */
+/** Where the rows of an output begin, and what turns its raw values into the request's units. */
 // @ts-ignore: decorator
 @inline
-function put<T>(request: usize, output: usize, row: usize, value: T): void {
-  const factor = repeated<T>(request + factorsOffset + (output << 3));
-  store<T>(outputAddress(request, output) + row, add<T>(mul<T>(value, factor), constant<T>(table + 32)));
+function columnOf(request: usize, output: usize, first: usize): usize {
+  return outputAddress(request, output) + first;
+}
+
+// @ts-ignore: decorator
+@inline
+function unitOf<T>(request: usize, output: usize): T {
+  return repeated<T>(request + factorsOffset + (output << 3));
+}
+
+/** Stores a raw value in its unit; adding zero turns -0 into 0. */
+// @ts-ignore: decorator
+@inline
+function put<T>(cell: usize, value: T, unit: T): void {
+  store<T>(cell, add<T>(mul<T>(value, unit), splat<T>(0)));
 }
 
 /** The same for the negative of a value. */
 // @ts-ignore: decorator
 @inline
-function putNegative<T>(request: usize, output: usize, row: usize, value: T): void {
-  const factor = repeated<T>(request + factorsOffset + (output << 3));
-  store<T>(outputAddress(request, output) + row, sub<T>(constant<T>(table + 32), mul<T>(value, factor)));
+function putNegative<T>(cell: usize, value: T, unit: T): void {
+  store<T>(cell, sub<T>(splat<T>(0), mul<T>(value, unit)));
 }
 
 /**
  * Loop 5: the requested outputs among furtherOutputs. `first` is eight times the tile's first row; needs the intermediates of
- * loops 1 to 4.
+ * loops 1 to 4. Where all are asked for, of a model over a spot or over a forward, a loop without questions.
  */
 export function furtherOutputsOf<T>(
   spots: usize,
@@ -115,79 +126,123 @@ export function furtherOutputsOf<T>(
   mask: u32,
   first: usize,
 ): void {
+  if ((mask & furtherOutputs) == furtherOutputs) {
+    furtherWith<T>(spots, strikes, times, rates, yields, underlyings, scratch, bytes, request, furtherOutputs, first);
+  } else {
+    furtherWith<T>(spots, strikes, times, rates, yields, underlyings, scratch, bytes, request, mask, first);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function furtherWith<T>(
+  spots: usize,
+  strikes: usize,
+  times: usize,
+  rates: usize,
+  yields: usize,
+  underlyings: usize,
+  scratch: usize,
+  bytes: usize,
+  request: usize,
+  mask: u32,
+  first: usize,
+): void {
+  const one = constant<T>(table);
+  const dividendRhos = columnOf(request, outputDividendRho, first);
+  const vannas = columnOf(request, outputVanna, first);
+  const volgas = columnOf(request, outputVolga, first);
+  const charms = columnOf(request, outputCharm, first);
+  const vetas = columnOf(request, outputVeta, first);
+  const speeds = columnOf(request, outputSpeed, first);
+  const zommas = columnOf(request, outputZomma, first);
+  const colors = columnOf(request, outputColor, first);
+  const ultimas = columnOf(request, outputUltima, first);
+  const dualDeltas = columnOf(request, outputDualDelta, first);
+  const dualGammas = columnOf(request, outputDualGamma, first);
+  const lambdas = columnOf(request, outputLambda, first);
+  const dividendRhoUnit = unitOf<T>(request, outputDividendRho);
+  const vannaUnit = unitOf<T>(request, outputVanna);
+  const volgaUnit = unitOf<T>(request, outputVolga);
+  const charmUnit = unitOf<T>(request, outputCharm);
+  const vetaUnit = unitOf<T>(request, outputVeta);
+  const zommaUnit = unitOf<T>(request, outputZomma);
+  const colorUnit = unitOf<T>(request, outputColor);
+  const ultimaUnit = unitOf<T>(request, outputUltima);
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
-    const row = first + at;
-    const one = constant<T>(table);
-    const zero = constant<T>(table + 32);
+    // one division for 1/S, 1/K and 1/2T: no exponent leaves the doubles
     const spot = load<T>(spots + at);
+    const strike = load<T>(strikes + at);
     const time = load<T>(times + at);
-    const dividendYield = load<T>(yields + at);
-    const inverseV = load<T>(cell, inverseVColumn);
-    const rootTime = load<T>(cell, rootTimeColumn);
-    const density = load<T>(cell, densityColumn);
+    const spotStrike = mul<T>(spot, strike);
+    const halfInverse = div<T>(constant<T>(table + 16), mul<T>(spotStrike, time));
+    const twice = add<T>(time, time);
+    const halfInverseTime = mul<T>(halfInverse, spotStrike);
+    const inverseSpot = mul<T>(halfInverse, mul<T>(strike, twice));
+    const inverseStrike = mul<T>(halfInverse, mul<T>(spot, twice));
     const share = load<T>(cell, signedShareColumn);
-    const isDense = isBelowCap<T>(and<T>(load<T>(cell, d1Column), constant<T>(patterns)));
-    const d1 = and<T>(load<T>(cell, d1Column), isDense);
-    const d2 = and<T>(load<T>(cell, d2Column), isDense);
-    const product = mul<T>(d1, d2);
-    const inverseVolatility = mul<T>(rootTime, inverseV);
-    const halfInverseTime = div<T>(constant<T>(table + 16), time);
-    const carry = mul<T>(sub<T>(load<T>(rates + at), dividendYield), inverseV);
-    const weight = mul<T>(spot, density);
-    const vega = mul<T>(weight, rootTime);
-    const inverseSpot = div<T>(one, spot);
-    const gamma = mul<T>(mul<T>(density, inverseV), inverseSpot);
-    // q + b d1, which veta and color share
-    const drift = mulAdd<T>(carry, d1, dividendYield);
     if (isRequested(mask, outputDividendRho)) {
-      putNegative<T>(request, outputDividendRho, row, mul<T>(time, mul<T>(spot, share)));
-    }
-    if (isRequested(mask, outputVanna)) {
-      putNegative<T>(request, outputVanna, row, mul<T>(mul<T>(density, d2), inverseVolatility));
-    }
-    if (isRequested(mask, outputVolga)) {
-      put<T>(request, outputVolga, row, mul<T>(mul<T>(vega, product), inverseVolatility));
-    }
-    if (isRequested(mask, outputCharm)) {
-      const slide = sub<T>(carry, mul<T>(d2, halfInverseTime));
-      put<T>(request, outputCharm, row, sub<T>(mul<T>(dividendYield, share), mul<T>(density, slide)));
-    }
-    if (isRequested(mask, outputVeta)) {
-      const decay = mul<T>(add<T>(one, product), halfInverseTime);
-      put<T>(request, outputVeta, row, mul<T>(vega, sub<T>(drift, decay)));
-    }
-    if (isRequested(mask, outputSpeed)) {
-      const bend = mulAdd<T>(d1, inverseV, one);
-      putNegative<T>(request, outputSpeed, row, mul<T>(mul<T>(gamma, inverseSpot), bend));
-    }
-    if (isRequested(mask, outputZomma)) {
-      put<T>(request, outputZomma, row, mul<T>(mul<T>(gamma, sub<T>(product, one)), inverseVolatility));
-    }
-    if (isRequested(mask, outputColor)) {
-      const decay = mul<T>(sub<T>(one, product), halfInverseTime);
-      put<T>(request, outputColor, row, mul<T>(gamma, add<T>(drift, decay)));
-    }
-    if (isRequested(mask, outputUltima)) {
-      // A (A - 1) - d1² - d2² with d1² + d2² = 2A + v²
-      const v = sub<T>(d1, d2);
-      const bend = sub<T>(mul<T>(product, sub<T>(product, constant<T>(table + 48))), mul<T>(v, v));
-      put<T>(request, outputUltima, row, mul<T>(mul<T>(vega, bend), mul<T>(inverseVolatility, inverseVolatility)));
-    }
-    if (isRequested(mask, outputDualDelta) || isRequested(mask, outputDualGamma)) {
-      const inverseStrike = div<T>(one, load<T>(strikes + at));
-      const present = mul<T>(load<T>(cell, signedLoanColumn), inverseStrike);
-      if (isRequested(mask, outputDualDelta)) putNegative<T>(request, outputDualDelta, row, present);
-      const bell = mul<T>(mul<T>(weight, inverseStrike), mul<T>(inverseV, inverseStrike));
-      if (isRequested(mask, outputDualGamma)) put<T>(request, outputDualGamma, row, bell);
+      putNegative<T>(dividendRhos + at, mul<T>(time, mul<T>(spot, share)), dividendRhoUnit);
     }
     if (isRequested(mask, outputLambda)) {
       const price = load<T>(cell, priceColumn);
-      const elasticity = div<T>(mul<T>(load<T>(underlyings + at), share), price);
+      const elasticity = add<T>(div<T>(mul<T>(load<T>(underlyings + at), share), price), splat<T>(0));
       const none = splat<T>(f64.reinterpret_i64(nullBits));
-      const factor = repeated<T>(request + factorsOffset + (outputLambda << 3));
-      const value = add<T>(mul<T>(elasticity, factor), zero);
-      store<T>(outputAddress(request, outputLambda) + row, select<T>(lessThan<T>(zero, price), value, none));
+      store<T>(lambdas + at, select<T>(lessThan<T>(splat<T>(0), price), elasticity, none));
+    }
+    if (isRequested(mask, outputDualDelta)) {
+      store<T>(dualDeltas + at, sub<T>(splat<T>(0), mul<T>(load<T>(cell, signedLoanColumn), inverseStrike)));
+    }
+    const density = load<T>(cell, densityColumn);
+    const inverseV = load<T>(cell, inverseVColumn);
+    const weight = mul<T>(spot, density);
+    if (isRequested(mask, outputDualGamma)) {
+      const bell = mul<T>(mul<T>(weight, inverseStrike), mul<T>(inverseV, inverseStrike));
+      store<T>(dualGammas + at, bell);
+    }
+    const whole1 = load<T>(cell, d1Column);
+    const isDense = isBelowCap<T>(and<T>(whole1, constant<T>(patterns)));
+    const d1 = and<T>(whole1, isDense);
+    const d2 = and<T>(load<T>(cell, d2Column), isDense);
+    const dividendYield = load<T>(yields + at);
+    const carry = mul<T>(sub<T>(load<T>(rates + at), dividendYield), inverseV);
+    if (isRequested(mask, outputCharm)) {
+      const slide = sub<T>(carry, mul<T>(d2, halfInverseTime));
+      put<T>(charms + at, sub<T>(mul<T>(dividendYield, share), mul<T>(density, slide)), charmUnit);
+    }
+    // q + b d1, which veta and color share
+    const drift = mulAdd<T>(carry, d1, dividendYield);
+    const rootTime = load<T>(cell, rootTimeColumn);
+    const inverseVolatility = mul<T>(rootTime, inverseV);
+    if (isRequested(mask, outputVanna)) {
+      putNegative<T>(vannas + at, mul<T>(mul<T>(density, d2), inverseVolatility), vannaUnit);
+    }
+    const gamma = load<T>(cell, gammaColumn);
+    if (isRequested(mask, outputSpeed)) {
+      const bend = mulAdd<T>(d1, inverseV, one);
+      store<T>(speeds + at, sub<T>(splat<T>(0), mul<T>(mul<T>(gamma, inverseSpot), bend)));
+    }
+    const product = mul<T>(d1, d2);
+    const excess = sub<T>(product, one);
+    if (isRequested(mask, outputZomma)) {
+      put<T>(zommas + at, mul<T>(mul<T>(gamma, excess), inverseVolatility), zommaUnit);
+    }
+    if (isRequested(mask, outputColor)) {
+      put<T>(colors + at, mul<T>(gamma, sub<T>(drift, mul<T>(excess, halfInverseTime))), colorUnit);
+    }
+    const vega = mul<T>(weight, rootTime);
+    if (isRequested(mask, outputVeta)) {
+      const decay = mul<T>(add<T>(one, product), halfInverseTime);
+      put<T>(vetas + at, mul<T>(vega, sub<T>(drift, decay)), vetaUnit);
+    }
+    const curve = mul<T>(vega, inverseVolatility);
+    if (isRequested(mask, outputVolga)) put<T>(volgas + at, mul<T>(curve, product), volgaUnit);
+    if (isRequested(mask, outputUltima)) {
+      // A (A - 1) - d1² - d2² with d1² + d2² = 2A + v²
+      const v = sub<T>(d1, d2);
+      const bend = sub<T>(mul<T>(product, sub<T>(product, constant<T>(table + 32))), mul<T>(v, v));
+      put<T>(ultimas + at, mul<T>(mul<T>(curve, bend), inverseVolatility), ultimaUnit);
     }
   }
 }

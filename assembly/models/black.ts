@@ -90,6 +90,7 @@ export const densityColumn: usize = mills2Column + tileBytes;
 export const signedShareColumn: usize = densityColumn + tileBytes;
 export const signedLoanColumn: usize = signedShareColumn + tileBytes;
 export const priceColumn: usize = signedLoanColumn + tileBytes;
+export const gammaColumn: usize = priceColumn + tileBytes;
 
 /**
  * Mask of the rows the formulas are good for. The order of the arguments of smaller and larger is what refuses a NaN: each keeps
@@ -338,6 +339,28 @@ export function outputs<T>(
       thetas,
       rhos,
     );
+  } else if ((mask & firstOutputs) == firstOutputs && !isForward) {
+    outputsWith<T>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      volatilities,
+      isCalls,
+      scratch,
+      bytes,
+      request,
+      firstOutputs,
+      false,
+      true,
+      prices,
+      deltas,
+      gammas,
+      vegas,
+      thetas,
+      rhos,
+    );
   } else {
     outputsWith<T>(
       spots,
@@ -415,7 +438,11 @@ function outputsWith<T>(
     }
     if (isRequested(mask, outputDelta)) store<T>(deltas + at, add<T>(xor<T>(share, sign), zero));
     const inverseV = load<T>(cell, inverseVColumn);
-    if (isRequested(mask, outputGamma)) store<T>(gammas + at, div<T>(mul<T>(density, inverseV), spot));
+    if (isRequested(mask, outputGamma) || keepsParts) {
+      const gamma = div<T>(mul<T>(density, inverseV), spot);
+      if (isRequested(mask, outputGamma)) store<T>(gammas + at, gamma);
+      if (keepsParts) store<T>(cell, gamma, gammaColumn);
+    }
     if (isRequested(mask, outputVega)) {
       const vega = mul<T>(weight, load<T>(cell, rootTimeColumn));
       store<T>(vegas + at, mul<T>(vega, repeated<T>(factors + (outputVega << 3))));
