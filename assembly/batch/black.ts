@@ -32,12 +32,12 @@ import {
   tileRows,
 } from "../abi/layout";
 import { statusOk, statusOutOfDomain } from "../abi/status";
-import { carryNone, carryOfRates, carryOfShift, exponentials, gaussians, isOrdinary, moneyness, outputs, ratios, spreadDiscounts, unpackIntermediates } from "../models/black";
+import { carryNone, carryOfRates, carryOfShift, exponentials, gaussians, isOrdinary, moneyness, outputs, ratios, sharedParts, spreadDiscounts } from "../models/black";
 import { furtherOutputs, furtherOutputsOf } from "../models/black-further";
 import { blackLimit } from "../models/black-limits";
 import { shift, shiftCarryColumn, shiftedSpotColumn, shiftedStrikeColumn } from "../models/displacement";
 import {
-  arePaired,
+  arePacked,
   areSame,
   inputColumn,
   isCallColumn,
@@ -120,11 +120,12 @@ function isEachInput(request: usize, scratch: usize, inputs: u32, row: usize, di
   return true;
 }
 
-/** True where every input is the same at rows 2i and 2i + 1 of the tile. */
+/** True where every input is the same at rows 2i and 2i + 1 of the tile: then every second row of each is packed. */
 function isEachPaired(request: usize, scratch: usize, inputs: u32, row: usize, rows: usize): bool {
   for (let left = inputs; left != 0; left &= left - 1) {
     const input = <usize>ctz<u32>(left);
-    if (!isBroadcast(request, input) && !arePaired(inputColumn(request, scratch, input, row), rows << 3)) return false;
+    if (isBroadcast(request, input)) continue;
+    if (!arePacked(inputColumn(request, scratch, input, row), packedColumn(scratch, input), rows << 3)) return false;
   }
   return true;
 }
@@ -168,10 +169,19 @@ function isOneInTile(request: usize, input: usize, column: usize, bytes: usize):
   return isBroadcast(request, input) || bytes <= 8 || isOneNumber(column, bytes);
 }
 
+function packedColumn(scratch: usize, input: usize): usize {
+  return intermediate(scratch, packedIndex) + input * packedBytes;
+}
+
 /** An input's cells for the loops where the rows are paired: every second of its rows, or the one number it is. */
-function packed(request: usize, scratch: usize, input: usize, column: usize, bytes: usize): usize {
-  if (input <= inputVolatility && isBroadcast(request, input)) return column;
-  return packPairs(column, intermediate(scratch, packedIndex) + input * packedBytes, bytes);
+function packed(request: usize, scratch: usize, input: usize): usize {
+  return isBroadcast(request, input) ? inputColumn(request, scratch, input, 0) : packedColumn(scratch, input);
+}
+
+/** The same of a computed column, packed into the place of an input that nothing else reads. */
+function packedAs(scratch: usize, input: usize, column: usize, bytes: usize): usize {
+  packPairs(column, packedColumn(scratch, input), bytes);
+  return packedColumn(scratch, input);
 }
 
 /**
@@ -214,17 +224,27 @@ function tile<T>(
   if (isPaired) {
     // an even number of cells, the last of which may be idle
     const bytes = (((rows >> 1) + 1) & ~1) << 3;
-    const packedTimes = packed(request, scratch, inputTimeToExpiry, times, outBytes);
-    const packedRates = packed(request, scratch, inputRate, rates, outBytes);
-    const packedYields = packed(request, scratch, yieldInput, yields, outBytes);
-    if (isDisplaced) packPairs(scratch + shiftCarryColumn, scratch + shiftCarryColumn, outBytes);
+    const packedTimes = packed(request, scratch, inputTimeToExpiry);
+    const packedRates = packed(request, scratch, inputRate);
+    const packedYields = packed(request, scratch, yieldInput);
+    const packedVolatilities = packed(request, scratch, inputVolatility);
+    let packedSpots: usize;
+    let packedStrikes: usize;
+    if (isDisplaced) {
+      packedSpots = packedAs(scratch, inputPrice, spots, outBytes);
+      packedStrikes = packedAs(scratch, inputDisplacement, strikes, outBytes);
+      packPairs(scratch + shiftCarryColumn, scratch + shiftCarryColumn, outBytes);
+    } else {
+      packedSpots = packed(request, scratch, inputSpot);
+      packedStrikes = packed(request, scratch, inputStrike);
+    }
     isModerate = moneyness<T>(
-      packed(request, scratch, isDisplaced ? inputPrice : inputSpot, spots, outBytes),
-      packed(request, scratch, isDisplaced ? inputDisplacement : inputStrike, strikes, outBytes),
+      packedSpots,
+      packedStrikes,
       packedTimes,
       packedRates,
       packedYields,
-      packed(request, scratch, inputVolatility, volatilities, outBytes),
+      packedVolatilities,
       scratch,
       bytes,
       carry,
@@ -232,7 +252,7 @@ function tile<T>(
     if (isOneCarry) gaussians<T>(scratch, bytes);
     else exponentials<T>(packedTimes, packedRates, packedYields, scratch, bytes);
     ratios<T>(scratch, bytes);
-    unpackIntermediates(scratch, outBytes, isOneCarry);
+    sharedParts(packedSpots, packedStrikes, packedVolatilities, scratch, bytes, request);
   } else {
     isModerate = moneyness<T>(spots, strikes, times, rates, yields, volatilities, scratch, outBytes, carry);
     if (isOneCarry) gaussians<T>(scratch, outBytes);
@@ -257,6 +277,7 @@ function tile<T>(
       mask,
       isForward,
       wantsFurther,
+      isPaired,
       outputAddress(request, outputPrice) + at,
       outputAddress(request, outputDelta) + at,
       outputAddress(request, outputGamma) + at,
@@ -265,7 +286,20 @@ function tile<T>(
       outputAddress(request, outputRho) + at,
     );
     if (wantsFurther) {
-      furtherOutputsOf<T>(spots, strikes, times, rates, yields, underlyings, scratch, outBytes, request, mask, at);
+      furtherOutputsOf<T>(
+        spots,
+        strikes,
+        times,
+        rates,
+        yields,
+        underlyings,
+        scratch,
+        outBytes,
+        request,
+        mask,
+        at,
+        isPaired,
+      );
     }
     if (place == row + mirror) break;
   }

@@ -87,35 +87,40 @@ export function isOneNumber(column: usize, bytes: usize): bool {
   return true;
 }
 
-/** True where rows 2i and 2i + 1 hold the same bits, for an even number of rows; stops soon after the first difference. */
-export function arePaired(column: usize, bytes: usize): bool {
-  let at: usize = 0;
-  for (; at + 64 <= bytes; at += 64) {
-    const first = column + at;
-    const two = v128.or(
-      v128.xor(v128.load(first), v128.load64_splat(first)),
-      v128.xor(v128.load(first, 16), v128.load64_splat(first, 16)),
-    );
-    const four = v128.or(
-      v128.xor(v128.load(first, 32), v128.load64_splat(first, 32)),
-      v128.xor(v128.load(first, 48), v128.load64_splat(first, 48)),
-    );
-    if (v128.any_true(v128.or(two, four))) return false;
-  }
-  for (; at < bytes; at += 16) {
-    if (load<u64>(column + at) != load<u64>(column + at, 8)) return false;
-  }
-  return true;
-}
-
 /**
  * Copies every second row of an even number of them, and once more the last where that leaves an odd number: the loops go by two.
- * Returns the copy's address.
  */
-export function packPairs(column: usize, packed: usize, bytes: usize): usize {
+export function packPairs(column: usize, packed: usize, bytes: usize): void {
   for (let at: usize = 0; at < bytes; at += 16) store<u64>(packed + (at >> 1), load<u64>(column + at));
   if (bytes & 16) store<u64>(packed + (bytes >> 1), load<u64>(column + bytes - 16));
-  return packed;
+}
+
+/** The same, true, where rows 2i and 2i + 1 hold the same bits; stops soon after the first difference, with false. */
+export function arePacked(column: usize, packed: usize, bytes: usize): bool {
+  let at: usize = 0;
+  for (; at + 64 <= bytes; at += 64) {
+    const from = column + at;
+    const to = packed + (at >> 1);
+    const first = load<u64>(from);
+    const second = load<u64>(from, 16);
+    const third = load<u64>(from, 32);
+    const fourth = load<u64>(from, 48);
+    const differences =
+      (first ^ load<u64>(from, 8)) |
+      (second ^ load<u64>(from, 24)) |
+      (third ^ load<u64>(from, 40)) |
+      (fourth ^ load<u64>(from, 56));
+    if (differences != 0) return false;
+    store<u64>(to, first);
+    store<u64>(to, second, 8);
+    store<u64>(to, third, 16);
+    store<u64>(to, fourth, 24);
+  }
+  for (let rest = at; rest < bytes; rest += 16) {
+    if (load<u64>(column + rest) != load<u64>(column + rest, 8)) return false;
+  }
+  packPairs(column + at, packed + (at >> 1), bytes - at);
+  return true;
 }
 
 /** Copies the requested limit values of a row, raw at `limits` by output id, in the request's units; null stays the canonical NaN. */

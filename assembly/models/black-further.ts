@@ -41,6 +41,7 @@ import {
 } from "../lane/lane";
 import { isBelowCap } from "../math/normal";
 import {
+  commonOf,
   d1Column,
   d2Column,
   densityColumn,
@@ -125,11 +126,87 @@ export function furtherOutputsOf<T>(
   request: usize,
   mask: u32,
   first: usize,
+  isPaired: bool,
+): void {
+  if (isVector<T>() && isPaired) {
+    pairedFurtherOutputsOf(spots, strikes, times, rates, yields, underlyings, scratch, bytes, request, mask, first);
+  } else if ((mask & furtherOutputs) == furtherOutputs) {
+    furtherWith<T>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      underlyings,
+      scratch,
+      bytes,
+      request,
+      furtherOutputs,
+      first,
+      false,
+    );
+  } else {
+    furtherWith<T>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      underlyings,
+      scratch,
+      bytes,
+      request,
+      mask,
+      first,
+      false,
+    );
+  }
+}
+
+/** Loop 5 where rows are paired: what loops 1 to 3 and sharedParts left is in the cell that two rows share. */
+function pairedFurtherOutputsOf(
+  spots: usize,
+  strikes: usize,
+  times: usize,
+  rates: usize,
+  yields: usize,
+  underlyings: usize,
+  scratch: usize,
+  bytes: usize,
+  request: usize,
+  mask: u32,
+  first: usize,
 ): void {
   if ((mask & furtherOutputs) == furtherOutputs) {
-    furtherWith<T>(spots, strikes, times, rates, yields, underlyings, scratch, bytes, request, furtherOutputs, first);
+    furtherWith<v128>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      underlyings,
+      scratch,
+      bytes,
+      request,
+      furtherOutputs,
+      first,
+      true,
+    );
   } else {
-    furtherWith<T>(spots, strikes, times, rates, yields, underlyings, scratch, bytes, request, mask, first);
+    furtherWith<v128>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      underlyings,
+      scratch,
+      bytes,
+      request,
+      mask,
+      first,
+      true,
+    );
   }
 }
 
@@ -147,6 +224,7 @@ function furtherWith<T>(
   request: usize,
   mask: u32,
   first: usize,
+  isPaired: bool,
 ): void {
   const one = constant<T>(table);
   const dividendRhos = columnOf(request, outputDividendRho, first);
@@ -171,6 +249,7 @@ function furtherWith<T>(
   const ultimaUnit = unitOf<T>(request, outputUltima);
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
+    const shared = isPaired ? scratch + (at >> 1) : cell;
     // one division for 1/S, 1/K and 1/2T: no exponent leaves the doubles
     const spot = load<T>(spots + at);
     const strike = load<T>(strikes + at);
@@ -194,17 +273,17 @@ function furtherWith<T>(
     if (isRequested(mask, outputDualDelta)) {
       store<T>(dualDeltas + at, sub<T>(splat<T>(0), mul<T>(load<T>(cell, signedLoanColumn), inverseStrike)));
     }
-    const density = load<T>(cell, densityColumn);
-    const inverseV = load<T>(cell, inverseVColumn);
+    const density = commonOf<T>(shared + densityColumn, isPaired);
+    const inverseV = commonOf<T>(shared + inverseVColumn, isPaired);
     const weight = mul<T>(spot, density);
     if (isRequested(mask, outputDualGamma)) {
       const bell = mul<T>(mul<T>(weight, inverseStrike), mul<T>(inverseV, inverseStrike));
       store<T>(dualGammas + at, bell);
     }
-    const whole1 = load<T>(cell, d1Column);
+    const whole1 = commonOf<T>(shared + d1Column, isPaired);
     const isDense = isBelowCap<T>(and<T>(whole1, constant<T>(patterns)));
     const d1 = and<T>(whole1, isDense);
-    const d2 = and<T>(load<T>(cell, d2Column), isDense);
+    const d2 = and<T>(commonOf<T>(shared + d2Column, isPaired), isDense);
     const dividendYield = load<T>(yields + at);
     const carry = mul<T>(sub<T>(load<T>(rates + at), dividendYield), inverseV);
     if (isRequested(mask, outputCharm)) {
@@ -213,12 +292,12 @@ function furtherWith<T>(
     }
     // q + b d1, which veta and color share
     const drift = mulAdd<T>(carry, d1, dividendYield);
-    const rootTime = load<T>(cell, rootTimeColumn);
+    const rootTime = commonOf<T>(shared + rootTimeColumn, isPaired);
     const inverseVolatility = mul<T>(rootTime, inverseV);
     if (isRequested(mask, outputVanna)) {
       putNegative<T>(vannas + at, mul<T>(mul<T>(density, d2), inverseVolatility), vannaUnit);
     }
-    const gamma = load<T>(cell, gammaColumn);
+    const gamma = commonOf<T>(shared + gammaColumn, isPaired);
     if (isRequested(mask, outputSpeed)) {
       const bend = mulAdd<T>(d1, inverseV, one);
       store<T>(speeds + at, sub<T>(splat<T>(0), mul<T>(mul<T>(gamma, inverseSpot), bend)));

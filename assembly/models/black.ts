@@ -91,6 +91,11 @@ export const signedShareColumn: usize = densityColumn + tileBytes;
 export const signedLoanColumn: usize = signedShareColumn + tileBytes;
 export const priceColumn: usize = signedLoanColumn + tileBytes;
 export const gammaColumn: usize = priceColumn + tileBytes;
+// what a call and a put at one strike share: D(q) - D(q) φ R(|d1|), K D(r) less its tail, vega in its unit, theta's decay
+const complement1Column: usize = gammaColumn + tileBytes;
+const complement2Column: usize = complement1Column + tileBytes;
+const vegaColumn: usize = complement2Column + 2 * tileBytes; // one column further are the limits of single rows
+const decayColumn: usize = vegaColumn + tileBytes;
 
 /**
  * Mask of the rows the formulas are good for. The order of the arguments of smaller and larger is what refuses a NaN: each keeps
@@ -271,25 +276,58 @@ export function ratios<T>(scratch: usize, bytes: usize): void {
 }
 
 /**
- * Gives every second row what its neighbour has: after loops 1 to 3 over the first of each pair of rows, `bytes` being that of all
- * rows. Backwards, for it works in place. Discount factors of one carry are everywhere already.
+ * Loop 4 where rows are paired, first half: what a call and a put at one strike have in common, two strikes at a time. Tails take the
+ * place of their Mills ratios.
  */
-export function unpackIntermediates(scratch: usize, bytes: usize, isOneCarry: bool): void {
-  for (let at = bytes; at > 0; ) {
-    at -= 16;
-    const from = scratch + (at >> 1);
+export function sharedParts(
+  spots: usize,
+  strikes: usize,
+  volatilities: usize,
+  scratch: usize,
+  bytes: usize,
+  request: usize,
+): void {
+  const vegaUnit = repeated<v128>(request + factorsOffset + (outputVega << 3));
+  for (let at: usize = 0; at < bytes; at += 16) {
     const cell = scratch + at;
-    v128.store(cell, v128.load64_splat(from, d1Column), d1Column);
-    v128.store(cell, v128.load64_splat(from, d2Column), d2Column);
-    v128.store(cell, v128.load64_splat(from, inverseVColumn), inverseVColumn);
-    v128.store(cell, v128.load64_splat(from, rootTimeColumn), rootTimeColumn);
-    v128.store(cell, v128.load64_splat(from, gaussianColumn), gaussianColumn);
-    v128.store(cell, v128.load64_splat(from, mills1Column), mills1Column);
-    v128.store(cell, v128.load64_splat(from, mills2Column), mills2Column);
-    if (isOneCarry) continue;
-    v128.store(cell, v128.load64_splat(from, rateDiscountColumn), rateDiscountColumn);
-    v128.store(cell, v128.load64_splat(from, yieldDiscountColumn), yieldDiscountColumn);
+    const spot = v128.load(spots + at);
+    const inverseV = v128.load(cell, inverseVColumn);
+    const yieldDiscount = v128.load(cell, yieldDiscountColumn);
+    const density = densityOf<v128>(cell, yieldDiscount);
+    const weight = f64x2.mul(spot, density);
+    const tail1 = f64x2.mul(density, v128.load(cell, mills1Column));
+    const tail2 = f64x2.mul(weight, v128.load(cell, mills2Column));
+    const strikePresent = f64x2.mul(v128.load(strikes + at), v128.load(cell, rateDiscountColumn));
+    v128.store(cell, density, densityColumn);
+    v128.store(cell, tail1, mills1Column);
+    v128.store(cell, tail2, mills2Column);
+    v128.store(cell, f64x2.sub(yieldDiscount, tail1), complement1Column);
+    v128.store(cell, f64x2.sub(strikePresent, tail2), complement2Column);
+    v128.store(cell, gammaOf<v128>(density, inverseV, spot), gammaColumn);
+    v128.store(cell, f64x2.mul(f64x2.mul(weight, v128.load(cell, rootTimeColumn)), vegaUnit), vegaColumn);
+    v128.store(cell, decayOf<v128>(v128.load(volatilities + at), inverseV, weight), decayColumn);
   }
+}
+
+/** D(q) φ(d1). */
+// @ts-ignore: decorator
+@inline
+function densityOf<T>(cell: usize, yieldDiscount: T): T {
+  return mul<T>(mul<T>(load<T>(cell, gaussianColumn), constant<T>(table + 48)), yieldDiscount);
+}
+
+// @ts-ignore: decorator
+@inline
+function gammaOf<T>(density: T, inverseV: T, spot: T): T {
+  return div<T>(mul<T>(density, inverseV), spot);
+}
+
+/** S D(q) φ(d1) σ/(2√T): what theta loses whatever the type. */
+// @ts-ignore: decorator
+@inline
+function decayOf<T>(volatility: T, inverseV: T, weight: T): T {
+  const variance = mul<T>(mul<T>(volatility, volatility), constant<T>(table + 16));
+  return mul<T>(mul<T>(variance, inverseV), weight);
 }
 
 /**
@@ -310,6 +348,7 @@ export function outputs<T>(
   mask: u32,
   isForward: bool,
   keepsParts: bool,
+  isPaired: bool,
   prices: usize,
   deltas: usize,
   gammas: usize,
@@ -317,52 +356,8 @@ export function outputs<T>(
   thetas: usize,
   rhos: usize,
 ): void {
-  if ((mask & firstOutputs) == firstOutputs && !isForward && !keepsParts) {
-    outputsWith<T>(
-      spots,
-      strikes,
-      times,
-      rates,
-      yields,
-      volatilities,
-      isCalls,
-      scratch,
-      bytes,
-      request,
-      firstOutputs,
-      false,
-      false,
-      prices,
-      deltas,
-      gammas,
-      vegas,
-      thetas,
-      rhos,
-    );
-  } else if ((mask & firstOutputs) == firstOutputs && !isForward) {
-    outputsWith<T>(
-      spots,
-      strikes,
-      times,
-      rates,
-      yields,
-      volatilities,
-      isCalls,
-      scratch,
-      bytes,
-      request,
-      firstOutputs,
-      false,
-      true,
-      prices,
-      deltas,
-      gammas,
-      vegas,
-      thetas,
-      rhos,
-    );
-  } else {
-    outputsWith<T>(
+  if (isVector<T>() && isPaired) {
+    pairedOutputs(
       spots,
       strikes,
       times,
@@ -383,12 +378,80 @@ export function outputs<T>(
       thetas,
       rhos,
     );
+  } else if ((mask & firstOutputs) != firstOutputs || isForward) {
+    outputsWith<T>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      volatilities,
+      isCalls,
+      scratch,
+      bytes,
+      request,
+      mask,
+      isForward,
+      keepsParts,
+      false,
+      prices,
+      deltas,
+      gammas,
+      vegas,
+      thetas,
+      rhos,
+    );
+  } else if (keepsParts) {
+    outputsWith<T>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      volatilities,
+      isCalls,
+      scratch,
+      bytes,
+      request,
+      firstOutputs,
+      false,
+      true,
+      false,
+      prices,
+      deltas,
+      gammas,
+      vegas,
+      thetas,
+      rhos,
+    );
+  } else {
+    outputsWith<T>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      volatilities,
+      isCalls,
+      scratch,
+      bytes,
+      request,
+      firstOutputs,
+      false,
+      false,
+      false,
+      prices,
+      deltas,
+      gammas,
+      vegas,
+      thetas,
+      rhos,
+    );
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function outputsWith<T>(
+/** Loop 4 where rows are paired, second half: as outputs, after sharedParts. Inputs are still those of every row. */
+function pairedOutputs(
   spots: usize,
   strikes: usize,
   times: usize,
@@ -409,48 +472,151 @@ function outputsWith<T>(
   thetas: usize,
   rhos: usize,
 ): void {
+  if ((mask & firstOutputs) != firstOutputs || isForward || keepsParts) {
+    outputsWith<v128>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      volatilities,
+      isCalls,
+      scratch,
+      bytes,
+      request,
+      mask,
+      isForward,
+      keepsParts,
+      true,
+      prices,
+      deltas,
+      gammas,
+      vegas,
+      thetas,
+      rhos,
+    );
+  } else {
+    outputsWith<v128>(
+      spots,
+      strikes,
+      times,
+      rates,
+      yields,
+      volatilities,
+      isCalls,
+      scratch,
+      bytes,
+      request,
+      firstOutputs,
+      false,
+      false,
+      true,
+      prices,
+      deltas,
+      gammas,
+      vegas,
+      thetas,
+      rhos,
+    );
+  }
+}
+
+/** What the loops left for a row in its cell, or where rows are paired in the cell that two of them share. */
+// @ts-ignore: decorator
+@inline
+export function commonOf<T>(cell: usize, isPaired: bool): T {
+  return isPaired ? repeated<T>(cell) : load<T>(cell);
+}
+
+// @ts-ignore: decorator
+@inline
+function outputsWith<T>(
+  spots: usize,
+  strikes: usize,
+  times: usize,
+  rates: usize,
+  yields: usize,
+  volatilities: usize,
+  isCalls: usize,
+  scratch: usize,
+  bytes: usize,
+  request: usize,
+  mask: u32,
+  isForward: bool,
+  keepsParts: bool,
+  isPaired: bool,
+  prices: usize,
+  deltas: usize,
+  gammas: usize,
+  vegas: usize,
+  thetas: usize,
+  rhos: usize,
+): void {
   const factors = request + factorsOffset;
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
+    // a constant of the compiler's: where rows are paired, what two of them share
+    const shared = isPaired ? scratch + (at >> 1) : cell;
+    const zero = constant<T>(table + 32);
     const sign = putSign<T>(isCalls + (at >> 3));
     const spot = load<T>(spots + at);
-    const d1 = load<T>(cell, d1Column);
-    const d2 = load<T>(cell, d2Column);
-    const yieldDiscount = load<T>(cell, yieldDiscountColumn);
-    const zero = constant<T>(table + 32);
-    // D(q) φ(d1), and S times it: vega per √t
-    const density = mul<T>(mul<T>(load<T>(cell, gaussianColumn), constant<T>(table + 48)), yieldDiscount);
-    const weight = mul<T>(spot, density);
-    const tail1 = mul<T>(density, load<T>(cell, mills1Column));
-    const tail2 = mul<T>(weight, load<T>(cell, mills2Column));
-    const strikePresent = mul<T>(load<T>(strikes + at), load<T>(cell, rateDiscountColumn));
+    const is1 = lessThan<T>(xor<T>(commonOf<T>(shared + d1Column, isPaired), sign), zero);
+    const is2 = lessThan<T>(xor<T>(commonOf<T>(shared + d2Column, isPaired), sign), zero);
+    let density = zero;
+    let weight = zero;
+    let tail1 = zero;
+    let tail2 = zero;
+    let complement1 = zero;
+    let complement2 = zero;
+    if (isPaired) {
+      tail1 = repeated<T>(shared + mills1Column);
+      tail2 = repeated<T>(shared + mills2Column);
+      complement1 = repeated<T>(shared + complement1Column);
+      complement2 = repeated<T>(shared + complement2Column);
+    } else {
+      const yieldDiscount = load<T>(cell, yieldDiscountColumn);
+      // D(q) φ(d1), and S times it: vega per √t
+      density = densityOf<T>(cell, yieldDiscount);
+      weight = mul<T>(spot, density);
+      tail1 = mul<T>(density, load<T>(cell, mills1Column));
+      tail2 = mul<T>(weight, load<T>(cell, mills2Column));
+      complement1 = sub<T>(yieldDiscount, tail1);
+      complement2 = sub<T>(mul<T>(load<T>(strikes + at), load<T>(cell, rateDiscountColumn)), tail2);
+    }
     // D(q) N(±d1) and K D(r) N(±d2)
-    const share = select<T>(lessThan<T>(xor<T>(d1, sign), zero), tail1, sub<T>(yieldDiscount, tail1));
-    const loan = select<T>(lessThan<T>(xor<T>(d2, sign), zero), tail2, sub<T>(strikePresent, tail2));
+    const share = select<T>(is1, tail1, complement1);
+    const loan = select<T>(is2, tail2, complement2);
     const shareValue = mul<T>(spot, share);
     const price = larger<T>(zero, xor<T>(sub<T>(shareValue, loan), sign));
     if (isRequested(mask, outputPrice)) store<T>(prices + at, price);
     if (keepsParts) {
-      store<T>(cell, density, densityColumn);
+      if (!isPaired) store<T>(cell, density, densityColumn);
       store<T>(cell, xor<T>(share, sign), signedShareColumn);
       store<T>(cell, xor<T>(loan, sign), signedLoanColumn);
       store<T>(cell, price, priceColumn);
     }
     if (isRequested(mask, outputDelta)) store<T>(deltas + at, add<T>(xor<T>(share, sign), zero));
-    const inverseV = load<T>(cell, inverseVColumn);
-    if (isRequested(mask, outputGamma) || keepsParts) {
-      const gamma = div<T>(mul<T>(density, inverseV), spot);
+    let inverseV = zero;
+    if (!isPaired) inverseV = load<T>(cell, inverseVColumn);
+    if (isPaired) {
+      if (isRequested(mask, outputGamma)) store<T>(gammas + at, repeated<T>(shared + gammaColumn));
+    } else if (isRequested(mask, outputGamma) || keepsParts) {
+      const gamma = gammaOf<T>(density, inverseV, spot);
       if (isRequested(mask, outputGamma)) store<T>(gammas + at, gamma);
       if (keepsParts) store<T>(cell, gamma, gammaColumn);
     }
     if (isRequested(mask, outputVega)) {
-      const vega = mul<T>(weight, load<T>(cell, rootTimeColumn));
-      store<T>(vegas + at, mul<T>(vega, repeated<T>(factors + (outputVega << 3))));
+      if (isPaired) {
+        store<T>(vegas + at, repeated<T>(shared + vegaColumn));
+      } else {
+        const vega = mul<T>(weight, load<T>(cell, rootTimeColumn));
+        store<T>(vegas + at, mul<T>(vega, repeated<T>(factors + (outputVega << 3))));
+      }
     }
     if (isRequested(mask, outputTheta)) {
-      const volatility = load<T>(volatilities + at);
-      const variance = mul<T>(mul<T>(volatility, volatility), constant<T>(table + 16));
-      const decay = mul<T>(mul<T>(variance, inverseV), weight);
+      let decay = zero;
+      if (isPaired) decay = repeated<T>(shared + decayColumn);
+      else decay = decayOf<T>(load<T>(volatilities + at), inverseV, weight);
       const carry = sub<T>(
         mul<T>(load<T>(yields + at), shareValue),
         mul<T>(load<T>(rates + at), loan),

@@ -126,9 +126,9 @@ describe("S1.04 a row's bits in the normal model", () => {
         onUnattainable: "null",
       });
       const hash = createHash("sha256");
-      for (const output of normalOutputs) hash.update(new Uint8Array(result.columns[output]!.buffer));
-      hash.update(new Uint8Array(solved.impliedVolatility.buffer));
-      hash.update(new Uint8Array(solved.attainableError.buffer));
+      for (const output of normalOutputs) hash.update(new Uint8Array(result.columns[output]!.slice().buffer));
+      hash.update(new Uint8Array(solved.impliedVolatility.slice().buffer));
+      hash.update(new Uint8Array(solved.attainableError.slice().buffer));
       const script = join(import.meta.dir, "../../harness/bachelier-under-node.mjs");
       const child = Bun.spawn([node!, script, (await buildWasm()).path], {
         stdin: new TextEncoder().encode(

@@ -188,7 +188,7 @@ describe("S1.04 a row's bits", () => {
       const request = model === "black_scholes_merton" ? requestOf(market) : familyRequest(model, market);
       const result = engine.price(request);
       const hash = createHash("sha256");
-      for (const output of request.outputs) hash.update(new Uint8Array(result.columns[output]!.buffer));
+      for (const output of request.outputs) hash.update(new Uint8Array(result.columns[output]!.slice().buffer));
       const inputs = Object.entries(request.inputs) as [InputName, Float64Array][];
       const child = Bun.spawn(
         [node!, join(import.meta.dir, "../../harness/kernel-under-node.mjs"), (await buildWasm()).path],
