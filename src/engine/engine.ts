@@ -18,7 +18,7 @@ import {
 } from "./catalog";
 import type { DecimalWriter } from "./decimal-text";
 import { chunkRowsMax, createKernel } from "./kernel";
-import type { KernelInput, KernelRequest, KernelResult } from "./place";
+import type { KernelInput, KernelOutput, KernelRequest, KernelResult } from "./place";
 import { createPool, type PoolActivity, type PoolWorkers } from "./pool";
 
 /** One number for every row, or a number per row. */
@@ -133,6 +133,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { wasmBytes, version, workers, batchesMax = 16 } = options;
   const kernel = createKernel(wasmBytes);
   const pool = createPool({ kernel, workers: workers ?? null, batchesMax });
+  const plans = new PricePlans();
   const run = <Result>({ request, resultOf }: Task<Result>) => resultOf(kernel.run(request));
   const runAsync = async <Result>(task: Task<Result>, { signal }: AsyncOptions = {}): Promise<Result> =>
     task.request.count <= chunkRowsMax ? run(task) : task.resultOf(await pool.run(task.request, signal));
@@ -146,9 +147,15 @@ export function createEngine(options: EngineOptions): Engine {
     get activity() {
       return pool.activity;
     },
-    price: (request) => refusal(request) ?? run(priceTask(request)),
+    price: (request) => {
+      const plan = plans.of(request);
+      return refusal(request, plan) ?? run(priceTask(request, plan));
+    },
     impliedVolatility: (request) => run(impliedVolatilityTask(request)),
-    priceAsync: async (request, more) => refusal(request) ?? runAsync(priceTask(request), more),
+    priceAsync: async (request, more) => {
+      const plan = plans.of(request);
+      return refusal(request, plan) ?? runAsync(priceTask(request, plan), more);
+    },
     impliedVolatilityAsync: async (request, more) => runAsync(impliedVolatilityTask(request), more),
     writeDecimals: kernel.writeDecimals,
     warmUp: () => warmUp(engine),
@@ -163,28 +170,77 @@ interface Task<Result> {
   readonly resultOf: (result: KernelResult) => Result;
 }
 
-/** The answer to a request for an output that the model does not offer. */
-function refusal({ model, count, outputs }: PriceRequest): PriceResult | null {
-  const offered = modelNamed(model).outputs;
-  return outputs.every((output) => offered.includes(output)) ? null : unsupported(count, outputs);
+/** What follows from a model, outputs and units alone. */
+interface PricePlan {
+  readonly model: ModelDefinition;
+  readonly units: Units;
+  readonly asked: readonly OutputName[];
+  /** The model offers all of them. */
+  readonly isOffered: boolean;
+  /** Each once. */
+  readonly wanted: readonly OutputName[];
+  readonly kernelOutputs: readonly KernelOutput[];
 }
 
-function priceTask(request: PriceRequest): Task<PriceResult> {
-  const { count, isCall, outputs, units } = request;
-  const model = modelNamed(request.model);
-  const wanted = [...new Set(outputs)];
+const plansKeptMax = 8;
+
+/** The last few plans: clients ask for the same again and again, and working it out costs as much as pricing an option. */
+class PricePlans {
+  readonly #kept: PricePlan[] = [];
+  #next = 0;
+
+  of({ model: name, outputs, units }: PriceRequest): PricePlan {
+    for (const plan of this.#kept) {
+      if (plan.model.name === name && plan.units === units && isSameList(plan.asked, outputs)) return plan;
+    }
+    const model = modelNamed(name);
+    const wanted = [...new Set(outputs)];
+    const isOffered = outputs.every((output) => model.outputs.includes(output));
+    const plan: PricePlan = {
+      model,
+      units,
+      asked: [...outputs],
+      isOffered,
+      wanted,
+      kernelOutputs: isOffered
+        ? wanted.map((output) => ({ id: outputIds[output], factor: unitFactor(output, units) }))
+        : [],
+    };
+    this.#kept[this.#next] = plan;
+    this.#next = (this.#next + 1) % plansKeptMax;
+    return plan;
+  }
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
+  return true;
+}
+
+/** The answer to a request for an output that the model does not offer. */
+function refusal({ count, outputs }: PriceRequest, plan: PricePlan): PriceResult | null {
+  return plan.isOffered ? null : unsupported(count, outputs);
+}
+
+function priceTask({ count, isCall, inputs }: PriceRequest, plan: PricePlan): Task<PriceResult> {
+  const { model, wanted, kernelOutputs } = plan;
+  const kernelInputs: KernelInput[] = [];
+  for (const { name, default: fallback } of model.inputs) {
+    kernelInputs.push(kernelInput(model, name, inputs[name] ?? fallback, count));
+  }
   return {
     request: {
       operation: "price",
       model: model.id,
       count,
       isCall: checkedIsCall(isCall, count),
-      inputs: model.inputs.map((input) => kernelInput(model, input.name, request.inputs[input.name], count)),
-      outputs: wanted.map((output) => ({ id: outputIds[output], factor: unitFactor(output, units) })),
+      inputs: kernelInputs,
+      outputs: kernelOutputs,
     },
     resultOf({ columns, status }) {
       const named: Partial<Record<OutputName, Float64Array>> = {};
-      for (const [index, output] of wanted.entries()) named[output] = columns[index]!;
+      for (let index = 0; index < wanted.length; index++) named[wanted[index]!] = columns[index]!;
       return { count, columns: named, status };
     },
   };
@@ -202,8 +258,8 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
   const model = modelNamed(request.model);
   assert(model.impliedVolatility, `${model.name} has no implied volatility`);
   const kernelInputs: KernelInput[] = [];
-  for (const { name } of model.inputs) {
-    if (name !== "volatility") kernelInputs.push(kernelInput(model, name, inputs[name], count));
+  for (const { name, default: fallback } of model.inputs) {
+    if (name !== "volatility") kernelInputs.push(kernelInput(model, name, inputs[name] ?? fallback, count));
   }
   kernelInputs.push({ id: inputIds.price, column: checkedColumn("price", request.price, count) });
   return {
@@ -228,8 +284,7 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
   };
 }
 
-function kernelInput(model: ModelDefinition, name: InputName, given: Column | undefined, count: number): KernelInput {
-  const column = given ?? model.inputs.find((input) => input.name === name)?.default;
+function kernelInput(model: ModelDefinition, name: InputName, column: Column | undefined, count: number): KernelInput {
   assert(column !== undefined, `${model.name} needs ${name}`);
   return { id: inputIds[name], column: checkedColumn(name, column, count) };
 }

@@ -81,7 +81,9 @@ export class Place {
   readonly #isCalls: Uint8Array;
   readonly #statuses: Int32Array;
   readonly #columns: readonly Float64Array[];
-  #outputViews: readonly Float64Array[] = [];
+  /** Which of the columns are outputs of the request described last. */
+  #outputsFrom = 0;
+  #outputCount = 0;
 
   constructor({ memory, address, rowsMax, requestBytes, scratch }: PlaceOptions) {
     const { buffer } = memory;
@@ -132,7 +134,8 @@ export class Place {
     }
     words[requestLayout.broadcastMask / 4] = broadcastMask;
     words[requestLayout.outputMask / 4] = outputMask >>> 0;
-    this.#outputViews = this.#columns.slice(inputs.length, inputs.length + outputs.length);
+    this.#outputsFrom = inputs.length;
+    this.#outputCount = outputs.length;
   }
 
   /** Copies the rows from start to stop in. */
@@ -149,26 +152,32 @@ export class Place {
   unload({ columns, status }: KernelResult, start: number, stop: number): void {
     const count = stop - start;
     for (let index = 0; index < columns.length; index++) {
-      columns[index]!.set(part(this.#outputViews[index]!, 0, count), start);
+      columns[index]!.set(part(this.#columns[this.#outputsFrom + index]!, 0, count), start);
     }
     status.set(part(this.#statuses, 0, count), start);
   }
 
   /** The computed rows as fresh arrays. Those of a batch share one buffer: views of it cost nothing, and one is made. */
   take(count: number): KernelResult {
+    const columns: Float64Array[] = [];
+    const status = new Int32Array(count);
     if (count === 1) {
-      return {
-        columns: this.#outputViews.map((view) => Float64Array.of(view[0]!)),
-        status: this.#statuses.slice(0, 1),
-      };
+      for (let index = 0; index < this.#outputCount; index++) {
+        const column = new Float64Array(1);
+        column[0] = this.#columns[this.#outputsFrom + index]![0]!;
+        columns.push(column);
+      }
+      status[0] = this.#statuses[0]!;
+      return { columns, status };
     }
-    const buffer = new ArrayBuffer(this.#outputViews.length * count * 8);
-    const columns = this.#outputViews.map((view, index) => {
+    const buffer = new ArrayBuffer(this.#outputCount * count * 8);
+    for (let index = 0; index < this.#outputCount; index++) {
       const column = new Float64Array(buffer, index * count * 8, count);
-      column.set(part(view, 0, count));
-      return column;
-    });
-    return { columns, status: this.#statuses.slice(0, count) };
+      column.set(part(this.#columns[this.#outputsFrom + index]!, 0, count));
+      columns.push(column);
+    }
+    status.set(part(this.#statuses, 0, count));
+    return { columns, status };
   }
 }
 

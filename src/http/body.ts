@@ -92,14 +92,24 @@ export function requireTableMedia(request: Request): {
  * The body's bytes, never more than the route allows: 413 as soon as a streamed body passes the limit, before or after it is
  * decoded. What is held is counted on the lease.
  */
-export async function readBody(
+export function readBody(
   request: Request,
   route: Bound,
   extent: BodyExtent,
   { coding = null, lease }: { coding?: ContentCoding | null; lease?: BodyLease } = {},
 ): Promise<Uint8Array> {
-  const bytes = await received(request, route, extent, lease);
-  if (coding === null) return bytes;
+  const reading =
+    extent.kind === "declared" ? declared(request, route, extent.bytes, lease) : streamed(request, route, lease);
+  return coding === null ? reading : plainOf(reading, coding, route, lease);
+}
+
+async function plainOf(
+  reading: Promise<Uint8Array>,
+  coding: ContentCoding,
+  route: Bound,
+  lease?: BodyLease,
+): Promise<Uint8Array> {
+  const bytes = await reading;
   const plain = await decoded(bytes, coding, route.bodyBytesMax);
   if (plain === "too-large") throw tooLarge(route, false);
   if (plain === "malformed") throw malformed("BODY_MALFORMED", `The body is not whole, or not ${coding}`);
@@ -107,18 +117,29 @@ export async function readBody(
   return plain;
 }
 
-async function received(request: Request, route: Bound, extent: BodyExtent, lease?: BodyLease): Promise<Uint8Array> {
-  if (extent.kind === "declared") {
-    lease?.add(extent.bytes);
-    const bytes = await arrival(request.bytes());
-    if (bytes.byteLength > route.bodyBytesMax) throw tooLarge(route, true);
-    return bytes;
+async function declared(request: Request, route: Bound, bytesDeclared: number, lease?: BodyLease): Promise<Uint8Array> {
+  lease?.add(bytesDeclared);
+  let bytes: Uint8Array;
+  try {
+    bytes = await request.bytes();
+  } catch {
+    throw incomplete();
   }
+  if (bytes.byteLength > route.bodyBytesMax) throw tooLarge(route, true);
+  return bytes;
+}
+
+async function streamed(request: Request, route: Bound, lease?: BodyLease): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let total = 0;
   const reader = (request.body ?? new Blob().stream()).getReader();
   for (;;) {
-    const next = await arrival<{ done: boolean; value?: Uint8Array }>(reader.read());
+    let next: { done: boolean; value?: Uint8Array };
+    try {
+      next = await reader.read();
+    } catch {
+      throw incomplete();
+    }
     if (next.done || next.value === undefined) break;
     total += next.value.byteLength;
     try {
@@ -160,10 +181,13 @@ export function parseJson(bytes: Uint8Array): unknown {
   return value;
 }
 
+/** Bodies up to this size are walked at once: that takes less than looking for brackets does. */
+const walkedBytesMax = 512;
+
 /** Deepest nesting of brackets outside strings, counted over the raw bytes so that nothing deep is ever built. */
 function depthOf(bytes: Uint8Array): number {
   // Columns have few brackets in many bytes: those few, found by the byte, cannot nest deeper than they are many.
-  if (openingsAtMost(bytes, jsonDepthMax)) return 0;
+  if (bytes.length > walkedBytesMax && openingsAtMost(bytes, jsonDepthMax)) return 0;
   let depth = 0;
   let deepest = 0;
   for (let index = 0; index < bytes.length; index++) {
@@ -200,12 +224,8 @@ function namesPrototype(value: unknown): boolean {
 }
 
 /** A client that goes away while its body is read is its own fault, not ours. */
-async function arrival<T>(reading: Promise<T>): Promise<T> {
-  try {
-    return await reading;
-  } catch {
-    throw malformed("BODY_INCOMPLETE", "The body ended early");
-  }
+function incomplete(): Refusal {
+  return malformed("BODY_INCOMPLETE", "The body ended early");
 }
 
 function malformed(code: string, detail: string): Refusal {

@@ -5,7 +5,7 @@
 //   3. What a revocation ended is refused at once in this process, and within seconds in every other.
 //   4. No request waits for a write: uses are noted in memory and written in batches by a background agent.
 
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import type { AddressBlock } from "../../domain/address";
 import { parseTimestamp, timestampFaultDetail } from "../../domain/day-count";
 import { permissions } from "../../domain/permission";
@@ -158,22 +158,26 @@ export function createIdentity(options: IdentityOptions): Identity {
     if (!text) throw refused();
     const now = clock.monotonicMilliseconds();
     const known = admissions.get(text.id);
-    if (known && now < known.freshUntilMilliseconds) return admit(known, text.secret, credentials.peerAddress);
+    if (known && now < known.freshUntilMilliseconds) return admit(known, text.secret, credentials);
     const absentUntil = absent.get(text.id);
     if (absentUntil !== undefined && now < absentUntil) throw refused();
     return lookUp(text.id).then((found) => {
       if (!found) throw refused();
-      return admit(found, text.secret, credentials.peerAddress);
+      return admit(found, text.secret, credentials);
     });
   }
 
-  function admit(admission: Admission, secret: string, peerAddress: string): Principal {
+  function admit(admission: Admission, secret: string, credentials: Credentials): Principal {
     if (!timingSafeEqual(hashOf(secret), admission.secretHash)) throw refused();
     const { key } = admission;
     const now = clock.nowMicroseconds();
     // The same answer as for an unknown key: whoever stole one must not learn that it works from elsewhere.
-    if (!peerAllowed(admission.blocks, peerAddress)) {
-      log.warn({ key_id: key.id, peer: peerAddress }, "an API key was shown from an address outside its list");
+    // The peer is asked for only where the key has a list: it is a call into the socket.
+    if (admission.blocks !== null && !peerAllowed(admission.blocks, credentials.peerAddress)) {
+      log.warn(
+        { key_id: key.id, peer: credentials.peerAddress },
+        "an API key was shown from an address outside its list",
+      );
       throw refused();
     }
     if (key.revokedAt !== null) throw unauthenticated("API_KEY_REVOKED", "The API key was revoked.");
@@ -403,7 +407,8 @@ function admissionOf(key: KeyForUse, freshUntilMilliseconds: number): Admission 
 
 /** SHA-256, because a secret is 256 random bits: there is no dictionary for a slow hash to slow down. */
 function hashOf(secret: string): Buffer {
-  return createHash("sha256").update(secret, "latin1").digest();
+  // In one call: a hash object to be updated takes three times as long.
+  return hash("sha256", secret, "buffer");
 }
 
 /** The key that a key is made with, or null: a person's own hand, or the operator's. */

@@ -71,9 +71,10 @@ export function pricingRoutes(dependencies: PricingRoutesDependencies) {
     bodyBytesMax: limits.batchBytesMax,
     tables: { columns, bytesMax: limits.tableBytesMax, rowsMax: limits.tableRowsMax, lineBytesMax, examples },
   });
-  const circumstances = <Query>(request: Request, query: Query) => ({
-    query,
-    meter: meterOf(request),
+  /** Of a single option, which nobody can stop half way: asking for a request's signal makes one. */
+  const circumstances = <Query>(request: Request, query: Query) => ({ query, meter: meterOf(request) });
+  const stoppable = <Query>(request: Request, query: Query) => ({
+    ...circumstances(request, query),
     signal: request.signal,
   });
 
@@ -122,7 +123,7 @@ export function pricingRoutes(dependencies: PricingRoutesDependencies) {
       "/api/v1/pricing/batch",
       async ({ request, body, query }) => {
         const batch = body as BatchColumns | BatchRows | WireTable;
-        return answer(request, await pricing.priceBatch(batch, circumstances(request, query)), query.format);
+        return answer(request, await pricing.priceBatch(batch, stoppable(request, query)), query.format);
       },
       {
         body: t.Union([BatchColumns, BatchRows]),
@@ -158,11 +159,7 @@ export function pricingRoutes(dependencies: PricingRoutesDependencies) {
       "/api/v1/pricing/implied-volatility/batch",
       async ({ request, body, query }) => {
         const batch = body as ImpliedVolatilityBatchColumns | ImpliedVolatilityBatchRows | WireTable;
-        return answer(
-          request,
-          await pricing.impliedVolatilityBatch(batch, circumstances(request, query)),
-          query.format,
-        );
+        return answer(request, await pricing.impliedVolatilityBatch(batch, stoppable(request, query)), query.format);
       },
       {
         body: t.Union([ImpliedVolatilityBatchColumns, ImpliedVolatilityBatchRows]),

@@ -210,9 +210,13 @@ export function createPricing(options: PricingOptions): PricingService {
       const { outputs = defaultOutputs, units = "market" } = body;
       const [group] = sheet.groups;
       const { columns, status } = timedNow(meter, () => engine.price(priceRequest(group!, outputs, units)));
-      const { price, ...greeks } = Object.fromEntries(
-        outputs.map((name) => [name, orNull(columns[name]![0]!)]),
-      ) as PriceAnswer["greeks"] & { price?: number | null };
+      const greeks: PriceAnswer["greeks"] = {};
+      let price: number | null | undefined;
+      for (const name of outputs) {
+        const value = orNull(columns[name]![0]!);
+        if (name === "price") price = value;
+        else greeks[name] = value;
+      }
       return {
         ...(price !== undefined && { price }),
         greeks,

@@ -69,6 +69,27 @@ describe("S1.15 engine", () => {
     expect(first.status.buffer.byteLength).toBe(first.status.byteLength);
   });
 
+  test("gives each of many questions in turn its own outputs and units, whatever was asked before", () => {
+    const questions = (["market", "raw"] as const).flatMap((units) =>
+      [["price"], ["vega"], ["price", "vega"], ["vega", "price"], ["vega", "price", "vega"], ["rho"]].map(
+        (outputs) => ({
+          units,
+          outputs: outputs as OutputName[],
+        }),
+      ),
+    );
+    const all = ["price", "vega", "rho"] as const;
+    for (const { units, outputs } of [...questions, ...questions]) {
+      const whole = engine.price({ ...request, units, outputs: all, count: 3 });
+      const { columns } = engine.price({ ...request, units, outputs, count: 3 });
+      expect(Object.keys(columns)).toEqual([...new Set(outputs)]);
+      for (const name of outputs) expect(columns[name]).toEqual(whole.columns[name]!);
+      // A list that the caller changes afterwards is another question.
+      outputs[0] = "price";
+      expect(Object.keys(engine.price({ ...request, units, outputs, count: 3 }).columns)[0]).toBe("price");
+    }
+  });
+
   test("leaves the caller's columns alone, also when they are parts of larger ones", () => {
     const wide = Float64Array.from({ length: 9 }, (_, index) => 90 + index);
     const strike = wide.subarray(2, 7);
