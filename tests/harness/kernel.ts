@@ -13,6 +13,11 @@ export async function kernelBytes(): Promise<Uint8Array> {
   return new Uint8Array(readFileSync((await buildWasm()).path));
 }
 
+/** A column's bytes alone: the columns of an answer may share one buffer. */
+export function bytesOf(column: Float64Array): Uint8Array {
+  return new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
+}
+
 /** An engine over them. */
 export async function testEngine(): Promise<Engine> {
   return createEngine({ wasmBytes: await kernelBytes(), version: "test" });

@@ -86,7 +86,7 @@ describe("S4.64 a large batch", () => {
     await until(() => engine.activity.batches === 0);
   });
 
-  test("S5.14 is refused with a time to come back where too many are under way; small ones are not", async () => {
+  test("S2.41 is refused with a time to come back where too many are under way; small ones are not", async () => {
     const { engine, post, large } = open(0);
     const leaving = new AbortController();
     const running = [1, 2].map(() => post("batch", large, leaving.signal).catch(() => null));

@@ -45,7 +45,7 @@ test("the host's bounds are the island's", () => {
   }
 });
 
-describe("a column of doubles as text", () => {
+describe("S5.14 a column of doubles as text", () => {
   const rows: readonly (readonly [string, readonly number[]])[] = [
     ["zeros, ones, halves", [0, -0, 1, -1, 0.5, -0.5, 10, 100, 0.1, 0.2, 0.3, 1 / 3, 4.35]],
     ["what is no finite number", [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]],

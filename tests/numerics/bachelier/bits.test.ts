@@ -9,7 +9,7 @@ import { type InputName, type OutputName, unitFactor } from "../../../src/engine
 import type { Column, Engine, PriceResult } from "../../../src/engine/engine";
 import { chunkRowsMax } from "../../../src/engine/kernel";
 import { type NormalRow, normalOutputs, normalRequest, normalRows } from "../../harness/bachelier";
-import { bitsOf, testEngine } from "../../harness/kernel";
+import { bitsOf, bytesOf, testEngine } from "../../harness/kernel";
 
 const seed = 20_261_124n;
 const usual: NormalRow = { forward: 10, strike: 10, time_to_expiry: 0.5, rate: 0.03, volatility: 4 };
@@ -126,9 +126,9 @@ describe("S1.04 a row's bits in the normal model", () => {
         onUnattainable: "null",
       });
       const hash = createHash("sha256");
-      for (const output of normalOutputs) hash.update(new Uint8Array(result.columns[output]!.slice().buffer));
-      hash.update(new Uint8Array(solved.impliedVolatility.slice().buffer));
-      hash.update(new Uint8Array(solved.attainableError.slice().buffer));
+      for (const output of normalOutputs) hash.update(bytesOf(result.columns[output]!));
+      hash.update(bytesOf(solved.impliedVolatility));
+      hash.update(bytesOf(solved.attainableError));
       const script = join(import.meta.dir, "../../harness/bachelier-under-node.mjs");
       const child = Bun.spawn([node!, script, (await buildWasm()).path], {
         stdin: new TextEncoder().encode(

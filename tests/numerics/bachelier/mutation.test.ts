@@ -79,7 +79,7 @@ function isAnyPlaceCaught(value: number, relative: number, isCaught: (kernel: Ke
   });
 }
 
-describe("S4.47 a kernel with one wrong constant", () => {
+describe("S1.13 S4.47 a kernel with one wrong constant", () => {
   test("is told from the right one, which passes", () => {
     expect(isPriceCaught(createKernel(bytes))).toBe(false);
     expect(isVolatilityCaught(createKernel(bytes))).toBe(false);

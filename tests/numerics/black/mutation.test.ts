@@ -61,7 +61,7 @@ function pricerOf(wasm: Uint8Array): (request: PriceRequest) => PriceResult {
 const isCaught = (wasm: Uint8Array) =>
   checkBlack(pricerOf(wasm), ["black_scholes_merton"]).some((check) => !check.passed);
 
-describe("S4.47 a kernel with one wrong constant", () => {
+describe("S1.13 S4.47 a kernel with one wrong constant", () => {
   test("is told from the right one, which passes", () => {
     expect(isCaught(bytes)).toBe(false);
   });

@@ -328,7 +328,7 @@ describe("a batch nobody waits for any more", () => {
   });
 });
 
-describe("S5.14 limits of a pool", () => {
+describe("S2.41 limits of a pool", () => {
   test("one batch too many is refused at once with a time to try again, and place is made when one ends", async () => {
     const pool = poolOf({ batchesMax: 2 });
     const request = requestOf(rows);
