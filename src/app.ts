@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
+import { openMasterKey } from "./adapters/master-key";
 import type { BuildInfo } from "./config/build-info";
 import type { Config } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
@@ -32,6 +33,7 @@ import { InvariantError } from "./foundation/assert";
 import type { Clock } from "./foundation/clock";
 import type { Log } from "./foundation/log";
 import type { Random } from "./foundation/random";
+import { createSecretBox, type SecretBox } from "./foundation/secret-box";
 import { type DocumentInfo, openApiDocument } from "./http/openapi";
 import {
   acceptedFormatOf,
@@ -208,6 +210,11 @@ function openDatabase(
     tables: everyTable,
     ...(onFatal ? { onFatal } : {}),
   });
+}
+
+/** What seals and chains, over the data folder's master key; built once a process, handed to whoever keeps secrets. */
+export function openSecretBox({ config, random }: Pick<AppOptions, "config" | "random">): SecretBox {
+  return createSecretBox(openMasterKey(config.storage.dataDirectory, random), random);
 }
 
 function adminKeyFile(config: Config): KeyFile {

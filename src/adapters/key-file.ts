@@ -1,5 +1,5 @@
-// The file in the data folder where people find the first administrator's key. Separate because identity decides
-// what goes in it and never touches a disk. The file appears whole or not at all: it is written beside its place,
+// A file in the data folder that holds one key: the first administrator's, or the master key. Separate because whoever decides
+// what goes in it never touches a disk. The file appears whole or not at all: it is written beside its place,
 // made durable, and linked into place, which fails where a file is already there. Nobody but its owner can read it.
 
 import {
@@ -28,16 +28,21 @@ export interface KeyFile {
 
 const textLengthMax = 1024;
 
-/**
- * The key file at that path, which need not exist; making it makes its folder, for its owner alone. Failures of the disk throw `unavailable`.
- * `link` gives a finished file its second name; a test brings one that fails as a disk without links does.
- */
-export function openKeyFile(path: string, link: typeof linkSync = linkSync): KeyFile {
+export interface KeyFileOptions {
+  /** What the file holds, in the words of a failure. */
+  readonly holds?: string;
+  /** Gives a finished file its second name; a test brings one that fails as a disk without links does. */
+  readonly link?: typeof linkSync;
+}
+
+/** The key file at that path, which need not exist; making it makes its folder, for its owner alone. Failures of the disk throw `unavailable`. */
+export function openKeyFile(path: string, options: KeyFileOptions = {}): KeyFile {
+  const { holds = "the first administrator's key", link = linkSync } = options;
   const failed = (act: string, cause: unknown) =>
     new BsoptError({
       reason: "unavailable",
       code: "KEY_FILE_UNAVAILABLE",
-      detail: `The file of the first administrator's key cannot be ${act}.`,
+      detail: `The file of ${holds} cannot be ${act}.`,
       hint: `Look at ${path}: its folder must exist and belong to the user this runs as.`,
       cause,
     });

@@ -64,7 +64,7 @@ describe("the key file", () => {
   };
   for (const code of ["EPERM", "ENOTSUP", "ENOSYS"]) {
     test(`on a disk that answers links with ${code} is made all the same, exclusively and private`, () => {
-      const file = openKeyFile(join(folder, "key"), linkFailing(code));
+      const file = openKeyFile(join(folder, "key"), { link: linkFailing(code) });
       expect(file.create("first")).toBe(true);
       expect(file.create("second")).toBe(false);
       expect(file.read()).toBe("first");
@@ -74,7 +74,7 @@ describe("the key file", () => {
   }
 
   test("whose link fails for another reason is not made, and leaves no draft", () => {
-    const file = openKeyFile(join(folder, "key"), linkFailing("EIO"));
+    const file = openKeyFile(join(folder, "key"), { link: linkFailing("EIO") });
     expect(() => file.create("x")).toThrow("cannot be made");
     expect(readdirSync(folder)).toEqual([]);
   });
