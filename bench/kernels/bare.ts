@@ -6,7 +6,7 @@ import { inputIds, outputIds } from "../../src/engine/abi";
 import { type InputName, modelNamed, unitFactor } from "../../src/engine/catalog";
 import type { PriceRequest } from "../../src/engine/engine";
 import type { KernelRequest } from "../../src/engine/place";
-import { alignUp, emptyResult, Place } from "../../src/engine/place";
+import { alignUp, emptyResult, Place, Tray } from "../../src/engine/place";
 
 /** Requests whose columns wait in the kernel's memory. */
 export interface BareKernel {
@@ -35,13 +35,15 @@ export function bareKernel(options: {
   const requestBytes = exports.request_bytes();
   const scratch = alignUp(exports.heap_base());
   const first = scratch + alignUp(exports.scratch_bytes());
-  const bytes = alignUp(Place.bytes({ rowsMax, requestBytes }));
+  const bytes = alignUp(Place.bytes({ rowsMax, requestBytes })) + Tray.bytes(rowsMax);
   memory.grow(Math.ceil((first + places * bytes) / 65_536));
   let taken = 0;
   return {
     load: ({ model: name, count, isCall, inputs, outputs, units }) => {
       if (taken === places) throw new RangeError(`all ${places} places are taken`);
-      const place = new Place({ memory, address: first + taken++ * bytes, rowsMax, requestBytes, scratch });
+      const address = first + taken++ * bytes;
+      const tray = new Tray({ memory, address, rowsMax });
+      const place = new Place({ memory, address: address + Tray.bytes(rowsMax), rowsMax, requestBytes, scratch });
       const request: KernelRequest = {
         operation: "price",
         model: modelNamed(name).id,
@@ -50,7 +52,7 @@ export function bareKernel(options: {
         inputs: (Object.keys(inputs) as InputName[]).map((input) => ({ id: inputIds[input], column: inputs[input]! })),
         outputs: outputs.map((output) => ({ id: outputIds[output], factor: unitFactor(output, units) })),
       };
-      place.describe(request);
+      place.describe(request, tray);
       place.load(request, 0, count);
       return {
         run: () => {
@@ -58,7 +60,7 @@ export function bareKernel(options: {
         },
         prices: () => {
           const result = emptyResult(request);
-          place.unload(result, 0, count);
+          tray.unload(result, 0, count);
           return result.columns[0]!;
         },
       };

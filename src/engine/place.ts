@@ -1,5 +1,6 @@
-// One chunk's buffers in the kernel's memory: the request block, option types, statuses and columns, and the copying in and
-// out. Separate from kernel.ts, which knows threads and instances, because this is all there is to know of bytes. It knows addresses and bytes, no finance; nothing but this file writes a request block.
+// One chunk's buffers in the kernel's memory: a place with the request block, option types and input columns, and trays for what
+// is computed, and the copying in and out. Separate from kernel.ts, which knows threads and instances, because this is
+// all there is to know of bytes. It knows no finance; nothing but this file writes a request block.
 
 import { assert } from "../foundation/assert";
 import { flagIsCallBroadcast, flagUnattainableIsZero, inputsMax, outputsMax, requestLayout } from "./abi";
@@ -35,15 +36,15 @@ export interface KernelResult {
   readonly status: Int32Array;
 }
 
-/** Columns a place has buffers for. A call that needs more is our mistake. */
-const columnsMax = 32;
+/** Output columns a tray has room for. A call that needs more is our mistake. */
+const trayColumnsMax = 20;
 
 /**
  * Bytes from one column to the next: a chunk and five cache lines. Columns a power of two apart would share the sets of the
  * first-level cache and push each other out (a tenth of the time).
  */
 function columnBytes(rowsMax: number): number {
-  return rowsMax * 8 + 320;
+  return alignUp(rowsMax * 8) + 320;
 }
 
 /** The next address on a cache line. */
@@ -51,63 +52,115 @@ export function alignUp(address: number): number {
   return Math.ceil(address / 64) * 64;
 }
 
-/** Arrays for every row of a request, to be filled part by part. */
+/**
+ * Arrays for every row of a request, to be filled part by part. They are not cleared, which would take a tenth of the time: whoever
+ * hands them on has written every row.
+ */
 export function emptyResult({ count, outputs }: KernelRequest): KernelResult {
-  return { columns: outputs.map(() => new Float64Array(count)), status: new Int32Array(count) };
+  return {
+    columns: outputs.map(() => new Float64Array(Buffer.allocUnsafeSlow(8 * count).buffer)),
+    status: new Int32Array(Buffer.allocUnsafeSlow(4 * count).buffer),
+  };
 }
 
-export interface PlaceOptions {
+export interface TrayOptions {
   readonly memory: WebAssembly.Memory;
-  /** Where it begins, on a cache line; `Place.bytes` follow that are its alone. */
+  /** Where it begins, on a cache line; `Tray.bytes` follow that are its alone. */
   readonly address: number;
   readonly rowsMax: number;
+}
+
+/** What becomes of one chunk: statuses and output columns. Threads that share the memory may each hold the same tray. */
+export class Tray {
+  /** Bytes a tray takes. */
+  static bytes(rowsMax: number): number {
+    return alignUp(rowsMax * 4) + trayColumnsMax * columnBytes(rowsMax);
+  }
+
+  readonly status: Int32Array;
+  readonly columns: readonly Float64Array[];
+
+  constructor({ memory: { buffer }, address, rowsMax }: TrayOptions) {
+    const columns = address + alignUp(rowsMax * 4);
+    this.status = new Int32Array(buffer, address, rowsMax);
+    this.columns = Array.from(
+      { length: trayColumnsMax },
+      (_, index) => new Float64Array(buffer, columns + index * columnBytes(rowsMax), rowsMax),
+    );
+  }
+
+  /** Copies the computed rows to where they belong in the whole request's result. */
+  unload({ columns, status }: KernelResult, start: number, stop: number): void {
+    const count = stop - start;
+    for (let index = 0; index < columns.length; index++) {
+      columns[index]!.set(part(this.columns[index]!, 0, count), start);
+    }
+    status.set(part(this.status, 0, count), start);
+  }
+
+  /** The computed rows as fresh arrays. Those of a batch share one buffer: views of it cost nothing, and one is made. */
+  take({ count, outputs }: KernelRequest): KernelResult {
+    const columns: Float64Array[] = [];
+    const status = new Int32Array(count);
+    if (count === 1) {
+      for (let index = 0; index < outputs.length; index++) {
+        const column = new Float64Array(1);
+        column[0] = this.columns[index]![0]!;
+        columns.push(column);
+      }
+      status[0] = this.status[0]!;
+      return { columns, status };
+    }
+    const buffer = new ArrayBuffer(outputs.length * count * 8);
+    for (let index = 0; index < outputs.length; index++) {
+      const column = new Float64Array(buffer, index * count * 8, count);
+      column.set(part(this.columns[index]!, 0, count));
+      columns.push(column);
+    }
+    status.set(part(this.status, 0, count));
+    return { columns, status };
+  }
+}
+
+export interface PlaceOptions extends TrayOptions {
   readonly requestBytes: number;
   /** The scratch of the thread that will compute here. */
   readonly scratch: number;
 }
 
-/** Room for one chunk of up to `rowsMax` rows. Fill it, have its `address` computed, then take the results out. */
+/** Room for what one chunk of up to `rowsMax` rows is asked. Fill it, then have its `address` computed. */
 export class Place {
   /** Bytes a place takes. */
   static bytes({ rowsMax, requestBytes }: Pick<PlaceOptions, "rowsMax" | "requestBytes">): number {
-    return alignUp(requestBytes) + alignUp(rowsMax) + alignUp(rowsMax * 4) + columnsMax * alignUp(columnBytes(rowsMax));
+    return alignUp(requestBytes) + alignUp(rowsMax) + inputsMax * columnBytes(rowsMax);
   }
 
   /** Of the request block: what the kernel's functions are called with. */
   readonly address: number;
-  readonly rowsMax: number;
   readonly #words: Uint32Array;
   readonly #factors: Float64Array;
   readonly #isCalls: Uint8Array;
-  readonly #statuses: Int32Array;
   readonly #columns: readonly Float64Array[];
-  /** Which of the columns are outputs of the request described last. */
-  #outputsFrom = 0;
-  #outputCount = 0;
 
-  constructor({ memory, address, rowsMax, requestBytes, scratch }: PlaceOptions) {
-    const { buffer } = memory;
+  constructor({ memory: { buffer }, address, rowsMax, requestBytes, scratch }: PlaceOptions) {
     const isCalls = address + alignUp(requestBytes);
-    const statuses = isCalls + alignUp(rowsMax);
-    const columns = statuses + alignUp(rowsMax * 4);
+    const columns = isCalls + alignUp(rowsMax);
     this.address = address;
-    this.rowsMax = rowsMax;
     this.#words = new Uint32Array(buffer, address, requestBytes / 4);
     this.#factors = new Float64Array(buffer, address + requestLayout.factors, outputsMax);
     this.#isCalls = new Uint8Array(buffer, isCalls, rowsMax);
-    this.#statuses = new Int32Array(buffer, statuses, rowsMax);
     this.#columns = Array.from(
-      { length: columnsMax },
-      (_, index) => new Float64Array(buffer, columns + index * alignUp(columnBytes(rowsMax)), rowsMax),
+      { length: inputsMax },
+      (_, index) => new Float64Array(buffer, columns + index * columnBytes(rowsMax), rowsMax),
     );
     this.#words[requestLayout.scratch / 4] = scratch;
     this.#words[requestLayout.isCall / 4] = isCalls;
-    this.#words[requestLayout.status / 4] = statuses;
   }
 
-  /** Writes the request block and what is the same for every row. */
-  describe({ model, isCall, inputs, outputs, unattainableIsZero }: KernelRequest): void {
-    assert(inputs.length + outputs.length <= columnsMax, `${inputs.length} and ${outputs.length} columns at once`);
+  /** Writes the request block and what is the same for every row; the tray is where the results will lie. */
+  describe({ model, isCall, inputs, outputs, unattainableIsZero }: KernelRequest, tray: Tray): void {
+    assert(inputs.length <= inputsMax, `${inputs.length} inputs at once`);
+    assert(outputs.length <= trayColumnsMax, `${outputs.length} outputs at once`);
     const words = this.#words;
     let broadcastMask = 0;
     let outputMask = 0;
@@ -129,13 +182,12 @@ export class Place {
       const { id, factor } = outputs[index]!;
       assert(id < outputsMax, `output id ${id}`);
       outputMask |= 1 << id;
-      words[requestLayout.outputs / 4 + id] = this.#columns[inputs.length + index]!.byteOffset;
+      words[requestLayout.outputs / 4 + id] = tray.columns[index]!.byteOffset;
       this.#factors[id] = factor;
     }
+    words[requestLayout.status / 4] = tray.status.byteOffset;
     words[requestLayout.broadcastMask / 4] = broadcastMask;
     words[requestLayout.outputMask / 4] = outputMask >>> 0;
-    this.#outputsFrom = inputs.length;
-    this.#outputCount = outputs.length;
   }
 
   /** Copies the rows from start to stop in. */
@@ -146,38 +198,6 @@ export class Place {
       const { column } = inputs[index]!;
       if (typeof column !== "number") this.#columns[index]!.set(part(column, start, stop));
     }
-  }
-
-  /** Copies the computed rows to where they belong in the whole request's result. */
-  unload({ columns, status }: KernelResult, start: number, stop: number): void {
-    const count = stop - start;
-    for (let index = 0; index < columns.length; index++) {
-      columns[index]!.set(part(this.#columns[this.#outputsFrom + index]!, 0, count), start);
-    }
-    status.set(part(this.#statuses, 0, count), start);
-  }
-
-  /** The computed rows as fresh arrays. Those of a batch share one buffer: views of it cost nothing, and one is made. */
-  take(count: number): KernelResult {
-    const columns: Float64Array[] = [];
-    const status = new Int32Array(count);
-    if (count === 1) {
-      for (let index = 0; index < this.#outputCount; index++) {
-        const column = new Float64Array(1);
-        column[0] = this.#columns[this.#outputsFrom + index]![0]!;
-        columns.push(column);
-      }
-      status[0] = this.#statuses[0]!;
-      return { columns, status };
-    }
-    const buffer = new ArrayBuffer(this.#outputCount * count * 8);
-    for (let index = 0; index < this.#outputCount; index++) {
-      const column = new Float64Array(buffer, index * count * 8, count);
-      column.set(part(this.#columns[this.#outputsFrom + index]!, 0, count));
-      columns.push(column);
-    }
-    status.set(part(this.#statuses, 0, count));
-    return { columns, status };
   }
 }
 

@@ -7,20 +7,40 @@
 //    workers will help and they do not lie there yet (foundation/column).
 // 2. Whoever is free takes the next chunk (worker.ts has the rules). This thread and each worker serve the batches in
 //    turn, so that a small batch never waits for a large one to end.
-// 3. A chunk that a worker failed at or died over is computed by this thread, in its caller's hands.
-// 4. A batch nobody waits for any more is over at once: no further chunk of it is taken.
+// 3. The result is this thread's alone: a worker lays its chunks in the trays of its desk, and this thread copies them out
+//    after each of its own steps.
+// 4. A chunk that a worker failed at or died over is computed by this thread, in its caller's hands.
+// 5. A batch nobody waits for any more is over at once: no further chunk of it is taken, and what is laid of it is cleared.
 
 import type { Clock } from "../foundation/clock";
 import { isShared, newColumn } from "../foundation/column";
 import { BsoptError } from "../foundation/errors";
 import { nextTurn } from "../foundation/turn";
-import type { DeskStart, Kernel } from "./kernel";
-import type { KernelRequest, KernelResult } from "./place";
+import type { Kernel, ReservedDesk } from "./kernel";
+import { emptyResult, type KernelRequest, type KernelResult } from "./place";
 import type { StartThread, Thread } from "./thread";
-import { batchWords, chunkStates, computeChunk, type SharedBatch, takeChunk, type WorkerMessage } from "./worker";
+import {
+  batchWords,
+  chunkStates,
+  deskWords,
+  newDeskWords,
+  rowsOf,
+  type SharedBatch,
+  takeChunk,
+  trayAt,
+  trayStates,
+  trayWords,
+  type WorkerMessage,
+} from "./worker";
 
 /** Rows of a chunk: a step of this thread's stays well under a millisecond, whatever is asked. */
 export const poolChunkRows = 2048;
+
+/** Trays of a worker's desk: what it may be ahead of this thread, a few steps' work. */
+export const poolTrays = 8;
+
+/** Turns of the event loop that this thread looks on for before it sleeps: a worker's last chunk is often done meanwhile. */
+const idleTurnsMax = 50;
 
 /** Rows from which workers that are there anyway are told of a batch. */
 const sharedRowsMin = 8192;
@@ -28,8 +48,8 @@ const sharedRowsMin = 8192;
 /** Rows for which starting another worker pays. */
 const rowsPerWorker = 32_768;
 
-/** Rows of a column that are moved into shared memory in one step. */
-const movedRowsMax = 131_072;
+/** Rows of a column that are moved into shared memory, or made room for, in one step. */
+const stepRowsMax = 131_072;
 
 /** How long workers wait for the next batch before they end and give their memory back. */
 const idleMilliseconds = 60_000;
@@ -87,18 +107,29 @@ export function createPool(options: PoolOptions): Pool {
 }
 
 interface Batch extends SharedBatch {
-  /** Chunks before this one are done. */
-  settled: number;
+  readonly result: KernelResult;
+  /** Workers may take chunks of it. */
+  readonly isHelped: boolean;
+  /** Chunks whose rows are in the result. */
+  doneChunks: number;
   /** Chunks that workers failed at. */
   readonly again: number[];
   ownChunks: number;
   readonly settle: (failure: Error | null) => void;
 }
 
+interface Computing {
+  /** The result's, or null where it is small enough to be made at once. */
+  readonly room: KernelResult | null;
+  readonly isHelped: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 interface Seat {
   readonly number: number;
   /** Memory kept for whoever sits here. */
-  readonly desk: DeskStart;
+  readonly desk: ReservedDesk;
+  readonly words: Int32Array;
   thread: Thread | null;
   /** Ends that nobody asked for. */
   failures: number;
@@ -117,6 +148,7 @@ class ChunkPool implements Pool {
   #admittedCount = 0;
   #admittedRows = 0;
   #turn = 0;
+  #lastNumber = 0;
   #isWorking = false;
   #wake: (() => void) | null = null;
   #idle = new AbortController();
@@ -162,9 +194,9 @@ class ChunkPool implements Pool {
       const isHelped = request.count >= sharedRowsMin && this.#seats.some(({ thread }) => thread !== null);
       const check = () => this.#refuse(era, signal);
       const readable = isHelped ? await moveToSharedMemory(request, check) : request;
-      const result = await roomFor(readable, isHelped, check);
+      const room = request.count < stepRowsMax ? null : await roomFor(readable, check);
       check();
-      return await this.#compute(readable, result, signal);
+      return await this.#compute(readable, { room, isHelped, signal });
     } finally {
       this.#admittedCount -= 1;
       this.#admittedRows -= request.count;
@@ -195,15 +227,16 @@ class ChunkPool implements Pool {
     });
   }
 
-  async #compute(request: KernelRequest, result: KernelResult, signal?: AbortSignal): Promise<KernelResult> {
+  async #compute(request: KernelRequest, { room, isHelped, signal }: Computing): Promise<KernelResult> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const words = batchWords.chunks + Math.ceil(request.count / poolChunkRows);
+    const shared = this.#sharedBatch(request);
+    // Told first, workers wake up while the rest is made ready.
+    if (isHelped) for (const seat of this.#seats) tell(seat, shared);
     const batch: Batch = {
-      request,
-      result,
-      chunkRows: poolChunkRows,
-      words: new Int32Array(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT)),
-      settled: 0,
+      ...shared,
+      result: room ?? resultOf(shared),
+      isHelped,
+      doneChunks: 0,
       again: [],
       ownChunks: 0,
       settle: (failure) => (failure === null ? resolve() : reject(failure)),
@@ -211,7 +244,6 @@ class ChunkPool implements Pool {
     const drop = () => this.#finish(batch, this.#dropped());
     signal?.addEventListener("abort", drop, { once: true });
     this.#batches.push(batch);
-    if (isShared(result.status)) for (const seat of this.#seats) tell(seat, batch);
     if (this.#isWorking) this.#wake?.();
     else void this.#work();
     try {
@@ -219,16 +251,28 @@ class ChunkPool implements Pool {
     } finally {
       signal?.removeEventListener("abort", drop);
     }
-    return result;
+    return batch.result;
+  }
+
+  #sharedBatch(request: KernelRequest): SharedBatch {
+    this.#lastNumber = (this.#lastNumber + 1) | 0;
+    const words = batchWords.chunks + Math.ceil(request.count / poolChunkRows);
+    return {
+      number: this.#lastNumber,
+      request,
+      chunkRows: poolChunkRows,
+      words: new Int32Array(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT)),
+    };
   }
 
   /** Steps until no batch is left; in between, whatever else waits in this process. */
   async #work(): Promise<void> {
     this.#isWorking = true;
+    let idleTurns = 0;
     while (this.#batches.length > 0) {
-      const isBusy = this.#step();
+      idleTurns = this.#step() ? 0 : idleTurns + 1;
       this.#settleAll();
-      if (isBusy) await nextTurn();
+      if (idleTurns < idleTurnsMax) await nextTurn();
       else await this.#woken();
     }
     this.#isWorking = false;
@@ -242,8 +286,9 @@ class ChunkPool implements Pool {
       const index = batch.again.pop() ?? takeChunk(batch.words, ownNumber);
       if (index < 0) continue;
       try {
-        computeChunk(this.#kernel, batch, index);
-        Atomics.store(batch.words, batchWords.chunks + index, chunkStates.done);
+        const { start, stop } = rowsOf(batch, index);
+        this.#kernel.runChunk(batch.request, batch.result, start, stop);
+        settleChunk(batch, index);
         batch.ownChunks += 1;
         this.#ownChunks += 1;
       } catch (error) {
@@ -254,28 +299,40 @@ class ChunkPool implements Pool {
     return false;
   }
 
-  /** Finishes the batches that are whole; true where anything is left for this thread to do. */
+  /** Clears the trays and finishes the batches that are whole; true where anything is left for this thread to do. */
   #settleAll(): boolean {
+    for (const seat of this.#seats) this.#clear(seat);
     let isMore = false;
     for (const batch of [...this.#batches]) {
-      const { words, again } = batch;
-      const count = words.length - batchWords.chunks;
-      for (; batch.settled < count; batch.settled++) {
-        const at = batchWords.chunks + batch.settled;
-        const state = Atomics.load(words, at);
-        if (state === chunkStates.failed) {
-          Atomics.store(words, at, ownNumber);
-          again.push(batch.settled);
-        }
-        if (state !== chunkStates.done) break;
-      }
+      const { words, again, doneChunks, ownChunks } = batch;
       if (again.length > 0) isMore = true;
-      if (batch.settled < count) continue;
-      this.#workerChunks += count - batch.ownChunks;
+      if (doneChunks < words.length - batchWords.chunks) continue;
+      this.#workerChunks += doneChunks - ownChunks;
       this.#finish(batch, null);
       isMore = true;
     }
     return isMore;
+  }
+
+  /** Copies what a worker has laid where it belongs, and gives it its trays back. */
+  #clear({ desk, words, thread }: Seat): void {
+    let isFreed = false;
+    for (let tray = 0; tray < desk.trays.length; tray++) {
+      const at = trayAt(tray);
+      const state = Atomics.load(words, at + trayWords.state);
+      if (state === trayStates.free) continue;
+      const index = words[at + trayWords.chunk]!;
+      // None where the batch is over: it was dropped, or it failed.
+      const batch = this.#batches.find(({ number }) => number === words[at + trayWords.batch]);
+      if (batch !== undefined && state === trayStates.laid) {
+        const { start, stop } = rowsOf(batch, index);
+        desk.trays[tray]!.unload(batch.result, start, stop);
+        settleChunk(batch, index);
+      } else if (batch !== undefined) takeBack(batch, index);
+      Atomics.store(words, at + trayWords.state, trayStates.free);
+      isFreed = true;
+    }
+    if (isFreed && Atomics.exchange(words, deskWords.starved, 0) === 1) post(thread, { kind: "freed" });
   }
 
   /** Sleeps until a worker has done a chunk or ended, or a batch came or went. */
@@ -294,6 +351,8 @@ class ChunkPool implements Pool {
     this.#batches.splice(index, 1);
     Atomics.store(batch.words, batchWords.isOver, 1);
     batch.settle(failure);
+    // What is laid of a batch that is over has nobody else to clear it.
+    if (this.#batches.length === 0) for (const seat of this.#seats) this.#clear(seat);
     this.#wake?.();
   }
 
@@ -304,7 +363,8 @@ class ChunkPool implements Pool {
     for (let index = 0; index < wanted; index++) {
       this.#seats[index] ??= {
         number: ownNumber + 1 + index,
-        desk: this.#kernel.reserveDesk(),
+        desk: this.#kernel.reserveDesk({ rowsMax: poolChunkRows, trays: poolTrays }),
+        words: newDeskWords(poolTrays),
         thread: null,
         failures: 0,
         isEnding: false,
@@ -326,20 +386,19 @@ class ChunkPool implements Pool {
         resolve();
       },
     });
-    seat.thread.post({ desk: seat.desk, number: seat.number } satisfies WorkerMessage);
-    for (const batch of this.#batches) if (isShared(batch.result.status)) tell(seat, batch);
+    const { desk, words, number } = seat;
+    post(seat.thread, { kind: "desk", desk: desk.start, words, number });
+    for (const batch of this.#batches) if (batch.isHelped) tell(seat, batch);
   }
 
   /** A worker is gone: this thread takes over what it had in hand, and a successor is started where it is wanted. */
   #onEnd(seat: Seat): void {
     seat.thread = null;
     if (!seat.isEnding) seat.failures += 1;
-    for (const { words, again } of this.#batches) {
-      for (let at = batchWords.chunks; at < words.length; at++) {
-        if (Atomics.load(words, at) !== seat.number) continue;
-        Atomics.store(words, at, ownNumber);
-        again.push(at - batchWords.chunks);
-      }
+    this.#clear(seat);
+    for (const batch of this.#batches) {
+      for (let at = batchWords.chunks; at < batch.words.length; at++)
+        if (Atomics.load(batch.words, at) === seat.number) takeBack(batch, at - batchWords.chunks);
     }
     if (this.#admittedCount > 0 && !this.#isStopping) this.#staff();
     this.#wake?.();
@@ -372,32 +431,55 @@ class ChunkPool implements Pool {
 }
 
 /** Tells a worker of a batch. */
-function tell({ thread }: Seat, { request, result, chunkRows, words }: Batch): void {
-  thread?.post({ request, result, chunkRows, words } satisfies WorkerMessage);
+function tell({ thread }: Seat, { number, request, chunkRows, words }: SharedBatch): void {
+  post(thread, { kind: "batch", number, request, chunkRows, words });
 }
 
-/** Arrays for every row, in shared memory where threads will fill them; large ones in steps, as the system clears each. */
-async function roomFor(request: KernelRequest, isShared: boolean, check: () => void): Promise<KernelResult> {
-  const { count, outputs } = request;
+function post(thread: Thread | null, message: WorkerMessage): void {
+  thread?.post(message);
+}
+
+/**
+ * Room for a large result, cleared by the system, a column a step: memory that is not cleared stays in the process longer, a
+ * tenth more at the peak of a million rows. `check` may throw between.
+ */
+async function roomFor({ count, outputs }: KernelRequest, check: () => void): Promise<KernelResult> {
   const columns: Float64Array[] = [];
   for (const _ of outputs) {
-    columns.push(new Float64Array(roomOf(8 * count, isShared)));
-    if (count < movedRowsMax) continue;
+    columns.push(new Float64Array(count));
     await nextTurn();
     check();
   }
-  return { columns, status: new Int32Array(roomOf(4 * count, isShared)) };
+  return { columns, status: new Int32Array(count) };
 }
 
-function roomOf(bytes: number, isShared: boolean): ArrayBuffer | SharedArrayBuffer {
-  return isShared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
+/** Room for a batch's result. Where there is none, workers that were told of it take no more of its chunks. */
+function resultOf({ request, words }: SharedBatch): KernelResult {
+  try {
+    return emptyResult(request);
+  } catch (error) {
+    Atomics.store(words, batchWords.isOver, 1);
+    throw error;
+  }
+}
+
+/** A chunk's rows are in the result. */
+function settleChunk(batch: Batch, index: number): void {
+  Atomics.store(batch.words, batchWords.chunks + index, chunkStates.done);
+  batch.doneChunks += 1;
+}
+
+/** A chunk that a worker took becomes this thread's. */
+function takeBack({ words, again }: Batch, index: number): void {
+  Atomics.store(words, batchWords.chunks + index, ownNumber);
+  again.push(index);
 }
 
 /** The request over columns that threads share: its own where they do, else copies, made in steps. `check` may throw between. */
 async function moveToSharedMemory(request: KernelRequest, check: () => void): Promise<KernelRequest> {
   const moved = async <Column extends Float64Array | Uint8Array>(column: Column, copy: Column): Promise<Column> => {
-    for (let start = 0; start < column.length; start += movedRowsMax) {
-      copy.set(column.subarray(start, start + movedRowsMax), start);
+    for (let start = 0; start < column.length; start += stepRowsMax) {
+      copy.set(column.subarray(start, start + stepRowsMax), start);
       await nextTurn();
       check();
     }

@@ -1,32 +1,59 @@
 // A worker thread's whole life: a desk over the shared memory, and the batches it is told of, from each of which it takes
-// chunks until none is left. Separate from the pool because it runs elsewhere; the two meet in two kinds of messages and
-// in a batch's words. It decides nothing: an error in a chunk is the pool's to meet.
+// chunks until none is left. Separate from the pool because it runs elsewhere; the two meet in three kinds of messages, in a
+// batch's words and in a desk's. It decides nothing: an error in a chunk is the pool's to meet.
 //
 // A batch's words: one for each chunk, moved from `free` by compare-and-exchange alone, so that a chunk is computed by whoever
-// did it; the taker's number stands there while it is under way, so that the pool knows what a thread that died had in
+// did it; the taker's number stands there until the pool has the rows, so that the pool knows what a thread that died had in
 // hand. Before them `next`, a first guess at where free chunks begin, and two flags. `waiting` says that the pool sleeps: it
-// sets it and then looks at the chunks, a worker writes its chunk and then looks at it, so one of them always sees.
+// sets it and then looks at the trays, a worker writes its tray and then looks at it, so one of them always sees.
+//
+// A desk's words: three for each tray. Its worker alone turns a tray from `free` to `laid` or `failed`, its contents, batch and
+// chunk written before; the pool alone turns it back, once it has copied the rows. So no tray is written while it is
+// full, and one whose worker died over it was never anything but free. A worker without a free tray says `starved`, looks
+// once more and rests until it is told of one.
 
 import { nextTurn } from "../foundation/turn";
 import { type Desk, type DeskStart, openDesk } from "./kernel";
-import type { KernelRequest, KernelResult } from "./place";
+import type { KernelRequest } from "./place";
 
 /** A chunk's word: one of these, or the number (from 1) of the thread that computes it. */
-export const chunkStates = { free: 0, done: -1, failed: -2 } as const;
+export const chunkStates = { free: 0, done: -1 } as const;
 
 /** A batch's first words; the chunks follow. */
 export const batchWords = { next: 0, waiting: 1, isOver: 2, chunks: 3 } as const;
 
-/** A batch as threads see it. Every column lies in shared memory. */
+/** A tray's first word. */
+export const trayStates = { free: 0, laid: 1, failed: 2 } as const;
+
+/** A desk's first word; the trays follow, each with these. */
+export const deskWords = { starved: 0, trays: 1 } as const;
+export const trayWords = { state: 0, batch: 1, chunk: 2, count: 3 } as const;
+
+/** A batch as threads see it. Every input column lies in shared memory. */
 export interface SharedBatch {
+  /** By which trays speak of it. */
+  readonly number: number;
   readonly request: KernelRequest;
-  readonly result: KernelResult;
   readonly chunkRows: number;
   readonly words: Int32Array;
 }
 
-/** What the pool tells a worker: first where its desk is and its number, then batch after batch. */
-export type WorkerMessage = { readonly desk: DeskStart; readonly number: number } | SharedBatch;
+/** What the pool tells a worker: first where its desk is and its number, then batch after batch, and that trays are free again. */
+export type WorkerMessage =
+  | { readonly kind: "desk"; readonly desk: DeskStart; readonly words: Int32Array; readonly number: number }
+  | ({ readonly kind: "batch" } & SharedBatch)
+  | { readonly kind: "freed" };
+
+/** A desk's words, all trays free. */
+export function newDeskWords(trays: number): Int32Array {
+  const words = deskWords.trays + trays * trayWords.count;
+  return new Int32Array(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT));
+}
+
+/** Where a tray's words begin among its desk's. */
+export function trayAt(tray: number): number {
+  return deskWords.trays + tray * trayWords.count;
+}
 
 /** Takes the next free chunk and returns its index, or -1 where none is left. `taker` is a thread's number. */
 export function takeChunk(words: Int32Array, taker: number): number {
@@ -41,10 +68,10 @@ export function takeChunk(words: Int32Array, taker: number): number {
   return -1;
 }
 
-/** Computes a chunk's rows. Throws what the kernel throws. */
-export function computeChunk(desk: Desk, { request, result, chunkRows }: SharedBatch, index: number): void {
+/** The rows of a chunk. */
+export function rowsOf({ request, chunkRows }: SharedBatch, index: number): { start: number; stop: number } {
   const start = index * chunkRows;
-  desk.runChunk(request, result, start, Math.min(start + chunkRows, request.count));
+  return { start, stop: Math.min(start + chunkRows, request.count) };
 }
 
 /** Rows of batches seen after which a worker lets go of them for good. */
@@ -56,49 +83,78 @@ const heldRowsMax = 500_000;
  */
 export function createWorker(tell: () => void, letGo: () => void): (message: WorkerMessage) => void {
   let desk: Desk;
+  let words: Int32Array;
+  let trays = 0;
   let number = 0;
-  let batches: SharedBatch[] = [];
+  const batches: SharedBatch[] = [];
   let isWorking = false;
   let heldRows = 0;
 
-  const doChunk = (batch: SharedBatch): boolean => {
-    const { words } = batch;
-    const index = takeChunk(words, number);
+  /** The first free tray, so that in quiet times few are in use and stay in the cache; or -1. */
+  const freeTray = (): number => {
+    for (let tray = 0; tray < trays; tray++)
+      if (Atomics.load(words, trayAt(tray) + trayWords.state) === trayStates.free) return tray;
+    return -1;
+  };
+
+  const trayWaitedFor = (): number => {
+    const tray = freeTray();
+    if (tray >= 0) return tray;
+    Atomics.store(words, deskWords.starved, 1);
+    return freeTray();
+  };
+
+  /** False where the batch has no chunk left. */
+  const doChunk = (batch: SharedBatch, tray: number): boolean => {
+    const index = takeChunk(batch.words, number);
     if (index < 0) return false;
-    let outcome: number = chunkStates.done;
+    let state: number = trayStates.laid;
     try {
-      computeChunk(desk, batch, index);
+      const { start, stop } = rowsOf(batch, index);
+      desk.fillTray(tray, batch.request, start, stop);
     } catch {
-      outcome = chunkStates.failed;
+      state = trayStates.failed;
     }
-    Atomics.store(words, batchWords.chunks + index, outcome);
-    if (Atomics.exchange(words, batchWords.waiting, 0) === 1) tell();
+    const at = trayAt(tray);
+    words[at + trayWords.batch] = batch.number;
+    words[at + trayWords.chunk] = index;
+    Atomics.store(words, at + trayWords.state, state);
+    if (Atomics.exchange(batch.words, batchWords.waiting, 0) === 1) tell();
     return true;
   };
 
   /** A chunk of each batch in turn; between two rounds, the messages. */
   const work = async () => {
     isWorking = true;
-    while (batches.length > 0) {
-      batches = batches.filter(doChunk);
+    let tray = trayWaitedFor();
+    while (batches.length > 0 && tray >= 0) {
+      const batch = batches.shift()!;
+      if (doChunk(batch, tray)) batches.push(batch);
       await nextTurn();
+      tray = trayWaitedFor();
     }
     isWorking = false;
-    if (heldRows < heldRowsMax) return;
+    if (heldRows < heldRowsMax || batches.length > 0) return;
     heldRows = 0;
     await nextTurn();
     letGo();
   };
 
   return (message) => {
-    if ("desk" in message) {
-      desk = openDesk(message.desk);
-      number = message.number;
-      return;
+    switch (message.kind) {
+      case "desk":
+        desk = openDesk(message.desk);
+        ({ words, number } = message);
+        ({ trays } = message.desk);
+        return;
+      case "batch":
+        batches.push(message);
+        heldRows += message.request.count;
+        break;
+      case "freed":
+        break;
     }
-    batches.push(message);
-    heldRows += message.request.count;
-    if (!isWorking) void work();
+    if (!isWorking && batches.length > 0) void work();
   };
 }
 

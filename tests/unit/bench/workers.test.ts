@@ -12,7 +12,7 @@ describe("S4.64 benches of large batches", () => {
   test("threads measures one and two, alone and four at a time, for prices and volatilities", async () => {
     const { measurements, ratios } = await benchWorkers(tiny);
     expect(measurements).toHaveLength(8);
-    expect(ratios.map(({ floor }) => floor)).toEqual([1.4, 1.5, 1.4, 1.5]);
+    expect(ratios.map(({ floor }) => floor)).toEqual([1.8, 1.8, 1.8, 1.8]);
   });
 
   test("work that is waited for is measured to its end, in turns", async () => {

@@ -1,11 +1,24 @@
 // Large batches in chunks: what comes out is what one call gives, whoever computed it, whoever died over it, whoever left.
 
 import { afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { workersMax } from "../../../src/config/settings";
 import { inputIds, outputIds } from "../../../src/engine/abi";
-import { createKernel, type Kernel } from "../../../src/engine/kernel";
+import { createKernel, type Desk, type Kernel, openDesk } from "../../../src/engine/kernel";
 import type { KernelRequest, KernelResult } from "../../../src/engine/place";
-import { createPool, type Pool, type PoolOptions, poolChunkRows } from "../../../src/engine/pool";
-import { batchWords, chunkStates, createWorker, type SharedBatch, takeChunk } from "../../../src/engine/worker";
+import { createPool, type Pool, type PoolOptions, poolChunkRows, poolTrays } from "../../../src/engine/pool";
+import {
+  batchWords,
+  createWorker,
+  deskWords,
+  newDeskWords,
+  rowsOf,
+  type SharedBatch,
+  takeChunk,
+  trayAt,
+  trayStates,
+  trayWords,
+  type WorkerMessage,
+} from "../../../src/engine/worker";
 import { ManualClock } from "../../../src/foundation/clock";
 import { isShared, newColumn } from "../../../src/foundation/column";
 import { BsoptError } from "../../../src/foundation/errors";
@@ -83,6 +96,57 @@ const diligent = () => {
   });
 };
 
+/** A worker's hands, moved one by one. */
+class Hands {
+  readonly batches: SharedBatch[] = [];
+  freed = 0;
+  words!: Int32Array;
+  #desk!: Desk;
+  #number = 0;
+
+  /** Takes the message in; true for a batch. */
+  receive(message: WorkerMessage): boolean {
+    switch (message.kind) {
+      case "desk":
+        this.#desk = openDesk(message.desk);
+        this.#number = message.number;
+        this.words = message.words;
+        return false;
+      case "batch":
+        this.batches.push(message);
+        return true;
+      case "freed":
+        this.freed += 1;
+        return false;
+    }
+  }
+
+  /** Takes the latest batch's next chunk; -1 where none is left. */
+  take(): number {
+    return takeChunk(this.batches.at(-1)!.words, this.#number);
+  }
+
+  /** Writes a chunk into a tray that nobody knows of yet. */
+  fill(tray: number, index: number, batch = this.batches.at(-1)!): void {
+    const { start, stop } = rowsOf(batch, index);
+    this.#desk.fillTray(tray, batch.request, start, stop);
+  }
+
+  lay(tray: number, index: number, tell: () => void, batch = this.batches.at(-1)!): void {
+    const at = trayAt(tray);
+    this.words[at + trayWords.batch] = batch.number;
+    this.words[at + trayWords.chunk] = index;
+    Atomics.store(this.words, at + trayWords.state, trayStates.laid);
+    if (Atomics.exchange(batch.words, batchWords.waiting, 0) === 1) tell();
+  }
+
+  states(): number[] {
+    return Array.from({ length: poolTrays }, (_, tray) => Atomics.load(this.words, trayAt(tray) + trayWords.state));
+  }
+}
+
+const everyTrayFree = new Array<number>(poolTrays).fill(trayStates.free);
+
 describe("a pool without workers", () => {
   test("computes every row, a turn of the event loop between any two chunks", async () => {
     const request = requestOf(rows);
@@ -152,7 +216,8 @@ describe("S4.64 a pool with workers", () => {
           return {
             ...thread,
             post: (message) => {
-              if ("words" in (message as object)) seen.push(message as SharedBatch);
+              const sent = message as WorkerMessage;
+              if (sent.kind === "batch") seen.push(sent);
               thread.post(message);
             },
           };
@@ -188,7 +253,7 @@ describe("S4.64 a pool with workers", () => {
   test("computes by itself what a worker had in hand when it died", async () => {
     const deaths: number[] = [];
     const { workers, started } = imaginedWorkers(1, (message, { end }) => {
-      if (!("words" in message)) return;
+      if (message.kind !== "batch") return;
       deaths.push(takeChunk(message.words, 2));
       end();
     });
@@ -206,39 +271,93 @@ describe("S4.64 a pool with workers", () => {
 
   test("computes by itself what a worker failed at", async () => {
     let isFirst = true;
+    const hands = new Hands();
     const { workers } = imaginedWorkers(1, (message, { tell }) => {
-      if (!("words" in message) || !isFirst) return;
+      if (!hands.receive(message) || !isFirst) return;
       isFirst = false;
-      const { words } = message;
-      Atomics.store(words, batchWords.chunks + takeChunk(words, 2), chunkStates.failed);
-      if (Atomics.exchange(words, batchWords.waiting, 0) === 1) tell();
+      const index = hands.take();
+      const at = trayAt(3);
+      hands.words[at + trayWords.batch] = hands.batches[0]!.number;
+      hands.words[at + trayWords.chunk] = index;
+      Atomics.store(hands.words, at + trayWords.state, trayStates.failed);
+      if (Atomics.exchange(hands.batches[0]!.words, batchWords.waiting, 0) === 1) tell();
     });
     const pool = poolOf({ workers });
     const request = requestOf(rows);
     expectSame(await pool.run(request), request);
     expect(pool.activity.ownChunks).toBe(chunks);
     expect(isFirst).toBe(false);
+    expect(hands.states()).toEqual(everyTrayFree);
   });
 
   test("wakes when a worker is the last to finish", async () => {
     const held: (() => void)[] = [];
+    const hands = new Hands();
     const { workers } = imaginedWorkers(1, (message, { tell }) => {
-      if (!("words" in message)) return;
-      const index = takeChunk(message.words, 2);
+      if (!hands.receive(message)) return;
+      const index = hands.take();
       held.push(() => {
-        const { words, request, result, chunkRows } = message;
-        kernel.runChunk(request, result, index * chunkRows, Math.min((index + 1) * chunkRows, request.count));
-        Atomics.store(words, batchWords.chunks + index, chunkStates.done);
-        if (Atomics.exchange(words, batchWords.waiting, 0) === 1) tell();
+        hands.fill(0, index);
+        hands.lay(0, index, tell);
       });
     });
     const pool = poolOf({ workers });
     const request = requestOf(rows);
     const running = pool.run(request);
-    await until(() => pool.activity.ownChunks === chunks - 1);
+    // asleep, not merely between two looks
+    await until(() => hands.batches[0]?.words[batchWords.waiting] === 1);
+    expect(pool.activity.ownChunks).toBe(chunks - 1);
     for (const finish of held) finish();
     expectSame(await running, request);
     expect(pool.activity.workerChunks).toBe(1);
+  });
+
+  test("keeps what a worker had laid when it died, and computes what it was still writing", async () => {
+    const rounds: number[] = [];
+    const hands = new Hands();
+    const { workers } = imaginedWorkers(1, (message, { tell, end }) => {
+      if (!hands.receive(message) || rounds.length > 0) return;
+      for (let tray = 0; tray < 3; tray++) {
+        const index = hands.take();
+        hands.fill(tray, index);
+        // the last is whole in its tray, but nobody was told: it counts as not done
+        if (tray < 2) hands.lay(tray, index, tell);
+        rounds.push(index);
+      }
+      end();
+    });
+    const pool = poolOf({ workers });
+    const request = requestOf(rows);
+    expectSame(await pool.run(request), request);
+    expect(new Set(rounds).size).toBe(3);
+    expect(pool.activity).toMatchObject({ workerChunks: 2, ownChunks: chunks - 2 });
+    expect(hands.states()).toEqual(everyTrayFree);
+  });
+
+  test("tells a worker that stopped for want of a tray as soon as it has taken what was laid", async () => {
+    const hands = new Hands();
+    const order: string[] = [];
+    const { workers } = imaginedWorkers(1, (message, { tell }) => {
+      if (message.kind === "freed") {
+        order.push("freed");
+        expect(hands.states()).toEqual(everyTrayFree);
+        return;
+      }
+      if (!hands.receive(message)) return;
+      for (let tray = 0; tray < poolTrays; tray++) {
+        const index = hands.take();
+        hands.fill(tray, index);
+        hands.lay(tray, index, tell);
+      }
+      Atomics.store(hands.words, deskWords.starved, 1);
+      order.push("starved");
+    });
+    const pool = poolOf({ workers });
+    const request = requestOf(rows);
+    expectSame(await pool.run(request), request);
+    expect(order).toEqual(["starved", "freed"]);
+    expect(pool.activity.workerChunks).toBe(poolTrays);
+    expect(Atomics.load(hands.words, deskWords.starved)).toBe(0);
   });
 
   test("loses nothing when real threads are ended from outside, again and again", async () => {
@@ -312,6 +431,36 @@ describe("a batch nobody waits for any more", () => {
     expect(pool.activity.ownChunks).toBeLessThanOrEqual(ownChunks + chunks);
   });
 
+  test("leaves no tray behind, nor a row in another's result, where a worker lays its chunk afterwards", async () => {
+    const hands = new Hands();
+    let last = () => {};
+    const { workers } = imaginedWorkers(1, (message, { tell }) => {
+      if (hands.receive(message)) last = tell;
+    });
+    const pool = poolOf({ workers });
+    const leaving = new AbortController();
+    const running = pool.run(requestOf(rows), leaving.signal);
+    await until(() => hands.batches.length === 1);
+    const [first, second] = [hands.take(), hands.take()];
+    hands.fill(0, first);
+    hands.fill(1, second);
+    hands.lay(0, first, last);
+    leaving.abort();
+    expect(await codeOf(running)).toBe("BATCH_DROPPED");
+    expect(hands.states()).toEqual(everyTrayFree);
+    expect(hands.take()).toBe(-1);
+    const dropped = hands.batches[0]!;
+    hands.lay(1, second, last);
+    const request = { ...requestOf(rows), isCall: true };
+    const next = pool.run(request);
+    await until(() => hands.batches.length === 2);
+    hands.fill(2, second, dropped);
+    hands.lay(2, second, last, dropped);
+    expectSame(await next, request);
+    expect(hands.states()).toEqual(everyTrayFree);
+    expect(pool.activity.workerChunks).toBe(0);
+  });
+
   test("is not begun where its asker has already left", async () => {
     const pool = poolOf();
     expect(await codeOf(pool.run(requestOf(rows), AbortSignal.abort()))).toBe("BATCH_DROPPED");
@@ -374,9 +523,84 @@ describe("S2.41 limits of a pool", () => {
   });
 });
 
+describe("a worker", () => {
+  const trays = 2;
+
+  function sat() {
+    const { start, trays: seen } = kernel.reserveDesk({ rowsMax: poolChunkRows, trays });
+    const words = newDeskWords(trays);
+    const receive = createWorker(
+      () => {},
+      () => {},
+    );
+    receive({ kind: "desk", desk: start, words, number: 7 });
+    const stateOf = (tray: number) => Atomics.load(words, trayAt(tray) + trayWords.state);
+    const chunkOf = (tray: number) => words[trayAt(tray) + trayWords.chunk]!;
+    const contents = (tray: number) => Buffer.from(seen[tray]!.columns[0]!.slice().buffer);
+    return { receive, words, stateOf, chunkOf, contents, seen };
+  }
+
+  function batchOf(count: number): SharedBatch {
+    const words = new Int32Array(new SharedArrayBuffer(4 * (batchWords.chunks + Math.ceil(count / poolChunkRows))));
+    return { number: 5, request: requestOf(count), chunkRows: poolChunkRows, words };
+  }
+
+  test("writes no tray before its rows were taken, takes no chunk it has no tray for, and goes on when told", async () => {
+    const { receive, words, stateOf, chunkOf, contents, seen } = sat();
+    const batch = batchOf(5 * poolChunkRows - 7);
+    const taken = () => Array.from(batch.words.subarray(batchWords.chunks), (word) => (word === 7 ? 1 : 0));
+    receive({ kind: "batch", ...batch });
+    await until(() => Atomics.load(words, deskWords.starved) === 1);
+    expect([stateOf(0), stateOf(1)]).toEqual([trayStates.laid, trayStates.laid]);
+    expect(taken()).toEqual([1, 1, 0, 0, 0]);
+    const [first, second] = [contents(0), contents(1)];
+    // told although nothing is free: nothing changes
+    receive({ kind: "freed" });
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect([contents(0).equals(first), contents(1).equals(second)]).toEqual([true, true]);
+    expect(taken()).toEqual([1, 1, 0, 0, 0]);
+    const whole = kernel.run(batch.request);
+    const result: KernelResult = {
+      columns: whole.columns.map((column) => column.slice().fill(0)),
+      status: whole.status,
+    };
+    for (let round = 0; round < 5; round++) {
+      const tray = round % trays;
+      await until(() => stateOf(tray) === trayStates.laid);
+      const { start, stop } = rowsOf(batch, chunkOf(tray));
+      const other = contents(1 - tray);
+      seen[tray]!.unload(result, start, stop);
+      Atomics.store(words, trayAt(tray) + trayWords.state, trayStates.free);
+      receive({ kind: "freed" });
+      if (round < 3) await until(() => stateOf(tray) === trayStates.laid);
+      expect(contents(1 - tray).equals(other)).toBe(true);
+    }
+    expectSame(result, batch.request);
+    expect(taken()).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  test("says which chunk it failed at, and goes on", async () => {
+    const { receive, words, stateOf } = sat();
+    const batch = batchOf(2 * poolChunkRows);
+    const outputs = new Array(33).fill(batch.request.outputs[0]);
+    receive({ kind: "batch", ...batch, request: { ...batch.request, outputs } });
+    await until(() => stateOf(1) !== trayStates.free);
+    expect([stateOf(0), stateOf(1)]).toEqual([trayStates.failed, trayStates.failed]);
+    expect([words[trayAt(0) + trayWords.chunk], words[trayAt(1) + trayWords.chunk]]).toEqual([0, 1]);
+    expect(words[trayAt(0) + trayWords.batch]).toBe(5);
+  });
+});
+
 describe("the memory that threads share", () => {
+  test("has room for the desks of as many workers as may be asked for", async () => {
+    const crowded = createKernel(await kernelBytes());
+    const address = () => crowded.reserveDesk({ rowsMax: poolChunkRows, trays: poolTrays }).start.address;
+    const addresses = Array.from({ length: workersMax }, address);
+    expect(new Set(addresses).size).toBe(workersMax);
+  });
+
   test("below the kernel's heap is never written: every thread has the same constants there", async () => {
-    const { module, memory } = kernel.reserveDesk();
+    const { module, memory } = kernel.reserveDesk({ rowsMax: 64, trays: 1 }).start;
     const { heap_base } = new WebAssembly.Instance(module, { env: { memory } }).exports as { heap_base: () => number };
     const constants = () => Buffer.from(new Uint8Array(memory.buffer, 0, heap_base()).slice());
     const before = constants();
