@@ -62,3 +62,9 @@ export interface Credentials {
 export interface Authenticator {
   authenticate(credentials: Credentials): Principal | Promise<Principal>;
 }
+
+/** Where a request came from, as audit lines keep it. */
+export interface RequestOrigin {
+  readonly ipAddress: string | null;
+  readonly userAgent: string | null;
+}

@@ -30,16 +30,13 @@ export interface GateOptions {
   readonly idempotencyStore: IdempotencyStore;
   readonly running: RunningTickets;
   readonly bodyBudget: BodyBudget;
-  /** The socket's peer, or "" where there is no socket. */
-  readonly peerAddressOf: (request: Request) => string;
 }
 
 /** Undefined: the handler may run, and the context says so. A response: the answer is known already. Throws Refusal or BsoptError. */
 export type Gate = (request: Request, context: RequestContext) => Promise<Response | undefined>;
 
 export function createGate(options: GateOptions): Gate {
-  const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, bodyBudget, peerAddressOf } =
-    options;
+  const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, bodyBudget } = options;
 
   return async function decide(request, context) {
     const { headers } = request;
@@ -56,9 +53,9 @@ export function createGate(options: GateOptions): Gate {
     requireDecodable(path);
     context.route = route;
 
-    if (!route.isHostExempt) requireAllowed(limits.byAddress(peerAddressOf(request), route));
+    if (!route.isHostExempt) requireAllowed(limits.byAddress(context.clientAddress, route));
     if (route.permission !== "public") {
-      const principal = await authenticator.authenticate(credentialsOf(request, peerAddressOf));
+      const principal = await authenticator.authenticate(credentialsOf(request, context));
       if (!isAdmitted(principal, route.permission)) {
         throw new Refusal({
           kind: "forbidden",
@@ -217,7 +214,7 @@ const bearerPattern = /^bearer +([A-Za-z0-9._~+/=-]{1,8192})$/i;
 const apiKeyPrefix = "bso_";
 
 /** What the headers show. Throws 401 where there is nothing, more than one thing, or something unreadable. */
-function credentialsOf(request: Request, peerAddressOf: (request: Request) => string): Credentials {
+function credentialsOf(request: Request, context: RequestContext): Credentials {
   const apiKey = request.headers.get("x-api-key");
   const authorization = request.headers.get("authorization");
   if (apiKey === null && authorization === null) {
@@ -226,16 +223,16 @@ function credentialsOf(request: Request, peerAddressOf: (request: Request) => st
   if (apiKey !== null && authorization !== null) {
     throw unauthenticated("CREDENTIALS_AMBIGUOUS", "Send either X-API-Key or Authorization, not both");
   }
-  // A getter: most checks never ask for the peer, and asking costs a call into the socket.
-  const peer = {
+  // A getter: most checks never ask for the address.
+  const from = {
     get peerAddress() {
-      return peerAddressOf(request);
+      return context.clientAddress;
     },
   };
-  if (apiKey !== null) return Object.assign(peer, { apiKey });
+  if (apiKey !== null) return Object.assign(from, { apiKey });
   const token = bearerPattern.exec(authorization ?? "")?.[1];
   if (token === undefined) throw unauthenticated("CREDENTIALS_MALFORMED", "Authorization must be Bearer and a token");
-  return Object.assign(peer, token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token });
+  return Object.assign(from, token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token });
 }
 
 function unauthenticated(code: string, detail: string): Refusal {

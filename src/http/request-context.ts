@@ -2,7 +2,7 @@
 // the timings. Kept in a WeakMap so that it dies with the request and features need no Elysia plugin to ask.
 // It must never outlive its request, and nothing in it is sent back but the id.
 
-import type { Principal } from "../domain/principal";
+import type { Principal, RequestOrigin } from "../domain/principal";
 import { assert } from "../foundation/assert";
 import type { IdempotencyTicket } from "../storage/idempotency";
 import type { BodyLease } from "./body-budget";
@@ -15,6 +15,8 @@ export interface RequestContext {
   /** The Host header as sent, or null where an HTTP/1.0 client sent none. */
   readonly host: string | null;
   route: Route | null;
+  /** Whose request it is: the socket's peer, or who stands behind trusted proxies; "" where there is no socket. */
+  readonly clientAddress: string;
   /** As Elysia routes it: raw, percent-encoded, without the query. */
   readonly path: string;
   /** The gate has let it through; without that no handler runs. */
@@ -57,6 +59,17 @@ export function principalOf(request: Request): Principal {
   const { principal, route } = contextOf(request);
   assert(principal !== null, `no principal on public route ${route?.pattern}`);
   return principal;
+}
+
+const userAgentLengthMax = 512;
+
+/** Where a request comes from, for audit lines. */
+export function originOf(request: Request): RequestOrigin {
+  const { clientAddress } = contextOf(request);
+  return {
+    ipAddress: clientAddress === "" ? null : clientAddress,
+    userAgent: request.headers.get("user-agent")?.slice(0, userAgentLengthMax) ?? null,
+  };
 }
 
 /** The ticket of a request sent with an Idempotency-Key to a route that honours it; else null: the act just runs. */

@@ -132,18 +132,23 @@ export function createServer(options: HttpServerOptions): HttpServer {
     running,
     // Beside the event loop where it can be; done at once it would stop everyone for tens of milliseconds.
     bodyBudget: new BodyBudget(config.largeBodiesBytesMax, () => Bun.gc(false)),
-    peerAddressOf: (request) => socket?.requestIP(request)?.address ?? "",
   });
   app.compile();
 
   async function handle(received: Request): Promise<Response> {
     const request = addressed(received);
     const hostHeader = request.headers.get("host");
+    let address: string | null = null;
     const context: RequestContext = {
       startMilliseconds: clock.monotonicMilliseconds(),
       requestId: names.requestId(request),
       // A request made inside this process has no Host header and is judged by its address instead.
       host: hostHeader ?? (request === received ? new URL(request.url).host : null),
+      // A getter: most requests never ask, and asking costs a call into the socket.
+      get clientAddress() {
+        address ??= socket?.requestIP(received)?.address ?? "";
+        return address;
+      },
       route: null,
       path: pathOf(request.url),
       isAdmitted: false,

@@ -624,6 +624,7 @@ test("a request that the gate has not admitted reaches no handler, even inside t
     path: "/open",
     route: route && { ...route, pattern },
     isAdmitted,
+    clientAddress: "",
     body: undefined,
     principal: null,
     ticket: null,
