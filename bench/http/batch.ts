@@ -1,6 +1,7 @@
 // A batch over HTTP in its fastest formats beside the kernel alone, in one run: what reading, checking, gate and writing
 // cost is what is not the kernel's share. First in this process through the server's own entrance, one core and no sockets;
-// then over kept-alive sockets to a server in a process of its own. Rounds are interleaved; best and median are printed.
+// then over kept-alive sockets to a server in a process of its own on a core of its own. Rounds are interleaved; best and median
+// are printed, by the wall and by the processor time that was used.
 // Run it with the milliseconds of a round as its argument, few for a smoke test.
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -16,7 +17,8 @@ import { kernelWasmBytes } from "../../src/storage/assets";
 import { startApp } from "../../tests/harness/app";
 import { testServer } from "../../tests/harness/http";
 import { pricingDependencies } from "../../tests/harness/pricing";
-import { load, requestText } from "./price";
+import { processorSecondsOf, separateCores } from "../processes";
+import { load, measured, processorWords, requestText } from "./price";
 
 const roundCount = 5;
 /** Fewer than the large batches an engine takes at once. */
@@ -109,6 +111,10 @@ export interface BatchFigure {
   readonly optionsPerSecondMedian: number;
   /** The kernel's own time, as a share of all, by the best rounds. */
   readonly kernelShare: number;
+  /** Options for each second of processor time, all threads together, median; null where nobody tells. */
+  readonly optionsPerProcessorSecond: number | null;
+  /** Seconds an option that the kernel takes alone. */
+  readonly kernelSeconds: number;
 }
 
 /** Each shape through the server's entrance in this process, and its columns through the kernel alone. */
@@ -137,25 +143,32 @@ export async function benchBatchInProcess(roundMilliseconds: number): Promise<Ba
     },
     alone: kernelWork(shape, engine),
   }));
-  const times = works.map(() => ({ whole: [] as number[], alone: [] as number[] }));
+  const times = works.map(() => ({ whole: [] as number[], alone: [] as number[], processor: [] as number[] }));
   for (let round = -1; round < roundCount; round++) {
     for (const [index, { shape, whole, alone }] of works.entries()) {
-      const wholeSeconds = await secondsOf(whole, roundMilliseconds);
-      const aloneSeconds = await secondsOf(alone, roundMilliseconds / 5);
+      const before = processorSecondsOf(process.pid);
+      const { seconds: wholeSeconds, count } = await secondsOf(whole, roundMilliseconds);
+      const after = processorSecondsOf(process.pid);
+      const { seconds: aloneSeconds } = await secondsOf(alone, roundMilliseconds / 5);
       if (round < 0) continue;
       times[index]!.whole.push(wholeSeconds / shape.rows);
       times[index]!.alone.push(aloneSeconds / shape.rows);
+      if (before !== null && after !== null) times[index]!.processor.push((after - before) / count / shape.rows);
     }
   }
   await close();
   return works.map(({ shape }, index) => {
     const whole = times[index]!.whole.sort((one, other) => one - other);
     const alone = times[index]!.alone.sort((one, other) => one - other);
+    const processor = times[index]!.processor.sort((one, other) => one - other);
+    const cost = processor[processor.length >> 1];
     return {
       name: shape.name,
       optionsPerSecondBest: 1 / whole[0]!,
       optionsPerSecondMedian: 1 / whole[whole.length >> 1]!,
       kernelShare: alone[0]! / whole[0]!,
+      optionsPerProcessorSecond: cost === undefined ? null : 1 / cost,
+      kernelSeconds: alone[0]!,
     };
   });
 }
@@ -176,7 +189,7 @@ function kernelWork({ rows, outputs, contentType }: Shape, engine: ReturnType<ty
 }
 
 /** Seconds of one run, from as many as fill the time. */
-async function secondsOf(work: () => unknown, milliseconds: number): Promise<number> {
+async function secondsOf(work: () => unknown, milliseconds: number): Promise<{ seconds: number; count: number }> {
   const start = systemClock.monotonicMilliseconds();
   let count = 0;
   let passed = 0;
@@ -185,13 +198,22 @@ async function secondsOf(work: () => unknown, milliseconds: number): Promise<num
     count += 8;
     passed = systemClock.monotonicMilliseconds() - start;
   }
-  return passed / 1000 / count;
+  return { seconds: passed / 1000 / count, count };
 }
 
-/** Options a second over sockets, best of the rounds, by shape. */
+export interface SocketFigure {
+  readonly name: string;
+  readonly optionsPerSecondBest: number;
+  readonly optionsPerSecondMedian: number;
+  /** Options for each second of the server's processor time, median; null where nobody tells. */
+  readonly optionsPerProcessorSecond: number | null;
+}
+
+/** Options a second over sockets, by shape. `onStarted` is told the server's process. */
 export async function benchBatchOverSockets(
   roundMilliseconds: number,
-): Promise<readonly (readonly [string, number])[]> {
+  onStarted: (serverPid: number) => void = () => {},
+): Promise<SocketFigure[]> {
   const child = Bun.spawn([process.execPath, import.meta.path, "--serve"], {
     stdin: "pipe",
     stdout: "pipe",
@@ -200,15 +222,30 @@ export async function benchBatchOverSockets(
   try {
     const line = new TextDecoder().decode((await child.stdout.getReader().read()).value);
     const { port, key } = JSON.parse(line) as { port: number; key: string };
-    const best = new Map<string, number>();
+    onStarted(child.pid);
+    const times = shapes.map(() => ({ rates: [] as number[], processor: [] as number[] }));
     for (let round = -1; round < roundCount; round++) {
-      for (const { name, target, contentType, accept, body, rows } of shapes) {
+      for (const [index, { target, contentType, accept, body }] of shapes.entries()) {
         const request = requestText(target, body, key, { contentType, accept });
-        const rate = (await load(port, request, roundMilliseconds, connectionCount)) * rows;
-        if (round >= 0) best.set(name, Math.max(best.get(name) ?? 0, rate));
+        const { rate, processorSeconds } = await measured(child.pid, () =>
+          load(port, request, roundMilliseconds, connectionCount),
+        );
+        if (round < 0) continue;
+        times[index]!.rates.push(rate);
+        if (processorSeconds !== null) times[index]!.processor.push(processorSeconds);
       }
     }
-    return [...best];
+    return shapes.map(({ name, rows }, index) => {
+      const rates = times[index]!.rates.sort((one, other) => one - other);
+      const processor = times[index]!.processor.sort((one, other) => one - other);
+      const cost = processor[processor.length >> 1];
+      return {
+        name,
+        optionsPerSecondBest: rates.at(-1)! * rows,
+        optionsPerSecondMedian: rates[rates.length >> 1]! * rows,
+        optionsPerProcessorSecond: cost === undefined ? null : rows / cost,
+      };
+    });
   } finally {
     child.stdin.end();
     await child.exited;
@@ -232,13 +269,22 @@ if (import.meta.main) {
   else {
     const milliseconds = Number(process.argv[2] ?? 150);
     const figures = await benchBatchInProcess(milliseconds);
-    for (const { name, optionsPerSecondBest, optionsPerSecondMedian, kernelShare } of figures) {
+    const line = (name: string, { optionsPerSecondBest: best, optionsPerSecondMedian: median }: SocketFigure) =>
+      `${name.padEnd(50)} best ${millions(best)}  median ${millions(median)}`;
+    for (const figure of figures) {
+      const { name, kernelShare, optionsPerProcessorSecond, kernelSeconds } = figure;
+      const share = optionsPerProcessorSecond && kernelSeconds * optionsPerProcessorSecond;
       process.stdout.write(
-        `${name.padEnd(40)} best ${millions(optionsPerSecondBest)}  median ${millions(optionsPerSecondMedian)}  in the kernel ${(100 * kernelShare).toFixed(0).padStart(3)} %\n`,
+        `${line(name, figure)}  in the kernel ${(100 * kernelShare).toFixed(0).padStart(2)} %${processorWords(optionsPerProcessorSecond, share)}\n`,
       );
     }
-    for (const [name, rate] of await benchBatchOverSockets(milliseconds)) {
-      process.stdout.write(`${`${name}, sockets`.padEnd(40)} best ${millions(rate)}\n`);
+    const overSockets = await benchBatchOverSockets(milliseconds, (pid) => {
+      process.stdout.write(`${separateCores(pid)}\n`);
+    });
+    for (const [index, figure] of overSockets.entries()) {
+      const { name, optionsPerProcessorSecond } = figure;
+      const share = optionsPerProcessorSecond && figures[index]!.kernelSeconds * optionsPerProcessorSecond;
+      process.stdout.write(`${line(`${name}, sockets`, figure)}${processorWords(optionsPerProcessorSecond, share)}\n`);
     }
     // A share of the whole, so that a slow machine slows both: less is more spent around the kernel.
     for (const [index, floor] of [0.05, 0.02, 0.1, 0.15, 0.2].entries()) {

@@ -1,14 +1,17 @@
 // Pricing over HTTP, the whole server beside a bare Bun.serve that parses, prices and answers the same and checks
 // nothing, in one run: what schema, key, gate and headers cost is the ratio of the two. The servers run in a process of
-// their own, the load in this one, over kept-alive sockets; rounds are interleaved, best and median are printed.
+// their own on a core of its own, the load in this one, over kept-alive sockets; rounds are interleaved, best and median are
+// printed, by the wall and by the processor time that the servers used, and what of that is the kernel's.
 // Run it with the milliseconds of a round as its argument, few for a smoke test.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createEngine } from "../../src/engine/engine";
+import { defaultOutputs } from "../../src/engine/catalog";
+import { createEngine, type Engine } from "../../src/engine/engine";
 import { kernelWasmBytes } from "../../src/storage/assets";
 import { startApp } from "../../tests/harness/app";
+import { processorSecondsOf, separateCores } from "../processes";
 
 const connectionCount = 32;
 const roundCount = 5;
@@ -30,48 +33,121 @@ export interface HttpFigure {
   readonly name: string;
   readonly requestsPerSecondBest: number;
   readonly requestsPerSecondMedian: number;
+  readonly rows: number;
+  /** Options for each second of the servers' processor time, median; null where nobody tells. */
+  readonly optionsPerProcessorSecond: number | null;
+  /** The kernel's own time as a share of that. */
+  readonly kernelShare: number | null;
 }
 
-/** Requests a second from the bare and the whole server, for one option and for a batch of 1,000. */
-export async function benchHttpPrice(roundMilliseconds: number): Promise<HttpFigure[]> {
+/** Both servers, in one process. */
+export interface Servers {
+  readonly pid: number;
+  readonly barePort: number;
+  readonly wholePort: number;
+  readonly key: string;
+  stop(): Promise<void>;
+}
+
+/** Starts them in a process of their own. */
+export async function startServers(): Promise<Servers> {
   const child = Bun.spawn([process.execPath, import.meta.path, "--serve"], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
   });
+  const line = new TextDecoder().decode((await child.stdout.getReader().read()).value);
+  const told = JSON.parse(line) as { barePort: number; wholePort: number; key: string };
+  return {
+    ...told,
+    pid: child.pid,
+    async stop() {
+      child.stdin.end();
+      await child.exited;
+    },
+  };
+}
+
+/** Requests a second from the bare and the whole server, for one option and for a batch of 1,000. `onStarted`: its process. */
+export async function benchHttpPrice(
+  roundMilliseconds: number,
+  onStarted: (serverPid: number) => void = () => {},
+): Promise<HttpFigure[]> {
+  const servers = await startServers();
   try {
-    const reader = child.stdout.getReader();
-    const line = new TextDecoder().decode((await reader.read()).value);
-    const { barePort, wholePort, key } = JSON.parse(line) as { barePort: number; wholePort: number; key: string };
+    onStarted(servers.pid);
+    const { barePort, wholePort, key } = servers;
+    const one = requestText("/api/v1/pricing/price", option, key);
+    const many = requestText("/api/v1/pricing/batch", batch, key);
     const targets = [
-      { name: "one option, bare Bun", port: barePort, request: requestText("/api/v1/pricing/price", option, key) },
-      { name: "one option, whole server", port: wholePort, request: requestText("/api/v1/pricing/price", option, key) },
-      { name: "1,000 options, bare Bun", port: barePort, request: requestText("/api/v1/pricing/batch", batch, key) },
-      {
-        name: "1,000 options, whole server",
-        port: wholePort,
-        request: requestText("/api/v1/pricing/batch", batch, key),
-      },
+      { name: "one option, bare Bun", port: barePort, request: one, rows: 1 },
+      { name: "one option, whole server", port: wholePort, request: one, rows: 1 },
+      { name: "1,000 options, bare Bun", port: barePort, request: many, rows: batchRows },
+      { name: "1,000 options, whole server", port: wholePort, request: many, rows: batchRows },
     ];
-    const rates = new Map(targets.map(({ name }) => [name, [] as number[]]));
+    const engine = createEngine({ wasmBytes: kernelWasmBytes(), version: "bench" });
+    for (const _ of engine.warmUp());
+    const rounds = targets.map(() => [] as { readonly rate: number; readonly processorSeconds: number | null }[]);
+    const alone = targets.map(() => [] as number[]);
     for (const { port, request } of targets) await load(port, request, roundMilliseconds / 2);
     for (let round = 0; round < roundCount; round++) {
-      for (const { name, port, request } of targets) {
-        rates.get(name)!.push(await load(port, request, roundMilliseconds));
+      for (const [index, { port, request, rows }] of targets.entries()) {
+        rounds[index]!.push(await measured(servers.pid, () => load(port, request, roundMilliseconds)));
+        alone[index]!.push(kernelSeconds(engine, rows, roundMilliseconds / 20));
       }
     }
-    return targets.map(({ name }) => {
-      const sorted = rates.get(name)!.toSorted((one, other) => one - other);
+    return targets.map(({ name, rows }, index) => {
+      const rates = rounds[index]!.map(({ rate }) => rate).sort((one, other) => one - other);
+      const costs = rounds[index]!.flatMap(({ processorSeconds }) => processorSeconds ?? []).sort(
+        (one, other) => one - other,
+      );
+      const cost = costs[costs.length >> 1];
       return {
         name,
-        requestsPerSecondBest: sorted.at(-1)!,
-        requestsPerSecondMedian: sorted[sorted.length >> 1]!,
+        rows,
+        requestsPerSecondBest: rates.at(-1)!,
+        requestsPerSecondMedian: rates[rates.length >> 1]!,
+        optionsPerProcessorSecond: cost === undefined ? null : rows / cost,
+        kernelShare: cost === undefined ? null : Math.min(...alone[index]!) / cost,
       };
     });
   } finally {
-    child.stdin.end();
-    await child.exited;
+    await servers.stop();
   }
+}
+
+/** A load's rate, and the processor time that each of its requests took the server; null where nobody tells. */
+export async function measured(
+  serverPid: number,
+  run: () => Promise<number>,
+): Promise<{ rate: number; processorSeconds: number | null }> {
+  const before = processorSecondsOf(serverPid);
+  const start = performance.now();
+  const rate = await run();
+  const count = (rate * (performance.now() - start)) / 1000;
+  const after = processorSecondsOf(serverPid);
+  return { rate, processorSeconds: before === null || after === null ? null : (after - before) / count };
+}
+
+/** Seconds that the kernel alone takes for a request of so many options. */
+function kernelSeconds(engine: Engine, rows: number, milliseconds: number): number {
+  const { spot, time_to_expiry, rate, dividend_yield, volatility } = option;
+  const strike = rows === 1 ? option.strike : Float64Array.from(batch.strike);
+  const inputs = { spot, strike, time_to_expiry, rate, dividend_yield, volatility };
+  const start = performance.now();
+  let count = 0;
+  for (; count === 0 || performance.now() - start < milliseconds; count++) {
+    engine.price({ model: option.model, count: rows, isCall: true, inputs, outputs: defaultOutputs, units: "market" });
+  }
+  return (performance.now() - start) / 1000 / count;
+}
+
+/** Figures of processor time in words; empty where nobody tells. */
+export function processorWords(optionsPerProcessorSecond: number | null, kernelShare: number | null): string {
+  if (optionsPerProcessorSecond === null || kernelShare === null) return "";
+  const rate = optionsPerProcessorSecond;
+  const told = rate >= 1e6 ? `${(rate / 1e6).toFixed(2)} M` : `${(rate / 1e3).toFixed(1)} k`;
+  return `  ${told.padStart(7)} options a second of processor time, ${(100 * kernelShare).toFixed(0).padStart(2)} % in the kernel`;
 }
 
 /** A whole request as bytes; an object goes as JSON, bytes as what they are said to be. */
@@ -183,10 +259,14 @@ async function serve(): Promise<void> {
 if (import.meta.main) {
   if (process.argv.includes("--serve")) await serve();
   else {
-    const figures = await benchHttpPrice(Number(process.argv[2] ?? 1000));
-    for (const { name, requestsPerSecondBest: best, requestsPerSecondMedian: median } of figures) {
+    const figures = await benchHttpPrice(Number(process.argv[2] ?? 1000), (pid) => {
+      process.stdout.write(`${separateCores(pid)}\n`);
+    });
+    for (const figure of figures) {
+      const { name, requestsPerSecondBest: best, requestsPerSecondMedian: median } = figure;
+      const processor = processorWords(figure.optionsPerProcessorSecond, figure.kernelShare);
       process.stdout.write(
-        `${name.padEnd(28)}  best ${Math.round(best).toString().padStart(7)}/s  median ${Math.round(median).toString().padStart(7)}/s\n`,
+        `${name.padEnd(28)}  best ${Math.round(best).toString().padStart(7)}/s  median ${Math.round(median).toString().padStart(7)}/s${processor}\n`,
       );
     }
     for (const [name, bare, whole, floor] of [

@@ -17,7 +17,11 @@ describe("S2.41 benches of batches over HTTP", () => {
 
   test("over sockets too", async () => {
     const rates = await benchBatchOverSockets(5);
-    expect(rates.every(([, rate]) => rate > 0)).toBe(true);
+    expect(rates.length).toBe(5);
+    for (const { optionsPerSecondBest, optionsPerSecondMedian } of rates) {
+      expect(optionsPerSecondBest).toBeGreaterThanOrEqual(optionsPerSecondMedian);
+      expect(optionsPerSecondMedian).toBeGreaterThan(0);
+    }
   }, 30_000);
 
   test("a large body is answered whole, plain and compressed, while /health is asked", async () => {
