@@ -36,8 +36,8 @@ CREATE TABLE `audit_events` (
 );
 --> statement-breakpoint
 CREATE INDEX `audit_events_by_time` ON `audit_events` (`timestamp`,`id`);--> statement-breakpoint
-CREATE INDEX `audit_events_by_user` ON `audit_events` (`user_id`,`id`);--> statement-breakpoint
-CREATE INDEX `audit_events_by_type` ON `audit_events` (`event_type`,`id`);--> statement-breakpoint
+CREATE INDEX `audit_events_by_user` ON `audit_events` (`user_id`,`timestamp`,`id`);--> statement-breakpoint
+CREATE INDEX `audit_events_by_type` ON `audit_events` (`event_type`,`timestamp`,`id`);--> statement-breakpoint
 CREATE TABLE `audit_personal` (
 	`event_id` integer PRIMARY KEY NOT NULL,
 	`salt` text NOT NULL,

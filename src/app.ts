@@ -9,6 +9,7 @@ import type { Config } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
+import { type Audit, createAudit } from "./features/audit/service";
 import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/table";
 import { healthRoutes } from "./features/health";
 import { agentsProbe, createHealth, type Health } from "./features/health/service";
@@ -104,6 +105,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Whoever waits sees the failure; where nobody does yet, it must not count as unhandled.
   failed.catch(() => undefined);
   const storage = await openDatabase(options, fail);
+  const secretBox = openSecretBox({ config, random });
+  const audit = openAuditOn(storage, secretBox, options);
   const identity = createIdentity({ storage, clock, random, log });
   const keyFile = adminKeyFile(config);
   const firstKeyText = await identity.ensureFirstAdminKey(keyFile);
@@ -115,7 +118,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     tableRowsMax: config.pricing.tableRowsMax,
     ...(options.calendars && { calendars: options.calendars }),
   });
-  const agents: Agent[] = [...storage.agents, ...identity.agents];
+  const agents: Agent[] = [...storage.agents, ...audit.agents, ...identity.agents];
   const health = createHealth({
     probes: [
       { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
@@ -156,6 +159,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     for (const agent of agents) await agent.stop();
     await engine.stop();
     await identity.close();
+    await audit.close();
     await storage.close();
   };
   for (const agent of agents) agent.start();
@@ -215,6 +219,11 @@ function openDatabase(
 /** What seals and chains, over the data folder's master key; built once a process, handed to whoever keeps secrets. */
 export function openSecretBox({ config, random }: Pick<AppOptions, "config" | "random">): SecretBox {
   return createSecretBox(openMasterKey(config.storage.dataDirectory, random), random);
+}
+
+function openAuditOn(storage: Storage, secretBox: SecretBox, options: Omit<AppOptions, "engine" | "build">): Audit {
+  const { clock, random, log } = options;
+  return createAudit({ storage, clock, random, log, key: secretBox.keyFor("audit") });
 }
 
 function adminKeyFile(config: Config): KeyFile {

@@ -58,6 +58,9 @@ export interface Credentials {
   readonly peerAddress: string;
 }
 
+/** Of an act that no request asked for: the command line's, or the process's own. */
+export const noOrigin: RequestOrigin = Object.freeze({ ipAddress: null, userAgent: null });
+
 /** Turns credentials into a principal, or throws reason `unauthenticated`. Synchronous where a cache can answer. */
 export interface Authenticator {
   authenticate(credentials: Credentials): Principal | Promise<Principal>;

@@ -34,9 +34,10 @@ export const auditEvents = sqliteTable(
     hash: text("hash").notNull(),
   },
   (table) => [
+    // A page newest first, of everything, of one user, of one type.
     index("audit_events_by_time").on(table.timestamp, table.id),
-    index("audit_events_by_user").on(table.userId, table.id),
-    index("audit_events_by_type").on(table.eventType, table.id),
+    index("audit_events_by_user").on(table.userId, table.timestamp, table.id),
+    index("audit_events_by_type").on(table.eventType, table.timestamp, table.id),
     check("audit_events_status", sql`${table.status} in ('success', 'failure')`),
   ],
 );
