@@ -199,12 +199,15 @@ export function exponentTimes2Pow20<T>(bits: T): T {
   else return <f64>(i64.reinterpret_f64(bits) >> 52) * 1048576.0;
 }
 
-/** Sign bit set where the option-type byte at the pointer is zero (a put), clear for a call; one byte a lane. */
+/**
+ * Sign bit set where the option-type byte at the pointer is zero (a put), clear for a call; one byte a lane. Reads up to two bytes
+ * more than it uses: a load of 16 bits keeps part of a register, and a loop would wait for what its last turn left there.
+ */
 // @ts-ignore: decorator
 @inline
 export function putSign<T>(bytes: usize): T {
   if (isVector<T>()) {
-    const isPut = i8x16.eq(i8x16.swizzle(v128.load16_splat(bytes), v128.load(swizzles, 16)), i8x16.splat(0));
+    const isPut = i8x16.eq(i8x16.swizzle(v128.load32_splat(bytes), v128.load(swizzles, 16)), i8x16.splat(0));
     return v128.and(isPut, v128.load(swizzles, 32));
   } else return f64.reinterpret_i64(load<u8>(bytes) == 0 ? 0x8000000000000000 : 0);
 }

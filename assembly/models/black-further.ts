@@ -41,7 +41,6 @@ import {
 } from "../lane/lane";
 import { isBelowCap } from "../math/normal";
 import {
-  commonOf,
   d1Column,
   d2Column,
   densityColumn,
@@ -249,7 +248,29 @@ function furtherWith<T>(
   const ultimaUnit = unitOf<T>(request, outputUltima);
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
-    const shared = isPaired ? scratch + (at >> 1) : cell;
+    let d1 = one;
+    let d2 = one;
+    let inverseV = one;
+    let rootTime = one;
+    let density = one;
+    let gamma = one;
+    // both are known to the compiler, which leaves one branch
+    if (isVector<T>() && isPaired) {
+      const shared = scratch + (at >> 1);
+      d1 = f64x2.splat(load<f64>(shared, d1Column));
+      d2 = f64x2.splat(load<f64>(shared, d2Column));
+      inverseV = f64x2.splat(load<f64>(shared, inverseVColumn));
+      rootTime = f64x2.splat(load<f64>(shared, rootTimeColumn));
+      density = f64x2.splat(load<f64>(shared, densityColumn));
+      gamma = f64x2.splat(load<f64>(shared, gammaColumn));
+    } else {
+      d1 = load<T>(cell, d1Column);
+      d2 = load<T>(cell, d2Column);
+      inverseV = load<T>(cell, inverseVColumn);
+      rootTime = load<T>(cell, rootTimeColumn);
+      density = load<T>(cell, densityColumn);
+      gamma = load<T>(cell, gammaColumn);
+    }
     // one division for 1/S, 1/K and 1/2T: no exponent leaves the doubles
     const spot = load<T>(spots + at);
     const strike = load<T>(strikes + at);
@@ -273,17 +294,14 @@ function furtherWith<T>(
     if (isRequested(mask, outputDualDelta)) {
       store<T>(dualDeltas + at, sub<T>(splat<T>(0), mul<T>(load<T>(cell, signedLoanColumn), inverseStrike)));
     }
-    const density = commonOf<T>(shared + densityColumn, isPaired);
-    const inverseV = commonOf<T>(shared + inverseVColumn, isPaired);
     const weight = mul<T>(spot, density);
     if (isRequested(mask, outputDualGamma)) {
       const bell = mul<T>(mul<T>(weight, inverseStrike), mul<T>(inverseV, inverseStrike));
       store<T>(dualGammas + at, bell);
     }
-    const whole1 = commonOf<T>(shared + d1Column, isPaired);
-    const isDense = isBelowCap<T>(and<T>(whole1, constant<T>(patterns)));
-    const d1 = and<T>(whole1, isDense);
-    const d2 = and<T>(commonOf<T>(shared + d2Column, isPaired), isDense);
+    const isDense = isBelowCap<T>(and<T>(d1, constant<T>(patterns)));
+    d1 = and<T>(d1, isDense);
+    d2 = and<T>(d2, isDense);
     const dividendYield = load<T>(yields + at);
     const carry = mul<T>(sub<T>(load<T>(rates + at), dividendYield), inverseV);
     if (isRequested(mask, outputCharm)) {
@@ -292,12 +310,10 @@ function furtherWith<T>(
     }
     // q + b d1, which veta and color share
     const drift = mulAdd<T>(carry, d1, dividendYield);
-    const rootTime = commonOf<T>(shared + rootTimeColumn, isPaired);
     const inverseVolatility = mul<T>(rootTime, inverseV);
     if (isRequested(mask, outputVanna)) {
       putNegative<T>(vannas + at, mul<T>(mul<T>(density, d2), inverseVolatility), vannaUnit);
     }
-    const gamma = commonOf<T>(shared + gammaColumn, isPaired);
     if (isRequested(mask, outputSpeed)) {
       const bend = mulAdd<T>(d1, inverseV, one);
       store<T>(speeds + at, sub<T>(splat<T>(0), mul<T>(mul<T>(gamma, inverseSpot), bend)));

@@ -521,13 +521,6 @@ function pairedOutputs(
   }
 }
 
-/** What the loops left for a row in its cell, or where rows are paired in the cell that two of them share. */
-// @ts-ignore: decorator
-@inline
-export function commonOf<T>(cell: usize, isPaired: bool): T {
-  return isPaired ? repeated<T>(cell) : load<T>(cell);
-}
-
 // @ts-ignore: decorator
 @inline
 function outputsWith<T>(
@@ -555,25 +548,29 @@ function outputsWith<T>(
   const factors = request + factorsOffset;
   for (let at: usize = 0; at < bytes; at += sizeof<T>()) {
     const cell = scratch + at;
-    // a constant of the compiler's: where rows are paired, what two of them share
-    const shared = isPaired ? scratch + (at >> 1) : cell;
     const zero = constant<T>(table + 32);
     const sign = putSign<T>(isCalls + (at >> 3));
     const spot = load<T>(spots + at);
-    const is1 = lessThan<T>(xor<T>(commonOf<T>(shared + d1Column, isPaired), sign), zero);
-    const is2 = lessThan<T>(xor<T>(commonOf<T>(shared + d2Column, isPaired), sign), zero);
+    let isTail1 = zero;
+    let isTail2 = zero;
     let density = zero;
     let weight = zero;
     let tail1 = zero;
     let tail2 = zero;
     let complement1 = zero;
     let complement2 = zero;
-    if (isPaired) {
-      tail1 = repeated<T>(shared + mills1Column);
-      tail2 = repeated<T>(shared + mills2Column);
-      complement1 = repeated<T>(shared + complement1Column);
-      complement2 = repeated<T>(shared + complement2Column);
+    // both are known to the compiler, which leaves one branch
+    if (isVector<T>() && isPaired) {
+      const shared = scratch + (at >> 1);
+      isTail1 = f64x2.lt(v128.xor(f64x2.splat(load<f64>(shared, d1Column)), sign), zero);
+      isTail2 = f64x2.lt(v128.xor(f64x2.splat(load<f64>(shared, d2Column)), sign), zero);
+      tail1 = f64x2.splat(load<f64>(shared, mills1Column));
+      tail2 = f64x2.splat(load<f64>(shared, mills2Column));
+      complement1 = f64x2.splat(load<f64>(shared, complement1Column));
+      complement2 = f64x2.splat(load<f64>(shared, complement2Column));
     } else {
+      isTail1 = lessThan<T>(xor<T>(load<T>(cell, d1Column), sign), zero);
+      isTail2 = lessThan<T>(xor<T>(load<T>(cell, d2Column), sign), zero);
       const yieldDiscount = load<T>(cell, yieldDiscountColumn);
       // D(q) φ(d1), and S times it: vega per √t
       density = densityOf<T>(cell, yieldDiscount);
@@ -584,8 +581,8 @@ function outputsWith<T>(
       complement2 = sub<T>(mul<T>(load<T>(strikes + at), load<T>(cell, rateDiscountColumn)), tail2);
     }
     // D(q) N(±d1) and K D(r) N(±d2)
-    const share = select<T>(is1, tail1, complement1);
-    const loan = select<T>(is2, tail2, complement2);
+    const share = select<T>(isTail1, tail1, complement1);
+    const loan = select<T>(isTail2, tail2, complement2);
     const shareValue = mul<T>(spot, share);
     const price = larger<T>(zero, xor<T>(sub<T>(shareValue, loan), sign));
     if (isRequested(mask, outputPrice)) store<T>(prices + at, price);
@@ -596,18 +593,18 @@ function outputsWith<T>(
       store<T>(cell, price, priceColumn);
     }
     if (isRequested(mask, outputDelta)) store<T>(deltas + at, add<T>(xor<T>(share, sign), zero));
-    let inverseV = zero;
-    if (!isPaired) inverseV = load<T>(cell, inverseVColumn);
-    if (isPaired) {
-      if (isRequested(mask, outputGamma)) store<T>(gammas + at, repeated<T>(shared + gammaColumn));
+    const inverseV = load<T>(cell, inverseVColumn);
+    if (isVector<T>() && isPaired) {
+      const shared = scratch + (at >> 1);
+      if (isRequested(mask, outputGamma)) v128.store(gammas + at, f64x2.splat(load<f64>(shared, gammaColumn)));
     } else if (isRequested(mask, outputGamma) || keepsParts) {
       const gamma = gammaOf<T>(density, inverseV, spot);
       if (isRequested(mask, outputGamma)) store<T>(gammas + at, gamma);
       if (keepsParts) store<T>(cell, gamma, gammaColumn);
     }
     if (isRequested(mask, outputVega)) {
-      if (isPaired) {
-        store<T>(vegas + at, repeated<T>(shared + vegaColumn));
+      if (isVector<T>() && isPaired) {
+        v128.store(vegas + at, f64x2.splat(load<f64>(scratch + (at >> 1), vegaColumn)));
       } else {
         const vega = mul<T>(weight, load<T>(cell, rootTimeColumn));
         store<T>(vegas + at, mul<T>(vega, repeated<T>(factors + (outputVega << 3))));
@@ -615,7 +612,7 @@ function outputsWith<T>(
     }
     if (isRequested(mask, outputTheta)) {
       let decay = zero;
-      if (isPaired) decay = repeated<T>(shared + decayColumn);
+      if (isVector<T>() && isPaired) decay = f64x2.splat(load<f64>(scratch + (at >> 1), decayColumn));
       else decay = decayOf<T>(load<T>(volatilities + at), inverseV, weight);
       const carry = sub<T>(
         mul<T>(load<T>(yields + at), shareValue),
