@@ -40,6 +40,7 @@ import {
   acceptedFormatOf,
   idempotencyOf,
   markUnavailable,
+  originOf,
   principalOf,
   recordOptions,
   recordTiming,
@@ -107,7 +108,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const storage = await openDatabase(options, fail);
   const secretBox = openSecretBox({ config, random });
   const audit = openAuditOn(storage, secretBox, options);
-  const identity = createIdentity({ storage, clock, random, log });
+  const identity = createIdentity({ storage, audit, clock, random, log });
   const keyFile = adminKeyFile(config);
   const firstKeyText = await identity.ensureFirstAdminKey(keyFile);
 
@@ -234,12 +235,14 @@ function adminKeyFile(config: Config): KeyFile {
 export async function openIdentity(options: Omit<AppOptions, "engine" | "build">): Promise<OpenedIdentity> {
   const { config, clock, random, log } = options;
   const storage = await openDatabase(options);
-  const identity = createIdentity({ storage, clock, random, log });
+  const audit = openAuditOn(storage, openSecretBox(options), options);
+  const identity = createIdentity({ storage, audit, clock, random, log });
   return {
     identity,
     keyFile: adminKeyFile(config),
     async close() {
       await identity.close();
+      await audit.close();
       await storage.close();
     },
   };
@@ -257,7 +260,7 @@ function featureRoutes({ health, operations, identity, pricing }: Services, conf
   return [
     healthRoutes({ health, markUnavailable }),
     operationsRoutes({ operations }),
-    identityRoutes({ identity, principalOf, idempotencyOf }),
+    identityRoutes({ identity, principalOf, originOf, idempotencyOf }),
     pricingRoutes({
       pricing,
       recordTiming,

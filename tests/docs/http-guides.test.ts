@@ -12,7 +12,7 @@ import { keyCommand } from "../../src/commands/key";
 import { runCommandLine } from "../../src/commands/run";
 import { identityRoutes } from "../../src/features/identity";
 import { pricingRoutes } from "../../src/features/pricing";
-import { idempotencyOf, principalOf } from "../../src/http/request-context";
+import { idempotencyOf, originOf, principalOf } from "../../src/http/request-context";
 import { type TestServer, testServer } from "../harness/http";
 import { type IdentityFixture, openIdentity } from "../harness/identity";
 import { openPricing, pricingDependencies } from "../harness/pricing";
@@ -25,7 +25,7 @@ beforeAll(async () => {
   const { pricing } = openPricing();
   server = testServer({
     features: [
-      identityRoutes({ identity: fixture.identity, principalOf, idempotencyOf }),
+      identityRoutes({ identity: fixture.identity, principalOf, originOf, idempotencyOf }),
       pricingRoutes(pricingDependencies(pricing)),
     ],
     authenticator: fixture.identity,

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openKeyFile } from "../../src/adapters/key-file";
 import { everyTable } from "../../src/app";
+import { type Audit, createAudit } from "../../src/features/audit/service";
 import { createIdentity, type Identity, type KeyFile } from "../../src/features/identity/service";
 import { ManualClock, systemClock } from "../../src/foundation/clock";
 import { silentLog } from "../../src/foundation/log";
@@ -18,6 +19,7 @@ export interface IdentityFixture {
   /** The storage as identity sees it here. */
   readonly watched: Pick<Storage, "write" | "read" | "onForeignWrite">;
   readonly identity: Identity;
+  readonly audit: Audit;
   readonly clock: ManualClock;
   readonly keyFile: KeyFile;
   /** How often identity has asked the reader for something. */
@@ -58,14 +60,22 @@ export async function openIdentity(
       return () => listeners.delete(listener);
     },
   };
+  const audit = createAudit({
+    storage,
+    clock,
+    random: seededRandom(seed + 1000n),
+    log: silentLog,
+    key: new Uint8Array(32).fill(7),
+  });
   const identityOf = (each: bigint) =>
-    createIdentity({ storage: watched, clock, random: seededRandom(each), log: silentLog });
+    createIdentity({ storage: watched, audit, clock, random: seededRandom(each), log: silentLog });
   const identity = identityOf(seed);
   return {
     folder,
     storage,
     watched,
     identity,
+    audit,
     clock,
     keyFile: openKeyFile(join(folder, "admin-api-key")),
     readCount: () => reads,
@@ -75,6 +85,7 @@ export async function openIdentity(
     another: identityOf,
     async close() {
       await identity.close();
+      await audit.close();
       await storage.close();
       rmSync(folder, { recursive: true });
     },

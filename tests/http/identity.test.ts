@@ -7,7 +7,7 @@ import { identityRoutes } from "../../src/features/identity";
 import { ApiKey, ApiKeyCreated, ApiKeyPage, ApiKeyRequest } from "../../src/features/identity/model";
 import { insertUser } from "../../src/features/identity/repository";
 import { apiKeys } from "../../src/features/identity/table";
-import { idempotencyOf, principalOf } from "../../src/http/request-context";
+import { idempotencyOf, originOf, principalOf } from "../../src/http/request-context";
 import { find } from "../../src/storage/idempotency";
 import { type TestServer, testServer } from "../harness/http";
 import { type IdentityFixture, openIdentity } from "../harness/identity";
@@ -20,7 +20,7 @@ beforeEach(async () => {
   fixture = await openIdentity();
   const { identity, storage } = fixture;
   server = testServer({
-    features: [identityRoutes({ identity, principalOf, idempotencyOf })],
+    features: [identityRoutes({ identity, principalOf, originOf, idempotencyOf })],
     authenticator: identity,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
   });

@@ -2,7 +2,7 @@
 // detail and enforced by http before the body is read; nothing here guards anything.
 
 import { Elysia, t } from "elysia";
-import type { Principal } from "../../domain/principal";
+import type { Principal, RequestOrigin } from "../../domain/principal";
 import type { IdempotencyTicket } from "../../storage/idempotency";
 import { ApiKeyCreated, ApiKeyPage, ApiKeyPageQuery, ApiKeyPath, ApiKeyRequest } from "./model";
 import { pageLimitDefault } from "./rules";
@@ -11,11 +11,12 @@ import type { Identity } from "./service";
 export interface IdentityRoutesDependencies {
   readonly identity: Identity;
   readonly principalOf: (request: Request) => Principal;
+  readonly originOf: (request: Request) => RequestOrigin;
   readonly idempotencyOf: (request: Request) => IdempotencyTicket | null;
 }
 
 /** GET and POST /api/v1/api-keys, DELETE /api/v1/api-keys/{id}. */
-export function identityRoutes({ identity, principalOf, idempotencyOf }: IdentityRoutesDependencies) {
+export function identityRoutes({ identity, principalOf, originOf, idempotencyOf }: IdentityRoutesDependencies) {
   return new Elysia({ name: "identity" })
     .get(
       "/api/v1/api-keys",
@@ -41,7 +42,12 @@ export function identityRoutes({ identity, principalOf, idempotencyOf }: Identit
       ({ request, body, set }) => {
         set.status = 201;
         const maker = { kind: "principal", principal: principalOf(request) } as const;
-        return identity.createKey({ maker, request: body, idempotency: idempotencyOf(request) });
+        return identity.createKey({
+          maker,
+          request: body,
+          idempotency: idempotencyOf(request),
+          origin: originOf(request),
+        });
       },
       {
         body: ApiKeyRequest,
@@ -60,7 +66,9 @@ export function identityRoutes({ identity, principalOf, idempotencyOf }: Identit
       "/api/v1/api-keys/:id",
       async ({ request, params: { id }, set }) => {
         set.status = 204;
-        await identity.revokeKey({ userId: principalOf(request).userId, id });
+        const principal = principalOf(request);
+        const maker = { kind: "principal", principal } as const;
+        await identity.revokeKey({ userId: principal.userId, id, maker, origin: originOf(request) });
       },
       {
         params: ApiKeyPath,

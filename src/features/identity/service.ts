@@ -9,7 +9,14 @@ import { hash, timingSafeEqual } from "node:crypto";
 import type { AddressBlock } from "../../domain/address";
 import { parseTimestamp, timestampFaultDetail } from "../../domain/day-count";
 import { permissions } from "../../domain/permission";
-import type { Authenticator, Credentials, Principal, RateClass } from "../../domain/principal";
+import {
+  type Authenticator,
+  type Credentials,
+  noOrigin,
+  type Principal,
+  type RateClass,
+  type RequestOrigin,
+} from "../../domain/principal";
 import { Agent } from "../../foundation/agent";
 import type { Clock, EpochMicroseconds } from "../../foundation/clock";
 import { formatTimestamp } from "../../foundation/clock";
@@ -19,6 +26,7 @@ import type { Log } from "../../foundation/log";
 import type { Random } from "../../foundation/random";
 import { finish, type IdempotencyTicket } from "../../storage/idempotency";
 import type { Storage } from "../../storage/storage";
+import type { Audit } from "../audit/service";
 import type { ApiKey, ApiKeyCreated, ApiKeyPage, ApiKeyRequest } from "./model";
 import {
   countLiveKeys,
@@ -62,6 +70,7 @@ export type Maker = { readonly kind: "principal"; readonly principal: Principal 
 
 export interface IdentityOptions {
   readonly storage: Pick<Storage, "write" | "read" | "onForeignWrite">;
+  readonly audit: Pick<Audit, "append">;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -94,11 +103,18 @@ export interface Identity extends Authenticator {
     maker: Maker;
     request: ApiKeyRequest;
     idempotency?: IdempotencyTicket | null;
+    origin?: RequestOrigin;
   }): Promise<ApiKeyCreated>;
   /** One page of a user's keys, newest first; of everybody's where the user is null. */
   listKeys(options: { userId: string | null; limit: number; cursor?: string }): Promise<ApiKeyPage>;
   /** Ends a key of that user (null: of anyone). Throws `not-found`. `madeCount`: living keys it had made, which go on. */
-  revokeKey(options: { userId: string | null; id: string }): Promise<{ madeCount: number }>;
+  revokeKey(options: {
+    userId: string | null;
+    id: string;
+    /** Who revokes it; the operator unless said. */
+    maker?: Maker;
+    origin?: RequestOrigin;
+  }): Promise<{ madeCount: number }>;
   /**
    * Makes the user "owner" and the first key, once in a database's life; returns the key's text if it was made now.
    * The file comes first and the commit after it, so that no crash can leave a key whose text nobody has.
@@ -128,7 +144,7 @@ const noteUseEveryMicroseconds = 60_000_000n;
 const flushEveryMilliseconds = 10_000;
 
 export function createIdentity(options: IdentityOptions): Identity {
-  const { storage, clock, random, log } = options;
+  const { storage, audit, clock, random, log } = options;
   const { admissionCountMax, absentCountMax, lookupCountMax, usesPendingCountMax } = {
     ...defaultLimits,
     ...options.limits,
@@ -245,7 +261,7 @@ export function createIdentity(options: IdentityOptions): Identity {
   ];
 
   async function createKey(input: Parameters<Identity["createKey"]>[0]): Promise<ApiKeyCreated> {
-    const { maker, request, idempotency = null } = input;
+    const { maker, request, idempotency = null, origin = noOrigin } = input;
     const now = clock.nowMicroseconds();
     requireGrantable(request.scopes, maker.kind === "operator" ? new Set(permissions) : maker.principal.permissions);
     const expiresAt = request.expires_at === undefined ? null : expiryOf(request.expires_at, now);
@@ -286,6 +302,22 @@ export function createIdentity(options: IdentityOptions): Identity {
         createdByKeyId: created.created_by_key_id,
         createdAt: now,
       });
+      await audit.append(tx, {
+        eventType: "apikey.created",
+        userId: userOfMaker(maker),
+        resource: `api_keys/${text.id}`,
+        action: "create",
+        status: "success",
+        details: {
+          by: maker.kind,
+          owner_id: userId,
+          made_by_key_id: created.created_by_key_id,
+          scopes: created.scopes.join(" "),
+          rate_class: created.rate_class,
+          expires_at: created.expires_at,
+        },
+        origin,
+      });
       await finish(tx, idempotency, { status: 201, body: JSON.stringify({ ...created, secret: null }) });
     });
     log.info({ key_id: created.id, user_id: userId, made_by_key_id: created.created_by_key_id }, "API key made");
@@ -306,13 +338,24 @@ export function createIdentity(options: IdentityOptions): Identity {
     };
   }
 
-  async function revokeKey(key: Parameters<Identity["revokeKey"]>[0]): Promise<{ madeCount: number }> {
+  async function revokeKey(input: Parameters<Identity["revokeKey"]>[0]): Promise<{ madeCount: number }> {
+    const { maker = { kind: "operator" }, origin = noOrigin, ...key } = input;
     const now = clock.nowMicroseconds();
     const madeCount = await storage.write(async (tx) => {
       if (!(await endKey(tx, { ...key, now }))) {
         throw new BsoptError({ reason: "not-found", code: "KEY_NOT_FOUND", detail: "There is no such API key." });
       }
-      return countMadeBy(tx, key.id);
+      const count = await countMadeBy(tx, key.id);
+      await audit.append(tx, {
+        eventType: "apikey.revoked",
+        userId: userOfMaker(maker),
+        resource: `api_keys/${key.id}`,
+        action: "revoke",
+        status: "success",
+        details: { by: maker.kind, by_key_id: keyOfMaker(maker), living_keys_it_made: count },
+        origin,
+      });
+      return count;
     });
     forgetAll();
     log.info({ key_id: key.id }, "API key revoked");
@@ -335,6 +378,19 @@ export function createIdentity(options: IdentityOptions): Identity {
         scopes: JSON.stringify(permissions),
         rateClass: "unlimited" satisfies RateClass,
         createdAt: now,
+      });
+      const first = { userId: null, action: "create", status: "success", origin: noOrigin } as const;
+      await audit.append(tx, {
+        ...first,
+        eventType: "admin.user.created",
+        resource: `users/${userId}`,
+        details: { by: "first start", role: "admin" },
+      });
+      await audit.append(tx, {
+        ...first,
+        eventType: "apikey.created",
+        resource: `api_keys/${text.id}`,
+        details: { by: "first start", owner_id: userId, scopes: permissions.join(" "), rate_class: "unlimited" },
       });
       return "made";
     });
@@ -416,6 +472,11 @@ function keyOfMaker(maker: Maker): string | null {
   if (maker.kind === "operator") return null;
   const { credential } = maker.principal;
   return credential.kind === "api_key" ? credential.id : null;
+}
+
+/** Whose act it is, or null: whoever holds the machine. */
+function userOfMaker(maker: Maker): string | null {
+  return maker.kind === "operator" ? null : maker.principal.userId;
 }
 
 /** Puts a value last and drops the oldest past the limit. */

@@ -247,7 +247,14 @@ describe("S2.14 the cache of keys", () => {
 
   const absentKey = (index: number) => `bso_${String(index).padStart(12, "0")}_${"s".repeat(43)}`;
   const bounded = (limits: Partial<IdentityLimits>) =>
-    createIdentity({ storage: fixture.watched, clock, random: seededRandom(31n), log: silentLog, limits });
+    createIdentity({
+      storage: fixture.watched,
+      audit: fixture.audit,
+      clock,
+      random: seededRandom(31n),
+      log: silentLog,
+      limits,
+    });
 
   test("is bounded: past its limit an unknown id pushes the oldest out", async () => {
     const small = bounded({ absentCountMax: 10 });
@@ -297,6 +304,7 @@ describe("S2.14 the cache of keys", () => {
     const { id, secret } = await madeKey();
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
     const slow = createIdentity({
+      audit: fixture.audit,
       storage: { ...fixture.watched, read: delayed(fixture.storage.read, gate) },
       clock,
       random: seededRandom(41n),
@@ -326,6 +334,7 @@ describe("S2.14 the cache of keys", () => {
 test("S2.14 a revocation by another process holds within seconds, through the real watch on the file", async () => {
   const { id, secret } = await madeKey();
   const here = createIdentity({
+    audit: fixture.audit,
     storage: fixture.storage,
     clock: systemClock,
     random: seededRandom(1n),
@@ -337,7 +346,13 @@ test("S2.14 a revocation by another process holds within seconds, through the re
     random: seededRandom(2n),
     log: silentLog,
   });
-  const elsewhere = createIdentity({ storage: there, clock, random: seededRandom(3n), log: silentLog });
+  const elsewhere = createIdentity({
+    storage: there,
+    audit: fixture.audit,
+    clock,
+    random: seededRandom(3n),
+    log: silentLog,
+  });
   await here.authenticate({ apiKey: secret, peerAddress });
   await elsewhere.revokeKey({ userId: null, id });
   const start = systemClock.monotonicMilliseconds();
@@ -403,6 +418,7 @@ describe("S2.14 uses of keys", () => {
     const { id, secret } = await madeKey();
     let isDown = true;
     const frail = createIdentity({
+      audit: fixture.audit,
       storage: {
         read: fixture.storage.read,
         onForeignWrite: () => () => {},
@@ -424,6 +440,7 @@ describe("S2.14 uses of keys", () => {
     const warnings: string[] = [];
     let isDown = true;
     const frail = createIdentity({
+      audit: fixture.audit,
       storage: {
         ...fixture.watched,
         write: (work) => (isDown ? Promise.reject(new Error("down")) : fixture.storage.write(work)),
@@ -630,6 +647,7 @@ describe("S1.08 the first administrator's key", () => {
 
   test("is written to the file before it is committed, so that a failing commit loses nothing", async () => {
     const failing = createIdentity({
+      audit: fixture.audit,
       storage: { ...fixture.storage, read: fixture.storage.read, write: () => Promise.reject(new Error("power cut")) },
       clock,
       random: seededRandom(8n),
@@ -664,7 +682,13 @@ describe("S1.08 the first administrator's key", () => {
         });
         return {
           storage,
-          each: createIdentity({ storage, clock, random: seededRandom(100n + BigInt(index)), log: silentLog }),
+          each: createIdentity({
+            storage,
+            audit: fixture.audit,
+            clock,
+            random: seededRandom(100n + BigInt(index)),
+            log: silentLog,
+          }),
         };
       }),
     );
@@ -693,6 +717,7 @@ describe("S1.08 the first administrator's key", () => {
       },
     };
     const late = createIdentity({
+      audit: fixture.audit,
       storage: {
         read: fixture.storage.read,
         onForeignWrite: () => () => {},
