@@ -74,14 +74,19 @@ export function rowsOf({ request, chunkRows }: SharedBatch, index: number): { st
   return { start, stop: Math.min(start + chunkRows, request.count) };
 }
 
-/** Rows of batches seen after which a worker lets go of them for good. */
+/** Rows of batches seen after which a worker lets go of them. */
 const heldRowsMax = 500_000;
+
+/** Rows of a batch from which a worker lets go of it for good, whatever that costs the others. */
+const largeRowsMin = 250_000;
 
 /**
  * A worker's answer to messages; `tell` wakes the pool. `letGo` collects what is no longer referred to: this thread's own heap
- * is so small that its collector would not look for long, while it holds the columns of every batch it was told of.
+ * is so small that its collector would not look for long, while it holds the columns of every batch it was told of. After
+ * large batches it collects all at once, which also gives the whole process's free memory back: every thread pays for that
+ * with page faults, a third of the time where batches are small.
  */
-export function createWorker(tell: () => void, letGo: () => void): (message: WorkerMessage) => void {
+export function createWorker(tell: () => void, letGo: (isLarge: boolean) => void): (message: WorkerMessage) => void {
   let desk: Desk;
   let words: Int32Array;
   let trays = 0;
@@ -89,6 +94,7 @@ export function createWorker(tell: () => void, letGo: () => void): (message: Wor
   const batches: SharedBatch[] = [];
   let isWorking = false;
   let heldRows = 0;
+  let isLarge = false;
 
   /** The first free tray, so that in quiet times few are in use and stay in the cache; or -1. */
   const freeTray = (): number => {
@@ -135,9 +141,11 @@ export function createWorker(tell: () => void, letGo: () => void): (message: Wor
     }
     isWorking = false;
     if (heldRows < heldRowsMax || batches.length > 0) return;
+    const wasLarge = isLarge;
     heldRows = 0;
+    isLarge = false;
     await nextTurn();
-    letGo();
+    letGo(wasLarge);
   };
 
   return (message) => {
@@ -150,6 +158,7 @@ export function createWorker(tell: () => void, letGo: () => void): (message: Wor
       case "batch":
         batches.push(message);
         heldRows += message.request.count;
+        isLarge ||= message.request.count >= largeRowsMin;
         break;
       case "freed":
         break;
@@ -167,7 +176,7 @@ export function serveKernel(): void {
   };
   const receive = createWorker(
     () => scope.postMessage(null),
-    () => Bun.gc(true),
+    (isLarge) => Bun.gc(isLarge),
   );
   scope.onmessage = ({ data }) => receive(data);
 }
