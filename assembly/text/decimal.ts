@@ -44,6 +44,8 @@ export function decimals(values: usize, count: i32, powers: usize, to: usize): i
 }
 
 /** One double by its bits; returns where its text ends. */
+// @ts-ignore: decorator
+@inline
 function decimal(bits: u64, powers: usize, start: usize): usize {
   let at = start;
   const significand = bits & significandMask;
@@ -174,6 +176,8 @@ function laidOut(digitsGiven: u64, exponentGiven: i32, start: usize): usize {
 }
 
 /** Writes `count` digits and zeros up to the seventeenth, so that every number takes the same way. */
+// @ts-ignore: decorator
+@inline
 function seventeen(value: u64, count: i32, at: usize): void {
   const filled = value * load<u64>(tensTable + ((<usize>(17 - count)) << 3));
   const upper = productHigh(filled, 0xabcc77118461cefd) >> 26;
@@ -191,6 +195,8 @@ function tenth(value: u64): u64 {
 }
 
 /** How many decimal digits a number below 10^17 has. */
+// @ts-ignore: decorator
+@inline
 function digitCount(value: u64): i32 {
   // floor(log10) from the number of bits, too small by one at most.
   const guess = ((64 - <i32>clz(value | 1)) * 1233) >> 12;
