@@ -16,19 +16,15 @@ import { agentsProbe, createHealth, type Health } from "./features/health/servic
 import { identityRoutes } from "./features/identity";
 import { createIdentity, type Identity } from "./features/identity/service";
 import { apiKeys, users } from "./features/identity/table";
-import {
-  loginChallenges,
-  loginSessions,
-  recoveryCodes,
-  refreshTokens,
-  signingKeys,
-  totpFactors,
-} from "./features/login/table";
+import { loginChallenges, loginSessions, recoveryCodes, refreshTokens, totpFactors } from "./features/login/table";
 import { operationsRoutes } from "./features/operations";
 import { createOperations, type Operations } from "./features/operations/service";
 import { pricingRoutes } from "./features/pricing";
 import { createPricing, type PricingService } from "./features/pricing/service";
 import { mailedTokens, passwords } from "./features/registration/table";
+import { tokensRoutes } from "./features/tokens";
+import { openTokens, type Tokens } from "./features/tokens/service";
+import { signingKeys } from "./features/tokens/table";
 import type { Agent } from "./foundation/agent";
 import { InvariantError } from "./foundation/assert";
 import type { Clock } from "./foundation/clock";
@@ -111,6 +107,17 @@ export async function createApp(options: AppOptions): Promise<App> {
   const identity = createIdentity({ storage, audit, clock, random, log });
   const keyFile = adminKeyFile(config);
   const firstKeyText = await identity.ensureFirstAdminKey(keyFile);
+  const { login: loginConfig } = config;
+  const tokens = await openTokens({
+    storage,
+    secretBox,
+    audit,
+    clock,
+    random,
+    log,
+    lifetimeSeconds: loginConfig.accessTokenSeconds,
+    keyDays: loginConfig.signingKeyDays,
+  });
 
   const pricing = createPricing({
     engine,
@@ -119,7 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     tableRowsMax: config.pricing.tableRowsMax,
     ...(options.calendars && { calendars: options.calendars }),
   });
-  const agents: Agent[] = [...storage.agents, ...audit.agents, ...identity.agents];
+  const agents: Agent[] = [...storage.agents, ...audit.agents, ...identity.agents, ...tokens.agents];
   const health = createHealth({
     probes: [
       { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
@@ -143,7 +150,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const server = createServer({
-    features: featureRoutes({ health, operations, identity, pricing }, config),
+    features: featureRoutes({ health, operations, identity, tokens, pricing }, config),
     authenticator: identity,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
     config: config.http,
@@ -159,6 +166,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const stopBehindServer = async () => {
     for (const agent of agents) await agent.stop();
     await engine.stop();
+    tokens.close();
     await identity.close();
     await audit.close();
     await storage.close();
@@ -252,15 +260,17 @@ interface Services {
   readonly health: Health;
   readonly operations: Operations;
   readonly identity: Identity;
+  readonly tokens: Tokens;
   readonly pricing: PricingService;
 }
 
 /** Every route there is. A new feature is one line here. */
-function featureRoutes({ health, operations, identity, pricing }: Services, config: Config) {
+function featureRoutes({ health, operations, identity, tokens, pricing }: Services, config: Config) {
   return [
     healthRoutes({ health, markUnavailable }),
     operationsRoutes({ operations }),
     identityRoutes({ identity, principalOf, originOf, idempotencyOf }),
+    tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
     pricingRoutes({
       pricing,
       recordTiming,
@@ -286,7 +296,13 @@ function documentInfo(build: BuildInfo): DocumentInfo {
 /** The OpenAPI document of the server this would be, without opening anything. */
 export function apiDocument(options: Pick<AppOptions, "config" | "build" | "clock" | "random" | "log">): object {
   const { config, build, clock, random, log } = options;
-  const services: Services = { health: absent(), operations: absent(), identity: absent(), pricing: absent() };
+  const services: Services = {
+    health: absent(),
+    operations: absent(),
+    identity: absent(),
+    tokens: absent(),
+    pricing: absent(),
+  };
   const server = createServer({
     features: featureRoutes(services, config),
     authenticator: absent(),

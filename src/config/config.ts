@@ -31,6 +31,16 @@ export interface HttpConfig {
   readonly stopDeadlineMilliseconds: number;
 }
 
+export interface LoginConfig {
+  readonly accessTokenSeconds: number;
+  readonly signingKeyDays: number;
+  readonly sessionHours: number;
+  readonly sessionIdleHours: number;
+  readonly cookieSessionHours: number;
+  readonly cookieSessionIdleMinutes: number;
+  readonly sessionsPerUserMax: number;
+}
+
 export interface Config {
   readonly environment: "production" | "development" | "test";
   readonly http: HttpConfig;
@@ -46,6 +56,7 @@ export interface Config {
     /** Large batches under way at once. */
     readonly batchesMax: number;
   };
+  readonly login: LoginConfig;
   readonly storage: { readonly dataDirectory: string; readonly databaseUrl: string };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
 }
@@ -202,6 +213,15 @@ function freeze(values: Map<string, unknown>): Config {
     engine: Object.freeze({
       workers: get<number | undefined>("workers") ?? machineWorkers(),
       batchesMax: get<number>("large_batches_max"),
+    }),
+    login: Object.freeze({
+      accessTokenSeconds: get<number>("access_token_minutes") * 60,
+      signingKeyDays: get<number>("signing_key_days"),
+      sessionHours: get<number>("session_hours"),
+      sessionIdleHours: get<number>("session_idle_hours"),
+      cookieSessionHours: get<number>("cookie_session_hours"),
+      cookieSessionIdleMinutes: get<number>("cookie_session_idle_minutes"),
+      sessionsPerUserMax: get<number>("sessions_per_user_max"),
     }),
     storage: Object.freeze({
       dataDirectory,

@@ -37,6 +37,7 @@ export const street = [
   "audit",
   "identity",
   "registration",
+  "tokens",
   "login",
   "pricing",
   "market",
@@ -237,10 +238,16 @@ const knowers: readonly Knower[] = [
     mend: "SQL lives in storage, a repository.ts or a table.ts",
   },
   {
-    what: /^(elysia|@elysiajs\/.*)$/,
+    what: /^(elysia|@elysiajs\/(?!jwt$).*)$/,
     onImports: true,
     allowed: /^src\/(http\/|features\/[^/]+\/(index|model)\.ts$)/,
-    mend: "Elysia is known to http and a feature's index.ts and model.ts",
+    mend: "Elysia is known to http and a feature's index.ts and model.ts, its token plugin to adapters/jwt",
+  },
+  {
+    what: /^@elysiajs\/jwt$/,
+    onImports: true,
+    allowed: /^src\/adapters\/jwt\.ts$/,
+    mend: "tokens are signed and verified through adapters/jwt, which gives the plugin every option it must have",
   },
   {
     what: /^bun:sqlite$/,

@@ -1,5 +1,5 @@
-// The tables login owns: sessions, the refresh tokens of each, the second factor, and the keys that sign access tokens. Opaque tokens
-// are kept as SHA-256; what must be read back (a private key, a TOTP secret) is sealed under a key that is not in the database.
+// The tables login owns: sessions, the refresh tokens of each, and the second factor. Opaque tokens are kept as SHA-256; what must be
+// read back (a TOTP secret) is sealed under a key that is not in the database.
 
 import { sql } from "drizzle-orm";
 import { check, index, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
@@ -100,17 +100,3 @@ export const loginChallenges = sqliteTable(
     check("login_challenges_kind", sql`${table.kind} in ('token', 'cookie')`),
   ],
 );
-
-/** The keys that sign access tokens: the newest signs, every one that is not retired verifies. */
-export const signingKeys = sqliteTable("signing_keys", {
-  /** The `kid` in a token's head. */
-  id: text("id").primaryKey().notNull(),
-  algorithm: text("algorithm").notNull(),
-  /** JSON Web Key. */
-  publicKey: text("public_key").notNull(),
-  sealedPrivateKey: text("sealed_private_key").notNull(),
-  createdAt: microseconds("created_at").notNull(),
-  /** Set: no longer signs; verifies until retiredAt. */
-  supersededAt: microseconds("superseded_at"),
-  retiredAt: microseconds("retired_at"),
-});
