@@ -31,6 +31,8 @@ import type { Clock } from "./foundation/clock";
 import type { Log } from "./foundation/log";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
+import { MemoryBucketStore } from "./foundation/token-bucket";
+import { createLimits } from "./http/limits";
 import { type DocumentInfo, openApiDocument } from "./http/openapi";
 import {
   acceptedFormatOf,
@@ -119,6 +121,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     keyDays: loginConfig.signingKeyDays,
   });
 
+  const buckets = new MemoryBucketStore({ clock });
   const pricing = createPricing({
     engine,
     clock,
@@ -153,6 +156,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     features: featureRoutes({ health, operations, identity, tokens, pricing }, config),
     authenticator: identity,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
+    ...(config.limits.isEnabled && { limits: createLimits({ ...config.limits, store: buckets, clock }) }),
     config: config.http,
     log,
     clock,

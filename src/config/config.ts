@@ -6,6 +6,7 @@ import { Kind } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { assert } from "../foundation/assert";
 import { BsoptError, type FieldFault } from "../foundation/errors";
+import { type EndpointLimit, parseEndpointLimit, parseRate, type Rate } from "./rate-limits";
 import {
   environmentName,
   environmentPrefix,
@@ -22,6 +23,8 @@ export interface HttpConfig {
   /** Host names accepted beside localhost, 127.0.0.1, [::1] and `host`; lower case, no port. */
   readonly allowedHosts: readonly string[];
   readonly corsOrigins: readonly string[];
+  /** Addresses and CIDR blocks of the proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
   readonly requestBytesMax: number;
   readonly batchBytesMax: number;
   readonly tableBytesMax: number;
@@ -58,6 +61,18 @@ export interface Config {
   };
   readonly login: LoginConfig;
   readonly storage: { readonly dataDirectory: string; readonly databaseUrl: string };
+  readonly limits: {
+    /** False: nothing is limited. */
+    readonly isEnabled: boolean;
+    readonly address: Rate;
+    readonly user: Rate;
+    readonly bot: Rate;
+    readonly endpoints: readonly EndpointLimit[];
+    /** What holds while Redis is out of reach. */
+    readonly fallback: "local" | "closed";
+    /** May hold a password. Null: each process counts by itself. */
+    readonly redisUrl: string | null;
+  };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
 }
 
@@ -184,6 +199,12 @@ function editDistance(from: string, to: string): number {
   return row[to.length]!;
 }
 
+/** What a setting's schema has found well written. */
+function parsed<T>(value: T | null): T {
+  assert(value !== null, "a setting's schema lets through what its reader does not understand");
+  return value;
+}
+
 function freeze(values: Map<string, unknown>): Config {
   const get = <T>(key: SettingKey): T => {
     assert(values.has(key), `no setting ${key}`);
@@ -197,6 +218,7 @@ function freeze(values: Map<string, unknown>): Config {
       port: get<number>("port"),
       allowedHosts: Object.freeze(get<string[]>("allowed_hosts").map((host) => host.toLowerCase())),
       corsOrigins: Object.freeze([...get<string[]>("cors_origins")]),
+      trustedProxies: Object.freeze([...get<string[]>("trusted_proxies")]),
       requestBytesMax: get<number>("request_bytes_max"),
       batchBytesMax: get<number>("batch_bytes_max"),
       tableBytesMax: get<number>("table_bytes_max"),
@@ -226,6 +248,15 @@ function freeze(values: Map<string, unknown>): Config {
     storage: Object.freeze({
       dataDirectory,
       databaseUrl: get<string | undefined>("database_url") ?? `file:${dataDirectory.replace(/\/+$/, "")}/bsopt.db`,
+    }),
+    limits: Object.freeze({
+      isEnabled: get<"on" | "off">("rate_limits") === "on",
+      address: parsed(parseRate(get<string>("address_limit"))),
+      user: parsed(parseRate(get<string>("user_limit"))),
+      bot: parsed(parseRate(get<string>("bot_limit"))),
+      endpoints: Object.freeze(get<string[]>("endpoint_limits").map((text) => parsed(parseEndpointLimit(text)))),
+      fallback: get<"local" | "closed">("limits_fallback"),
+      redisUrl: get<string | undefined>("redis_url") ?? null,
     }),
     log: Object.freeze({ level: get<Config["log"]["level"]>("log_level") }),
   });

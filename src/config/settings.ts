@@ -2,6 +2,7 @@
 // help text and the reference page all come. A row here without a reader elsewhere is a defect.
 
 import { type TSchema, Type } from "@sinclair/typebox";
+import { endpointLimitPattern, ratePattern } from "./rate-limits";
 
 export interface Setting {
   /** Key in bsopt.toml; the environment's name is BSOPT_ and this in capitals, the flag is -- and this with dashes. */
@@ -13,9 +14,12 @@ export interface Setting {
   readonly description: string;
   /** How a wrong value is told: "must be …". */
   readonly rule: string;
+  /** The value may hold a password: nothing prints or logs it. */
+  readonly isSecret?: true;
 }
 
 const bytes = (maximum: number) => Type.Integer({ minimum: 1024, maximum });
+const rateRule = "must be a pace such as 100/min burst 10";
 const milliseconds = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum });
 
 /** Most threads that may be asked for. */
@@ -218,6 +222,69 @@ export const settings = [
     default: 10_000,
     description: "How long a stopping server waits for requests under way after that, in milliseconds.",
     rule: "must be a whole number from 100 to 600000",
+  },
+  {
+    key: "rate_limits",
+    schema: Type.Union([Type.Literal("on"), Type.Literal("off")]),
+    default: "on",
+    description: "Whether requests are limited at all: on or off.",
+    rule: "must be on or off",
+  },
+  {
+    key: "address_limit",
+    schema: Type.String({ pattern: ratePattern }),
+    default: "1000/min burst 100",
+    description: "Pace of requests by one address (IPv6: by its network of 64 bits).",
+    rule: rateRule,
+  },
+  {
+    key: "user_limit",
+    schema: Type.String({ pattern: ratePattern }),
+    default: "100/min burst 10",
+    description: "Pace of requests by one user, with all tokens and keys of class standard together.",
+    rule: rateRule,
+  },
+  {
+    key: "bot_limit",
+    schema: Type.String({ pattern: ratePattern }),
+    default: "6000/min burst 600",
+    description: "Pace of requests by one key of class bot, instead of the address's, the user's and the endpoints'.",
+    rule: rateRule,
+  },
+  {
+    key: "endpoint_limits",
+    schema: Type.Array(Type.String({ pattern: endpointLimitPattern, maxLength: 300 }), { maxItems: 100 }),
+    default: [],
+    description:
+      "Paces of single routes for each user, or for each address on public routes, such as POST /api/v1/api-keys=10/min burst 2 or /api/v1/pricing/*=50/min; the first that fits holds, off behind one switches it off.",
+    rule: "must be routes with a pace, such as POST /api/v1/api-keys=10/min burst 2, separated by commas",
+  },
+  {
+    key: "limits_fallback",
+    schema: Type.Union([Type.Literal("local"), Type.Literal("closed")]),
+    default: "local",
+    description:
+      "While Redis is out of reach: local counts in each process by itself, closed answers 503 to what would be counted.",
+    rule: "must be local or closed",
+  },
+  {
+    key: "redis_url",
+    schema: Type.String({ pattern: "^rediss?://[^\\s/?#]+(/[0-9]{1,2})?$", maxLength: 2048 }),
+    default: undefined,
+    description:
+      "Redis that several processes count in together, as redis://[user:password@]host:port/database. None by default: each process counts by itself.",
+    rule: "must be redis://host:port/database or rediss://…, with a database from 0 to 99 or none",
+    isSecret: true,
+  },
+  {
+    key: "trusted_proxies",
+    schema: Type.Array(Type.String({ minLength: 2, maxLength: 49, pattern: "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$" }), {
+      maxItems: 100,
+    }),
+    default: [],
+    description:
+      "Addresses and CIDR blocks of the proxies whose X-Forwarded-For is believed; separated by commas. None by default.",
+    rule: "must be addresses or CIDR blocks, separated by commas",
   },
 ] as const satisfies readonly Setting[];
 

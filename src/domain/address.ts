@@ -25,6 +25,21 @@ export function parsePeerAddress(text: string): Address | null {
   return parseAddress(zone < 0 ? text : text.slice(0, zone));
 }
 
+/** The one text of an address: dotted, or as RFC 5952 section 4 writes it. */
+export function formatAddress({ bitCount, bits }: Address): string {
+  if (bitCount === 32) return [24n, 16n, 8n, 0n].map((shift) => String((bits >> shift) & 0xffn)).join(".");
+  const groups = Array.from({ length: 8 }, (_, index) => Number((bits >> BigInt(112 - 16 * index)) & 0xffffn));
+  let zeros = { start: 0, count: 0 };
+  for (let start = 0; start < 8; start++) {
+    let count = 0;
+    while (start + count < 8 && groups[start + count] === 0) count += 1;
+    if (count > zeros.count) zeros = { start, count };
+  }
+  const texts = groups.map((group) => group.toString(16));
+  if (zeros.count < 2) return texts.join(":");
+  return `${texts.slice(0, zeros.start).join(":")}::${texts.slice(zeros.start + zeros.count).join(":")}`;
+}
+
 /** "10.0.0.0/8", "2001:db8::/32" or one address, or null where the text is none of them. */
 export function parseAddressBlock(text: string): AddressBlock | null {
   const slash = text.indexOf("/");

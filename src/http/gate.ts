@@ -13,7 +13,7 @@ import type { BodyBudget } from "./body-budget";
 import type { CrossOrigin } from "./cross-origin";
 import type { HostRule } from "./host";
 import { hashOfRequest, type IdempotencyStore, type RunningTickets, readKey, replayOf } from "./idempotency";
-import type { LimitDecision, Limits } from "./limits";
+import type { Limits, LimitVerdict } from "./limits";
 import { formatOfContentType } from "./media";
 import { challenge, detailOfFaults, Refusal } from "./problem";
 import type { RequestContext } from "./request-context";
@@ -43,29 +43,31 @@ export function createGate(options: GateOptions): Gate {
     const { path } = context;
 
     const match = routes.match(path);
-    // Only the exemption is read from the route here; that the route exists at all is told after the host is judged.
-    hosts(context.host, match?.methods.get("GET")?.isHostExempt === true);
-    if (match === null) {
-      throw new Refusal({ kind: "route-unknown", code: "ROUTE_UNKNOWN", detail: "There is nothing at this address" });
-    }
-    if (request.method === "OPTIONS") return answerOptions(match, headers.get("origin"), crossOrigin);
-    const route = routeFor(match, request.method);
-    requireDecodable(path);
-    context.route = route;
-
-    if (!route.isHostExempt) requireAllowed(limits.byAddress(context.clientAddress, route));
-    if (route.permission !== "public") {
-      const principal = await authenticator.authenticate(credentialsOf(request, context));
-      if (!isAdmitted(principal, route.permission)) {
-        throw new Refusal({
-          kind: "forbidden",
-          code: "PERMISSION_MISSING",
-          detail: detailOfMissing(route.permission),
-        });
+    const isProbe = match?.methods.get("GET")?.isUnlimited === true;
+    let route: Route;
+    try {
+      // Only the exemption is read from the route here; that the route exists at all is told after the host is judged.
+      hosts(context.host, match?.methods.get("GET")?.isHostExempt === true);
+      if (match === null) {
+        throw new Refusal({ kind: "route-unknown", code: "ROUTE_UNKNOWN", detail: "There is nothing at this address" });
       }
-      context.principal = principal;
-      requireAllowed(limits.byPrincipal(principal, route));
+      if (request.method === "OPTIONS") {
+        if (!isProbe) await countAddress(context, null);
+        return answerOptions(match, headers.get("origin"), crossOrigin);
+      }
+      route = routeFor(match, request.method);
+      requireDecodable(path);
+    } catch (error) {
+      // Told as it is, since it costs nothing to tell, and counted: who asks for nothing that exists comes to his limit.
+      if (!isProbe && context.limit === null) context.limit = await limits.byAddress(context, null);
+      throw error;
     }
+    context.route = route;
+    // Asked before anything is waited for: whoever closes the connection early must not be without address in the audit.
+    if (!isReading(route)) void context.clientAddress;
+
+    if (route.permission === "public") await countAddress(context, route);
+    else context.principal = await admitted(request, context, route);
 
     if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context, bodyBudget);
     else if (route.body !== null) context.body = await bodyFor(request, route);
@@ -77,6 +79,34 @@ export function createGate(options: GateOptions): Gate {
     context.isAdmitted = true;
     return undefined;
   };
+
+  /** Takes a token of the address. Throws 429 where there is none. */
+  async function countAddress(context: RequestContext, route: Route | null): Promise<void> {
+    requireAllowed(context, await limits.byAddress(context, route));
+  }
+
+  /** Who asks, if he may and not too often. Throws 429, 401 or 403; what fails here counts by address. */
+  async function admitted(request: Request, context: RequestContext, route: Route): Promise<Principal> {
+    let credential = "";
+    let principal: Principal;
+    try {
+      const credentials = credentialsOf(request, context);
+      credential = credentials.apiKey ?? credentials.bearerToken ?? credentials.sessionCookie ?? "";
+      const spent = limits.spentAddress(context);
+      if (spent !== null && !limits.isClassed(credential)) requireAllowed(context, await spent);
+      principal = await authenticator.authenticate(credentials);
+    } catch (error) {
+      if (context.limit === null) await countAddress(context, route);
+      throw error;
+    }
+    if (!isAdmitted(principal, route.permission)) {
+      await countAddress(context, route);
+      throw new Refusal({ kind: "forbidden", code: "PERMISSION_MISSING", detail: detailOfMissing(route.permission) });
+    }
+    const verdict = limits.byPrincipal(principal, context, route, credential);
+    requireAllowed(context, verdict instanceof Promise ? await verdict : verdict);
+    return principal;
+  }
 
   /** Marks a keyed request as running; its stored answer where it ran before. */
   async function hold(request: Request, context: RequestContext, principal: Principal): Promise<Response | null> {
@@ -200,14 +230,21 @@ function requireDecodable(path: string): void {
   }
 }
 
-function requireAllowed(decision: LimitDecision): void {
-  if (decision.allowed) return;
+/** Notes what the limits said, for the answer's headers. Throws 429 where they refuse. */
+function requireAllowed(context: RequestContext, verdict: LimitVerdict | null): void {
+  context.limit = verdict;
+  if (verdict === null || verdict.decision.allowed) return;
   throw new Refusal({
     kind: "too-many-requests",
     code: "RATE_LIMITED",
     detail: "Too many requests; retry after the time the answer names",
-    headers: { "retry-after": String(Math.max(1, Math.ceil(decision.retryAfterSeconds))) },
+    headers: { "retry-after": String(Math.max(1, verdict.decision.retryAfterSeconds)) },
   });
+}
+
+/** It writes nothing, so nobody asks later where it came from. */
+function isReading({ method, permission }: Route): boolean {
+  return method === "GET" || permission.endsWith(":read");
 }
 
 const bearerPattern = /^bearer +([A-Za-z0-9._~+/=-]{1,8192})$/i;

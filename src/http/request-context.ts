@@ -6,6 +6,7 @@ import type { Principal, RequestOrigin } from "../domain/principal";
 import { assert } from "../foundation/assert";
 import type { IdempotencyTicket } from "../storage/idempotency";
 import type { BodyLease } from "./body-budget";
+import type { LimitVerdict } from "./limits";
 import { acceptedFormat, type BodyFormat } from "./media";
 import type { Route } from "./routes";
 
@@ -28,6 +29,8 @@ export interface RequestContext {
   /** What a table's columns are views of, until it has been answered. */
   tableBytes?: Uint8Array;
   principal: Principal | null;
+  /** What the limits said of it; null: it counts nowhere. */
+  limit: LimitVerdict | null;
   ticket: IdempotencyTicket | null;
   /** The ticket is marked as running in this process and must be released. */
   ticketHeld: boolean;

@@ -24,6 +24,8 @@ export interface Route {
   readonly isIdempotent: boolean;
   /** Health routes answer whatever host a probe names. */
   readonly isHostExempt: boolean;
+  /** Outside every limit: health routes and metrics. */
+  readonly isUnlimited: boolean;
   readonly body: { readonly schema: TSchema; readonly fits: (value: unknown) => boolean } | null;
   /** What an answer's status is unless the handler names another: the only one declared, else 200. */
   readonly successStatus: number;
@@ -51,6 +53,9 @@ export interface RouteTable {
 
 /** Paths that probes and balancers call with whatever host they like. */
 const hostExemptPatterns: ReadonlySet<string> = new Set(["/health", "/liveness", "/readiness"]);
+
+/** What watches the server must see it while it refuses others. */
+const unlimitedPatterns: ReadonlySet<string> = new Set([...hostExemptPatterns, "/metrics"]);
 
 /** How Elysia keeps a route, as far as this table reads it. */
 interface DeclaredRoute {
@@ -172,6 +177,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     tables: detail.tables ?? null,
     isIdempotent: detail.idempotent === true,
     isHostExempt: hostExemptPatterns.has(declared.path),
+    isUnlimited: unlimitedPatterns.has(declared.path),
     body: body === null ? null : { schema: body, fits: compiledOnFirstUse(body) },
     successStatus: onlyStatus !== undefined && otherStatuses.length === 0 ? Number(onlyStatus) : 200,
     responses,

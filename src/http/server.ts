@@ -12,12 +12,13 @@ import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { BodyBudget, countedBytesMin } from "./body-budget";
+import { clientAddressRule } from "./client-address";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
 import { documentRoutes } from "./documents";
 import { createGate } from "./gate";
 import { hostRule } from "./host";
 import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
-import { type Limits, noLimits } from "./limits";
+import { type Limits, noLimits, setLimitHeaders } from "./limits";
 import type { DocumentInfo } from "./openapi";
 import { problemOf, problemResponse, unavailableResponse } from "./problem";
 import { attachContext, contextOf, type RequestContext } from "./request-context";
@@ -94,6 +95,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
 
   const features = [...options.features, documentRoutes({ info: options.documents, routes: () => routes.routes })];
   const routes = buildRouteTable(features, config);
+  const limits = options.limits ?? noLimits;
+  limits.prepare(routes.routes);
+  const clientAddressOf = clientAddressRule(config.trustedProxies);
 
   // Elysia reads and checks no body: the gate has, before routing.
   const app = new Elysia({
@@ -125,7 +129,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   const gate = createGate({
     hosts: hostRule(config),
     routes,
-    limits: options.limits ?? noLimits,
+    limits,
     authenticator: options.authenticator,
     crossOrigin,
     idempotencyStore,
@@ -146,7 +150,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
       host: hostHeader ?? (request === received ? new URL(request.url).host : null),
       // A getter: most requests never ask, and asking costs a call into the socket.
       get clientAddress() {
-        address ??= socket?.requestIP(received)?.address ?? "";
+        address ??= clientAddressOf(
+          socket?.requestIP(received)?.address ?? "",
+          received.headers.get("x-forwarded-for"),
+        );
         return address;
       },
       route: null,
@@ -154,6 +161,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
       isAdmitted: false,
       body: undefined,
       principal: null,
+      limit: null,
       ticket: null,
       ticketHeld: false,
       timings: [],
@@ -213,6 +221,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     if (!headers.has("content-security-policy")) headers.set("content-security-policy", apiContentPolicy);
     headers.set("x-request-id", context.requestId);
     if (context.principal !== null && !headers.has("cache-control")) headers.set("cache-control", "no-store");
+    if (context.limit !== null) setLimitHeaders(headers, context.limit);
     setCrossOrigin(headers, request, crossOrigin);
     const total = clock.monotonicMilliseconds() - context.startMilliseconds;
     let timing = `total;dur=${total.toFixed(3)}`;

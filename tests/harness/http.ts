@@ -18,6 +18,7 @@ export const testConfig: HttpConfig = {
   port: 0,
   allowedHosts: [],
   corsOrigins: [],
+  trustedProxies: [],
   requestBytesMax: 1_048_576,
   batchBytesMax: 33_554_432,
   tableBytesMax: 134_217_728,

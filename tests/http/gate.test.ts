@@ -4,7 +4,6 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
 import { Elysia } from "elysia";
 import { BsoptError } from "../../src/foundation/errors";
-import type { Limits } from "../../src/http/limits";
 import { attachContext, type RequestContext } from "../../src/http/request-context";
 import { type CallOptions, requestFor, testAuthenticator, testServer } from "../harness/http";
 import { RawConnection, rawRequest } from "../harness/http-socket";
@@ -590,26 +589,6 @@ describe("S2.16 credentials", () => {
   });
 });
 
-describe("limits", () => {
-  const limits = (refused: "address" | "principal"): Limits => ({
-    byAddress: () => ({ allowed: refused !== "address", retryAfterSeconds: 1.2 }),
-    byPrincipal: () => ({ allowed: refused !== "principal", retryAfterSeconds: 7 }),
-  });
-
-  test("the address's limit comes before authentication", async () => {
-    const server = testServer({ features: [probeRoutes()], limits: limits("address") });
-    const answer = await server.call("GET", "/api/v1/things/a");
-    expect([answer.status, answer.headers.get("retry-after"), answer.json.retryable]).toEqual([429, "2", true]);
-  });
-
-  test("the principal's limit comes after permission and before the size", async () => {
-    const server = testServer({ features: [probeRoutes()], limits: limits("principal") });
-    expect((await server.call("POST", "/api/v1/things", { key: "viewer", body: thing })).status).toBe(403);
-    const answer = await server.call("POST", "/api/v1/things", { key: "trader", body: "x".repeat(5000) });
-    expect([answer.status, answer.headers.get("retry-after")]).toEqual([429, "7"]);
-  });
-});
-
 test("the app without the server around it runs no handler", async () => {
   // The gate finds no context and stops; there is no second way in.
   expect(async () => await probe.server.app.handle(requestFor("GET", "/open"))).toThrow("did not come through");
@@ -625,6 +604,7 @@ test("a request that the gate has not admitted reaches no handler, even inside t
     route: route && { ...route, pattern },
     isAdmitted,
     clientAddress: "",
+    limit: null,
     body: undefined,
     principal: null,
     ticket: null,
