@@ -1,5 +1,6 @@
 // What http knows about one request, beside the request itself: the caller, the route, the idempotency ticket and
-// the timings. Kept in a WeakMap so that it dies with the request and features need no Elysia plugin to ask.
+// the timings. Carried by the request itself under a symbol of this file, so that it dies with it and features need
+// no Elysia plugin to ask; a WeakMap would do the same and cost the collector an entry a request.
 // It must never outlive its request, and nothing in it is sent back but the id.
 
 import type { Principal, RequestOrigin } from "../domain/principal";
@@ -44,15 +45,18 @@ export interface RequestContext {
   failure: { readonly error: unknown } | null;
 }
 
-const contexts = new WeakMap<Request, RequestContext>();
+/** Where a request carries its context. */
+const contextKey = Symbol("context");
+
+type Carrier = Request & { [contextKey]?: RequestContext };
 
 export function attachContext(request: Request, context: RequestContext): void {
-  contexts.set(request, context);
+  (request as Carrier)[contextKey] = context;
 }
 
 /** The context of a request this server is handling. */
 export function contextOf(request: Request): RequestContext {
-  const context = contexts.get(request);
+  const context = (request as Carrier)[contextKey];
   assert(context !== undefined, "this request did not come through the server");
   return context;
 }
