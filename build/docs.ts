@@ -17,7 +17,7 @@ export function configurationPage(): string {
   const rows = (settings as readonly Setting[]).map((setting) => {
     const shown = Array.isArray(setting.default) ? setting.default.join(",") : setting.default;
     const value = shown === undefined || shown === "" ? "" : `\`${shown}\``;
-    return `| \`${setting.key}\` | \`${environmentName(setting)}\` | \`${flagName(setting)}\` | ${value} | ${setting.description} A value ${setting.rule}. |`;
+    return `| \`${setting.key}\` | \`${environmentName(setting)}\` | \`${flagName(setting)}\` | ${value} | ${setting.description} A value ${setting.rule}.${setting.isSecret ? " A secret: never printed, and better kept out of flags, which other users of the machine can see." : ""} |`;
   });
   return `# Settings
 

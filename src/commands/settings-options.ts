@@ -24,7 +24,7 @@ export function addSettings(command: Command, keys?: readonly SettingKey[]): Com
     const isBare = shown === undefined || shown === "";
     command.option(
       `${flagName(setting)} <value>`,
-      `${setting.description} [${environmentName(setting)}${isBare ? "" : `, default ${shown}`}]`,
+      `${setting.description} [${environmentName(setting)}${isBare ? "" : `, default ${shown}`}${setting.isSecret ? "; a secret: not as a flag where others see your processes" : ""}]`,
     );
   }
   return command.option("--config <file>", "settings file in TOML [default ./bsopt.toml where it exists]");

@@ -6,6 +6,7 @@ import { Kind } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { assert } from "../foundation/assert";
 import { BsoptError, type FieldFault } from "../foundation/errors";
+import { isLoopbackHost } from "../foundation/loopback";
 import { type EndpointLimit, parseEndpointLimit, parseRate, type Rate } from "./rate-limits";
 import {
   environmentName,
@@ -72,6 +73,16 @@ export interface Config {
     readonly fallback: "local" | "closed";
     /** May hold a password. Null: each process counts by itself. */
     readonly redisUrl: string | null;
+  };
+  /** Who makes users over HTTP. */
+  readonly registration: "open" | "invite" | "closed";
+  /** Where people reach the server, without a slash at the end; null: where it listens. */
+  readonly publicUrl: string | null;
+  readonly mail: {
+    /** smtp:// or smtps://, with user and password; a secret. Null: mails become files. */
+    readonly smtpUrl: string | null;
+    /** An address, or a name and an address in angle brackets. */
+    readonly from: string;
   };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
 }
@@ -257,6 +268,14 @@ function freeze(values: Map<string, unknown>): Config {
       endpoints: Object.freeze(get<string[]>("endpoint_limits").map((text) => parsed(parseEndpointLimit(text)))),
       fallback: get<"local" | "closed">("limits_fallback"),
       redisUrl: get<string | undefined>("redis_url") ?? null,
+    }),
+    registration:
+      get<Config["registration"] | undefined>("registration") ??
+      (isLoopbackHost(get<string>("host").toLowerCase()) ? "open" : "closed"),
+    publicUrl: get<string | undefined>("public_url")?.replace(/\/+$/, "") ?? null,
+    mail: Object.freeze({
+      smtpUrl: get<string | undefined>("smtp_url") ?? null,
+      from: get<string>("mail_from"),
     }),
     log: Object.freeze({ level: get<Config["log"]["level"]>("log_level") }),
   });

@@ -76,6 +76,45 @@ export const settings = [
     rule: "must be origins such as https://desk.example, separated by commas, without * or a path",
   },
   {
+    key: "public_url",
+    schema: Type.String({ maxLength: 300, pattern: "^https?://[^/?#\\s@]+(/[^?#\\s]*)?$" }),
+    default: undefined,
+    description: "Address at which people reach this server, for links in mails. Default: the listening address.",
+    rule: "must be an address such as https://bsopt.example, without a question mark",
+  },
+  {
+    key: "registration",
+    schema: Type.Union([Type.Literal("open"), Type.Literal("invite"), Type.Literal("closed")]),
+    default: undefined,
+    description:
+      "Who makes users over HTTP: open (anyone, for themselves), invite (administrators), closed (nobody; bsopt user still does). Default: open where listening on loopback, else closed.",
+    rule: "must be open, invite or closed",
+  },
+  {
+    key: "smtp_url",
+    // The parts in full, because the value is never shown: whoever mistyped it must be told at the start.
+    schema: Type.String({
+      maxLength: 1000,
+      pattern:
+        "^(smtp://([^\\s/@:?#]+:[^\\s/@?#]+@)?(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)(:\\d{1,5})?/?(\\?tls=off)?|smtps://([^\\s/@:?#]+:[^\\s/@?#]+@)?(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)(:\\d{1,5})?/?)$",
+    }),
+    default: undefined,
+    description:
+      "Mail server: smtp://USER:PASSWORD@HOST:PORT (STARTTLS required beyond this machine, unless ?tls=off follows) or smtps://… for TLS from the start. Default: mails are written to the folder mail in the data folder.",
+    rule: "must be smtp://USER:PASSWORD@HOST:PORT or smtps://…, user and password percent-encoded or left out",
+    isSecret: true,
+  },
+  {
+    key: "mail_from",
+    schema: Type.String({
+      maxLength: 400,
+      pattern: '^([^<>"\\\\\\x00-\\x1f\\x7f]{1,100} )?<?[^\\s@<>"]+@[^\\s@<>"]+>?$',
+    }),
+    default: "bsopt <bsopt@localhost>",
+    description: "Sender of mails.",
+    rule: "must be an address, or a name and an address in angle brackets",
+  },
+  {
     key: "environment",
     schema: Type.Union([Type.Literal("production"), Type.Literal("development"), Type.Literal("test")]),
     default: "production",

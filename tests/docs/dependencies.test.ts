@@ -41,7 +41,7 @@ describe("dependencies", () => {
   });
 
   test("each earns its line in ARCHITECTURE.md", () => {
-    const quiet = ["@types/bun", "@types/nodemailer", "@types/smtp-server", "bun-types", "ajv-formats"];
+    const quiet = ["@types/bun", "@types/smtp-server", "bun-types", "ajv-formats"];
     expect(Object.keys(all).filter((name) => !quiet.includes(name) && !architecture.includes(name))).toEqual([]);
   });
 
