@@ -14,8 +14,11 @@ import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/t
 import { healthRoutes } from "./features/health";
 import { agentsProbe, createHealth, type Health } from "./features/health/service";
 import { identityRoutes } from "./features/identity";
-import { createIdentity, type Identity } from "./features/identity/service";
-import { apiKeys, users } from "./features/identity/table";
+import { createIdentity, type Identity, type PersonalData } from "./features/identity/service";
+import { users } from "./features/identity/table";
+import { keysRoutes } from "./features/keys";
+import { createKeys, type Keys } from "./features/keys/service";
+import { apiKeys } from "./features/keys/table";
 import { loginChallenges, loginSessions, recoveryCodes, refreshTokens, totpFactors } from "./features/login/table";
 import { operationsRoutes } from "./features/operations";
 import { createOperations, type Operations } from "./features/operations/service";
@@ -81,6 +84,7 @@ export const everyTable = [
 
 export interface OpenedIdentity {
   readonly identity: Identity;
+  readonly keys: Keys;
   readonly keyFile: KeyFile;
   close(): Promise<void>;
 }
@@ -106,9 +110,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   const storage = await openDatabase(options, fail);
   const secretBox = openSecretBox({ config, random });
   const audit = openAuditOn(storage, secretBox, options);
-  const identity = createIdentity({ storage, audit, clock, random, log });
+  const { identity, keys } = createPeople(options, storage, audit);
   const keyFile = adminKeyFile(config);
-  const firstKeyText = await identity.ensureFirstAdminKey(keyFile);
+  const firstKeyText = await keys.ensureFirstAdminKey(keyFile);
   const { login: loginConfig } = config;
   const tokens = await openTokens({
     storage,
@@ -129,7 +133,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     tableRowsMax: config.pricing.tableRowsMax,
     ...(options.calendars && { calendars: options.calendars }),
   });
-  const agents: Agent[] = [...storage.agents, ...audit.agents, ...identity.agents, ...tokens.agents];
+  const agents: Agent[] = [...storage.agents, ...audit.agents, ...keys.agents, ...tokens.agents];
   const health = createHealth({
     probes: [
       { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
@@ -153,8 +157,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const server = createServer({
-    features: featureRoutes({ health, operations, identity, tokens, pricing }, config),
-    authenticator: identity,
+    features: featureRoutes({ health, operations, identity, keys, tokens, pricing }, config),
+    authenticator: keys,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
     ...(config.limits.isEnabled && { limits: createLimits({ ...config.limits, store: buckets, clock }) }),
     config: config.http,
@@ -171,7 +175,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     for (const agent of agents) await agent.stop();
     await engine.stop();
     tokens.close();
-    await identity.close();
+    await keys.close();
+    identity.close();
     await audit.close();
     await storage.close();
   };
@@ -243,17 +248,36 @@ function adminKeyFile(config: Config): KeyFile {
   return openKeyFile(join(config.storage.dataDirectory, "admin-api-key"));
 }
 
+/** Users and their keys; each part that holds something about people is named here, so that erasing and exporting reach it. */
+function createPeople(
+  { clock, random, log }: Pick<AppOptions, "clock" | "random" | "log">,
+  storage: Storage,
+  audit: Audit,
+): { identity: Identity; keys: Keys } {
+  // The audit comes last, so that what the erasure itself wrote about the person goes too.
+  const auditData: PersonalData = {
+    name: "audit",
+    collect: async () => [],
+    erase: async (tx, userId) => void (await audit.erasePersonal(tx, userId)),
+  };
+  const personalData = () => [keys.personalData, auditData];
+  const identity = createIdentity({ storage, clock, random, log, audit, personalData });
+  const keys = createKeys({ storage, identity, audit, clock, random, log });
+  return { identity, keys };
+}
+
 /** Identity on the configured database without a server, for commands beside one. */
 export async function openIdentity(options: Omit<AppOptions, "engine" | "build">): Promise<OpenedIdentity> {
-  const { config, clock, random, log } = options;
   const storage = await openDatabase(options);
   const audit = openAuditOn(storage, openSecretBox(options), options);
-  const identity = createIdentity({ storage, audit, clock, random, log });
+  const { identity, keys } = createPeople(options, storage, audit);
   return {
     identity,
-    keyFile: adminKeyFile(config),
+    keys,
+    keyFile: adminKeyFile(options.config),
     async close() {
-      await identity.close();
+      await keys.close();
+      identity.close();
       await audit.close();
       await storage.close();
     },
@@ -264,16 +288,18 @@ interface Services {
   readonly health: Health;
   readonly operations: Operations;
   readonly identity: Identity;
+  readonly keys: Keys;
   readonly tokens: Tokens;
   readonly pricing: PricingService;
 }
 
 /** Every route there is. A new feature is one line here. */
-function featureRoutes({ health, operations, identity, tokens, pricing }: Services, config: Config) {
+function featureRoutes({ health, operations, identity, keys, tokens, pricing }: Services, config: Config) {
   return [
     healthRoutes({ health, markUnavailable }),
     operationsRoutes({ operations }),
-    identityRoutes({ identity, principalOf, originOf, idempotencyOf }),
+    identityRoutes({ identity, principalOf, originOf }),
+    keysRoutes({ keys, principalOf, originOf, idempotencyOf }),
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
     pricingRoutes({
       pricing,
@@ -304,6 +330,7 @@ export function apiDocument(options: Pick<AppOptions, "config" | "build" | "cloc
     health: absent(),
     operations: absent(),
     identity: absent(),
+    keys: absent(),
     tokens: absent(),
     pricing: absent(),
   };

@@ -7,15 +7,15 @@ import { Command } from "commander";
 import type { Config } from "../config/config";
 import { permissions } from "../domain/permission";
 import { rateClasses } from "../domain/principal";
-import { type ApiKey, ApiKeyRequest } from "../features/identity/model";
-import type { Identity, KeyFile } from "../features/identity/service";
+import { type ApiKey, ApiKeyRequest } from "../features/keys/model";
+import type { KeyFile, Keys } from "../features/keys/service";
 import { printable, quoted } from "../foundation/printable";
 import { UsageError } from "./io";
 import { addSettings, readSettings, type SettingsSource } from "./settings-options";
 
-/** Identity on an open database, to be closed after use. */
+/** Users and keys on an open database, to be closed after use. */
 export interface OpenedIdentity {
-  readonly identity: Identity;
+  readonly keys: Keys;
   readonly keyFile: KeyFile;
   close(): Promise<void>;
 }
@@ -62,12 +62,12 @@ export function keyCommand(dependencies: KeyDependencies): Command {
     .option("--json", "the whole key as JSON instead of its secret");
   create.action(async (options: CreateOptions) => {
     const request = requestOf(options);
-    await withIdentity(create, async ({ identity, keyFile }) => {
+    await withIdentity(create, async ({ keys, keyFile }) => {
       // A folder's first key is the administrator's, whichever command touches the folder first.
-      if ((await identity.ensureFirstAdminKey(keyFile)) !== null) {
+      if ((await keys.ensureFirstAdminKey(keyFile)) !== null) {
         await io.stderr.write("the first administrator's key was made too: the file admin-api-key holds it\n");
       }
-      const key = await identity.createKey({ maker: { kind: "operator" }, request });
+      const key = await keys.createKey({ maker: { kind: "operator" }, request });
       await io.stderr.write(`made key ${key.id} ${quoted(key.name)}; its secret is shown this once\n`);
       await io.stdout.write(options.json ? `${JSON.stringify(key)}\n` : `${key.secret}\n`);
     });
@@ -75,17 +75,17 @@ export function keyCommand(dependencies: KeyDependencies): Command {
 
   const list = subcommand("list", "list all keys, newest first").option("--json", "as JSON");
   list.action(async ({ json }: { json?: true }) => {
-    await withIdentity(list, async ({ identity }) => {
-      const keys = await everyKey(identity);
-      await io.stdout.write(json ? `${JSON.stringify({ data: keys })}\n` : table(keys));
+    await withIdentity(list, async ({ keys }) => {
+      const listed = await everyKey(keys);
+      await io.stdout.write(json ? `${JSON.stringify({ data: listed })}\n` : table(listed));
     });
   });
 
   const revoke = subcommand("revoke", "end a key at once").argument("<id>", "the key's id, as list shows it");
   revoke.action(async (id: string) => {
     if (id.startsWith("bso_")) throw new UsageError("revoke takes a key's id, not its secret");
-    await withIdentity(revoke, async ({ identity }) => {
-      const { madeCount } = await identity.revokeKey({ userId: null, id });
+    await withIdentity(revoke, async ({ keys }) => {
+      const { madeCount } = await keys.revokeKey({ by: { kind: "operator" }, id });
       await io.stderr.write(`revoked ${printable(id)}: running servers refuse it within seconds\n`);
       if (madeCount > 0) {
         await io.stderr.write(`${madeCount === 1 ? "1 key" : `${madeCount} keys`} that it made still work\n`);
@@ -124,15 +124,19 @@ const faultOfFlag: Readonly<Record<string, string>> = {
   ip_allow: "--ip-allow takes up to 64 addresses and CIDR blocks, separated by commas",
 };
 
-async function everyKey(identity: Identity): Promise<ApiKey[]> {
-  const keys: ApiKey[] = [];
+async function everyKey(keys: Keys): Promise<ApiKey[]> {
+  const listed: ApiKey[] = [];
   let cursor: string | null = null;
   do {
-    const page = await identity.listKeys({ userId: null, limit: pageLimit, ...(cursor !== null && { cursor }) });
-    keys.push(...page.data);
+    const page = await keys.listKeys({
+      of: { kind: "everybody" },
+      limit: pageLimit,
+      ...(cursor !== null && { cursor }),
+    });
+    listed.push(...page.data);
     cursor = page.next_cursor;
-  } while (cursor !== null && keys.length < listedCountMax);
-  return keys;
+  } while (cursor !== null && listed.length < listedCountMax);
+  return listed;
 }
 
 function table(keys: readonly ApiKey[]): string {

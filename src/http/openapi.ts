@@ -4,6 +4,7 @@
 
 import type { TSchema } from "@sinclair/typebox";
 import { wireFormats } from "../adapters/tabular/wire-table";
+import type { Access } from "../domain/permission";
 import { assert } from "../foundation/assert";
 import { jsonDepthMax } from "./body";
 import { bodyFormats } from "./media";
@@ -64,7 +65,7 @@ function nameOf(route: Route): string {
 function operationOf(route: Route, schemas: SchemaBook): JsonObject {
   const { detail } = route;
   const isPublic = route.permission === "public";
-  const needs = isPublic ? "" : `Needs the permission \`${route.permission}\`.`;
+  const needs = needsOf(route.permission);
   const parameters = [
     ...parametersOf(route.parameters.params, "path", schemas),
     ...parametersOf(route.parameters.query, "query", schemas),
@@ -89,6 +90,21 @@ function operationOf(route: Route, schemas: SchemaBook): JsonObject {
     }),
     responses: responsesOf(route, schemas),
   };
+}
+
+function needsOf(access: Access): string {
+  switch (access) {
+    case "public":
+      return "";
+    case "authenticated":
+      return "Takes any credential.";
+    case "person":
+      return "Needs somebody signed in, not a key.";
+    case "person_or_admin_key":
+      return "Needs somebody signed in, or a key with the permission `admin`.";
+    default:
+      return `Needs the permission \`${access}\`.`;
+  }
 }
 
 function bodyDescription({ bodyBytesMax, tables }: Route): string {

@@ -10,7 +10,7 @@ import { root } from "../../build/fingerprint.mjs";
 import type { CommandIo } from "../../src/commands/io";
 import { keyCommand } from "../../src/commands/key";
 import { runCommandLine } from "../../src/commands/run";
-import { identityRoutes } from "../../src/features/identity";
+import { keysRoutes } from "../../src/features/keys";
 import { pricingRoutes } from "../../src/features/pricing";
 import { idempotencyOf, originOf, principalOf } from "../../src/http/request-context";
 import { type TestServer, testServer } from "../harness/http";
@@ -25,12 +25,12 @@ beforeAll(async () => {
   const { pricing } = openPricing();
   server = testServer({
     features: [
-      identityRoutes({ identity: fixture.identity, principalOf, originOf, idempotencyOf }),
+      keysRoutes({ keys: fixture.keys, principalOf, originOf, idempotencyOf }),
       pricingRoutes(pricingDependencies(pricing)),
     ],
-    authenticator: fixture.identity,
+    authenticator: fixture.keys,
   });
-  admin = (await fixture.identity.ensureFirstAdminKey(fixture.keyFile))!;
+  admin = (await fixture.keys.ensureFirstAdminKey(fixture.keyFile))!;
 });
 afterAll(async () => {
   await server.close();
@@ -125,7 +125,7 @@ describe.each(["pricing.md", "keys.md"])("S1.08 the guide %s", (guide) => {
 });
 
 async function newestKeyId(): Promise<string> {
-  return (await fixture.identity.listKeys({ userId: null, limit: 1 })).data[0]!.id;
+  return (await fixture.keys.listKeys({ of: { kind: "everybody" }, limit: 1 })).data[0]!.id;
 }
 
 async function runKeyCommand(argv: readonly string[]): Promise<number> {
@@ -137,7 +137,12 @@ async function runKeyCommand(argv: readonly string[]): Promise<number> {
     readFile: async function* () {},
     writeFile: async () => {},
   };
-  const openedHere = { identity: fixture.identity, keyFile: fixture.keyFile, close: async () => {} };
+  const openedHere = {
+    identity: fixture.identity,
+    keys: fixture.keys,
+    keyFile: fixture.keyFile,
+    close: async () => {},
+  };
   const program = new Command("bsopt").addCommand(
     keyCommand({ io, environment: {}, openIdentity: async () => openedHere }),
   );

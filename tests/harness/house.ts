@@ -36,6 +36,7 @@ const allowedSideways = new Set(["surfaces→engine", "main→commands"]);
 export const street = [
   "audit",
   "identity",
+  "keys",
   "registration",
   "tokens",
   "login",

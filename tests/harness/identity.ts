@@ -1,4 +1,4 @@
-// A database in a temporary folder with identity on it: real storage, a clock the test moves, seeded randomness,
+// A database in a temporary folder with users and keys on it: real storage, a clock the test moves, seeded randomness,
 // and a hand on what storage would tell by itself (another process's write) and on what it is asked (reads).
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -6,28 +6,107 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openKeyFile } from "../../src/adapters/key-file";
 import { everyTable } from "../../src/app";
-import { type Audit, createAudit } from "../../src/features/audit/service";
-import { createIdentity, type Identity, type KeyFile } from "../../src/features/identity/service";
-import { ManualClock, systemClock } from "../../src/foundation/clock";
-import { silentLog } from "../../src/foundation/log";
-import { seededRandom } from "../../src/foundation/random";
+import { permissionsOfRole } from "../../src/domain/permission";
+import type { Authenticator } from "../../src/domain/principal";
+import { type Audit, type AuditEvent, createAudit } from "../../src/features/audit/service";
+import { createIdentity, type Identity, type PersonalData } from "../../src/features/identity/service";
+import { createKeys, type KeyFile, type Keys, type KeysLimits } from "../../src/features/keys/service";
+import { type Clock, ManualClock, systemClock } from "../../src/foundation/clock";
+import { BsoptError } from "../../src/foundation/errors";
+import { type Log, silentLog } from "../../src/foundation/log";
+import { type Random, seededRandom } from "../../src/foundation/random";
 import { openStorage, type Storage } from "../../src/storage/storage";
 
-export interface IdentityFixture {
+export interface People {
+  readonly identity: Identity;
+  readonly keys: Keys;
+  readonly audit: Audit;
+  /** What the audit was told, in the order of telling. */
+  readonly auditLines: AuditEvent[];
+}
+
+/** Identity and keys over a storage as app.ts joins them, with an ear on what the audit is told. */
+export function peopleOver(options: {
+  storage: Pick<Storage, "write" | "read" | "onForeignWrite">;
+  clock: Clock;
+  random: Random;
+  log?: Log;
+  limits?: Partial<KeysLimits>;
+  isEnabled?: boolean;
+  personalData?: readonly PersonalData[];
+}): People {
+  const { log = silentLog, limits, isEnabled, personalData = [], ...parts } = options;
+  const audit = createAudit({ ...parts, random: seededRandom(1007n), log, key: new Uint8Array(32).fill(7) });
+  const auditLines: AuditEvent[] = [];
+  const heard: Pick<Audit, "append"> = {
+    async append(tx, line) {
+      await audit.append(tx, line);
+      auditLines.push(line);
+    },
+  };
+  const auditData: PersonalData = {
+    name: "audit",
+    collect: async () => [],
+    erase: async (tx, userId) => void (await audit.erasePersonal(tx, userId)),
+  };
+  const identity = createIdentity({
+    ...parts,
+    log,
+    audit: heard,
+    personalData: () => [keys.personalData, ...personalData, auditData],
+  });
+  const keys = createKeys({
+    ...parts,
+    log,
+    audit: heard,
+    identity,
+    ...(limits && { limits }),
+    ...(isEnabled !== undefined && { isEnabled }),
+  });
+  return { identity, keys, audit, auditLines };
+}
+
+/**
+ * Keys as they are, and somebody signed in for the bearer token `person.<user id>`: what a login session gives, without signing in. Each
+ * use looks the user up, so that roles and states hold at once.
+ */
+export function withPersons({ identity, keys }: Pick<People, "identity" | "keys">): Authenticator {
+  return {
+    async authenticate(credentials) {
+      const userId = /^person\.(.+)$/.exec(credentials.bearerToken ?? "")?.[1];
+      if (userId === undefined) return keys.authenticate(credentials);
+      const user = await identity.findUser(userId);
+      if (user === null || user.disabledAt !== null) {
+        throw new BsoptError({
+          reason: "unauthenticated",
+          code: "TOKEN_INVALID",
+          detail: "The token is not valid here.",
+        });
+      }
+      return {
+        userId,
+        role: user.role,
+        permissions: permissionsOfRole[user.role],
+        credential: { kind: "login_session", id: "a-session", via: "token" },
+        rateClass: "standard",
+      };
+    },
+  };
+}
+
+export interface IdentityFixture extends People {
   readonly folder: string;
   readonly storage: Storage;
   /** The storage as identity sees it here. */
   readonly watched: Pick<Storage, "write" | "read" | "onForeignWrite">;
-  readonly identity: Identity;
-  readonly audit: Audit;
   readonly clock: ManualClock;
   readonly keyFile: KeyFile;
   /** How often identity has asked the reader for something. */
   readCount(): number;
   /** What storage says when another process has written. */
   tellForeignWrite(): void;
-  /** Another identity on the same storage, as another process would have. */
-  another(seed: bigint): Identity;
+  /** Users and keys once more on the same storage, as another process would have them. */
+  another(seed: bigint): People;
   close(): Promise<void>;
 }
 
@@ -60,32 +139,24 @@ export async function openIdentity(
       return () => listeners.delete(listener);
     },
   };
-  const audit = createAudit({
-    storage,
-    clock,
-    random: seededRandom(seed + 1000n),
-    log: silentLog,
-    key: new Uint8Array(32).fill(7),
-  });
-  const identityOf = (each: bigint) =>
-    createIdentity({ storage: watched, audit, clock, random: seededRandom(each), log: silentLog });
-  const identity = identityOf(seed);
+  const peopleOf = (each: bigint) => peopleOver({ storage: watched, clock, random: seededRandom(each) });
+  const people = peopleOf(seed);
   return {
     folder,
     storage,
     watched,
-    identity,
-    audit,
+    ...people,
     clock,
     keyFile: openKeyFile(join(folder, "admin-api-key")),
     readCount: () => reads,
     tellForeignWrite: () => {
       for (const listener of listeners) listener();
     },
-    another: identityOf,
+    another: peopleOf,
     async close() {
-      await identity.close();
-      await audit.close();
+      await people.keys.close();
+      people.identity.close();
+      await people.audit.close();
       await storage.close();
       rmSync(folder, { recursive: true });
     },

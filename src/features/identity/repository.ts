@@ -1,85 +1,46 @@
-// Identity's SQL. Every function takes the database it works on, so that what must be true together is written
-// in one transaction by whoever calls; nothing here decides anything or knows a secret's text.
+// Identity's SQL: users. Every function takes the database it works on, so that what must be true together is written in one
+// transaction by whoever calls; nothing here decides anything.
 
-import { and, asc, count, desc, eq, gt, isNull, lt, or, sql } from "drizzle-orm";
-import { alias } from "drizzle-orm/sqlite-core";
-import type { Permission, Role } from "../../domain/permission";
-import type { RateClass } from "../../domain/principal";
-import { assert } from "../../foundation/assert";
-import { formatTimestamp } from "../../foundation/clock";
+import { and, asc, count, desc, eq, isNotNull, isNull, lt, ne, or } from "drizzle-orm";
+import type { Role } from "../../domain/permission";
+import type { PageMark } from "../../foundation/page-mark";
 import type { ReadDatabase, Tx } from "../../storage/storage";
-import type { ApiKey } from "./model";
-import { type PageMark, parseScopes } from "./rules";
-import { apiKeys, users } from "./table";
+import { users } from "./table";
 
-/** All that a request with a key needs to be admitted or refused. */
-export interface KeyForUse {
-  readonly id: string;
-  readonly secretHashHex: string;
-  readonly scopes: readonly Permission[];
-  readonly rateClass: RateClass;
-  readonly expiresAt: bigint | null;
-  readonly revokedAt: bigint | null;
-  readonly lastUsedAt: bigint | null;
-  readonly ipAllow: readonly string[] | null;
-  readonly makerScopes: readonly Permission[] | null;
-  readonly userId: string;
-  readonly userRole: Role;
-  readonly userDisabledAt: bigint | null;
+/** A user as it is stored. */
+export type UserRow = typeof users.$inferSelect;
+
+/** The user of that id, or null. */
+export async function findUserById(database: ReadDatabase | Tx, id: string): Promise<UserRow | null> {
+  return (await database.select().from(users).where(eq(users.id, id)).limit(1))[0] ?? null;
 }
 
-/** The key of that id with its owner and the scopes of its maker, or null. */
-export async function findKeyForUse(database: ReadDatabase, id: string): Promise<KeyForUse | null> {
-  const maker = alias(apiKeys, "maker");
-  const rows = await database
-    .select({
-      id: apiKeys.id,
-      secretHashHex: apiKeys.secretHash,
-      scopes: apiKeys.scopes,
-      rateClass: apiKeys.rateClass,
-      expiresAt: apiKeys.expiresAt,
-      revokedAt: apiKeys.revokedAt,
-      lastUsedAt: apiKeys.lastUsedAt,
-      ipAllow: apiKeys.ipAllow,
-      makerScopes: maker.scopes,
-      userId: users.id,
-      userRole: users.role,
-      userDisabledAt: users.disabledAt,
-    })
-    .from(apiKeys)
-    .innerJoin(users, eq(users.id, apiKeys.userId))
-    .leftJoin(maker, eq(maker.id, apiKeys.createdByKeyId))
-    .where(eq(apiKeys.id, id))
-    .limit(1);
-  const row = rows[0];
-  if (!row) return null;
-  return {
-    ...row,
-    scopes: scopesOf(row.id, row.scopes),
-    makerScopes: row.makerScopes === null ? null : scopesOf(row.id, row.makerScopes),
-    ipAllow: row.ipAllow === null ? null : (JSON.parse(row.ipAllow) as string[]),
-  };
+/** The user with that address in its one spelling, or null. */
+export async function findUserWithEmail(database: ReadDatabase | Tx, email: string): Promise<UserRow | null> {
+  return (await database.select().from(users).where(eq(users.email, email)).limit(1))[0] ?? null;
 }
 
-export interface NewUser {
-  readonly id: string;
-  readonly name: string;
-  readonly role: Role;
-  readonly now: bigint;
+/** Writes a new user. */
+export async function insertUserRow(tx: Tx, user: typeof users.$inferInsert): Promise<void> {
+  await tx.insert(users).values(user);
 }
 
-export async function insertUser(tx: Tx, user: NewUser): Promise<void> {
-  await tx
-    .insert(users)
-    .values({ id: user.id, name: user.name, role: user.role, createdAt: user.now, updatedAt: user.now });
+/** Changes a user; the row as it is then, or null where there is none such. */
+export async function updateUser(
+  tx: Tx,
+  id: string,
+  change: Partial<typeof users.$inferInsert>,
+): Promise<UserRow | null> {
+  const rows = await tx.update(users).set(change).where(eq(users.id, id)).returning();
+  return rows[0] ?? null;
 }
 
-export async function hasUsers(database: ReadDatabase | Tx): Promise<boolean> {
+export async function hasAnyUser(database: ReadDatabase | Tx): Promise<boolean> {
   return (await database.select({ id: users.id }).from(users).limit(1)).length > 0;
 }
 
 /** The administrator who has been here longest and is not disabled, or null. Ids of users sort by time. */
-export async function findOperator(database: ReadDatabase): Promise<string | null> {
+export async function findOldestAdministrator(database: ReadDatabase): Promise<string | null> {
   const rows = await database
     .select({ id: users.id })
     .from(users)
@@ -89,108 +50,45 @@ export async function findOperator(database: ReadDatabase): Promise<string | nul
   return rows[0]?.id ?? null;
 }
 
-export type NewKey = typeof apiKeys.$inferInsert;
-
-export async function insertKey(tx: Tx, key: NewKey): Promise<void> {
-  await tx.insert(apiKeys).values(key);
-}
-
-export async function hasKey(tx: Tx, id: string): Promise<boolean> {
-  return (await tx.select({ id: apiKeys.id }).from(apiKeys).where(eq(apiKeys.id, id)).limit(1)).length > 0;
-}
-
-/** How many of a user's keys are neither revoked nor expired. */
-export async function countLiveKeys(tx: Tx, userId: string, now: bigint): Promise<number> {
+/** How many administrators who are not disabled there are beside this user. */
+export async function countOtherAdministrators(tx: Tx, id: string): Promise<number> {
   const rows = await tx
     .select({ count: count() })
-    .from(apiKeys)
-    .where(
-      and(
-        eq(apiKeys.userId, userId),
-        isNull(apiKeys.revokedAt),
-        or(isNull(apiKeys.expiresAt), gt(apiKeys.expiresAt, now)),
-      ),
-    );
+    .from(users)
+    .where(and(eq(users.role, "admin"), isNull(users.disabledAt), ne(users.id, id)));
   return Number(rows[0]?.count ?? 0);
 }
 
-/** Keys newest first, of one user or (null) of all, from behind the mark on. */
-export async function pageOfKeys(
+export interface UserFilter {
+  readonly role?: Role;
+  /** In its one spelling. */
+  readonly email?: string;
+  readonly isDisabled?: boolean;
+}
+
+/** Users newest first from behind the mark on, as far as the filter lets them through. */
+export async function pageOfUsers(
   database: ReadDatabase,
-  page: { userId: string | null; after: PageMark | null; limit: number },
-): Promise<{ key: ApiKey; mark: PageMark }[]> {
-  const { userId, after, limit } = page;
-  const rows = await database
+  page: { filter: UserFilter; after: PageMark | null; limit: number },
+): Promise<UserRow[]> {
+  const { filter, after, limit } = page;
+  return database
     .select()
-    .from(apiKeys)
+    .from(users)
     .where(
       and(
-        userId === null ? undefined : eq(apiKeys.userId, userId),
+        filter.role === undefined ? undefined : eq(users.role, filter.role),
+        filter.email === undefined ? undefined : eq(users.email, filter.email),
+        filter.isDisabled === undefined
+          ? undefined
+          : filter.isDisabled
+            ? isNotNull(users.disabledAt)
+            : isNull(users.disabledAt),
         after === null
           ? undefined
-          : or(
-              lt(apiKeys.createdAt, after.createdAt),
-              and(eq(apiKeys.createdAt, after.createdAt), lt(apiKeys.id, after.id)),
-            ),
+          : or(lt(users.createdAt, after.createdAt), and(eq(users.createdAt, after.createdAt), lt(users.id, after.id))),
       ),
     )
-    .orderBy(desc(apiKeys.createdAt), desc(apiKeys.id))
+    .orderBy(desc(users.createdAt), desc(users.id))
     .limit(limit);
-  return rows.map((row) => ({ key: keyOnWire(row), mark: { createdAt: row.createdAt, id: row.id } }));
-}
-
-/** Ends a key, of one user or (null) of anyone. Ending it twice keeps the first moment. False: there is none such. */
-export async function endKey(tx: Tx, key: { id: string; userId: string | null; now: bigint }): Promise<boolean> {
-  const rows = await tx
-    .update(apiKeys)
-    .set({ revokedAt: sql`coalesce(${apiKeys.revokedAt}, ${key.now})` })
-    .where(and(eq(apiKeys.id, key.id), key.userId === null ? undefined : eq(apiKeys.userId, key.userId)))
-    .returning({ id: apiKeys.id });
-  return rows.length > 0;
-}
-
-/** How many living keys a key has made. */
-export async function countMadeBy(tx: Tx, id: string): Promise<number> {
-  const rows = await tx
-    .select({ count: count() })
-    .from(apiKeys)
-    .where(and(eq(apiKeys.createdByKeyId, id), isNull(apiKeys.revokedAt)));
-  return Number(rows[0]?.count ?? 0);
-}
-
-/** Notes when keys were last used; never moves a moment backwards. */
-export async function noteUses(tx: Tx, uses: ReadonlyMap<string, bigint>): Promise<void> {
-  for (const [id, usedAt] of uses) {
-    await tx
-      .update(apiKeys)
-      .set({ lastUsedAt: usedAt })
-      .where(and(eq(apiKeys.id, id), or(isNull(apiKeys.lastUsedAt), lt(apiKeys.lastUsedAt, usedAt))));
-  }
-}
-
-/** A row as clients see it. */
-export function keyOnWire(row: typeof apiKeys.$inferSelect): ApiKey {
-  return {
-    id: row.id,
-    user_id: row.userId,
-    name: row.name,
-    scopes: scopesOf(row.id, row.scopes),
-    rate_class: row.rateClass,
-    expires_at: moment(row.expiresAt),
-    ip_allow: row.ipAllow === null ? null : (JSON.parse(row.ipAllow) as string[]),
-    created_by_key_id: row.createdByKeyId,
-    created_at: formatTimestamp(row.createdAt),
-    revoked_at: moment(row.revokedAt),
-    last_used_at: moment(row.lastUsedAt),
-  };
-}
-
-function moment(microseconds: bigint | null): string | null {
-  return microseconds === null ? null : formatTimestamp(microseconds);
-}
-
-function scopesOf(id: string, json: string): Permission[] {
-  const scopes = parseScopes(JSON.parse(json) as unknown[]);
-  assert(scopes !== null, `key ${id} is stored with a scope that does not exist: ${json}`);
-  return scopes;
 }

@@ -1,131 +1,60 @@
-// What identity decides without asking anybody: the text of a key, what a key may do, who may grant what,
-// and where a key may come from. Pure: no clock, no randomness, no database, so each rule is a table in the
-// tests. It never says why to a client that has not proven its secret; that is the service's care.
+// What identity decides without asking anybody: which mail addresses are taken and in which one spelling, and which names. Pure, so that
+// each rule is a table in the tests. It must never put an address into an error: errors are logged.
 
-import type { Address } from "../../domain/address";
-import { type AddressBlock, blockHolds, parseAddressBlock, parsePeerAddress } from "../../domain/address";
-import { isPermission, type Permission, permissionsOfRole, type Role } from "../../domain/permission";
-import { BsoptError, type FieldFault } from "../../foundation/errors";
+import { domainToASCII } from "node:url";
+import { BsoptError } from "../../foundation/errors";
 
-/** Letters and digits of a key's public id: 71 bits, so that ids never meet. */
-export const keyIdLength = 12;
-/** Letters and digits of a key's secret: 43 of base 62 are 256 bits. */
-export const keySecretLength = 43;
-export const scopeCountMax = 10;
-export const ipAllowCountMax = 64;
-export const keyNameLengthMax = 100;
-export const pageLimitDefault = 50;
-export const pageLimitMax = 200;
-/** Living keys of one user; a loop that makes keys stops here. */
-export const liveKeyCountPerUserMax = 1000;
+/** RFC 5321 §4.5.3.1.3: a path of 256 octets holds two brackets and the address. */
+export const emailLengthMax = 254;
+/** RFC 5321 §4.5.3.1.1. */
+const localLengthMax = 64;
+/** RFC 1035 §2.3.4: 255 octets of labels with their lengths are 253 characters. */
+const domainLengthMax = 253;
 
-const keyTextPattern = new RegExp(`^bso_([0-9A-Za-z]{${keyIdLength}})_([0-9A-Za-z]{${keySecretLength}})$`);
+export const userNameLengthMax = 100;
+/** No control characters, no space in front; the same on the wire and on the command line. */
+export const userNamePattern = "^[^\\s\\x00-\\x1f\\x7f][^\\x00-\\x1f\\x7f]*$";
+/** What an erased user is called. */
+export const erasedName = "erased";
 
-export interface KeyText {
-  readonly id: string;
-  readonly secret: string;
-}
-
-/** `bso_<id>_<secret>` taken apart, or null where the text is no key. */
-export function parseKeyText(text: string): KeyText | null {
-  const match = keyTextPattern.exec(text);
-  return match ? { id: match[1]!, secret: match[2]! } : null;
-}
-
-/** What a client sends. */
-export function formatKeyText(key: KeyText): string {
-  return `bso_${key.id}_${key.secret}`;
-}
+/** RFC 5322 §3.2.3, dot-atom: words of these signs with single dots between. Quoted local parts are not taken. */
+const localPattern = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
+/** Letters, digits and hyphens, none at an edge. */
+const labelPattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * What a key may do now: its own scopes, within its owner's role, within the scopes of the key that made it.
- * A maker that was revoked still bounds what it made, but does not end it: replacing the administrator's key
- * must not silence every bot.
+ * The one spelling by which an address is stored and looked for: composed for compatibility (NFKC), without space around it, in lower case,
+ * its domain in ASCII (IDNA). Throws `invalid` EMAIL_INVALID where that is no address as RFC 5321 has it: one @, a dot-atom of at most
+ * 64 characters, a domain of at most 253 in labels of at most 63, 254 in all. `pointer` is where the caller had it from.
  */
-export function effectivePermissions(
-  scopes: readonly Permission[],
-  ownerRole: Role,
-  makerScopes: readonly Permission[] | null,
-): ReadonlySet<Permission> {
-  const ofRole = permissionsOfRole[ownerRole];
-  return new Set(scopes.filter((scope) => ofRole.has(scope) && (makerScopes === null || makerScopes.includes(scope))));
+export function normalizeEmail(text: string, pointer = "/email"): string {
+  // Bounded before anything walks it: composing can only make an address of this length longer by a known factor.
+  const parts = text.length > 4 * emailLengthMax ? [] : text.normalize("NFKC").trim().toLowerCase().split("@");
+  const [local = "", domain = ""] = parts;
+  const ascii = parts.length === 2 ? asciiDomain(domain) : null;
+  if (ascii === null || local.length > localLengthMax || !localPattern.test(local)) throw emailInvalid(pointer);
+  const email = `${local}@${ascii}`;
+  if (email.length > emailLengthMax) throw emailInvalid(pointer);
+  return email;
 }
 
-/** Throws `forbidden` unless whoever makes a key holds every scope it is to have. */
-export function requireGrantable(scopes: readonly Permission[], makerPermissions: ReadonlySet<Permission>): void {
-  const faults: FieldFault[] = scopes.flatMap((scope, index) =>
-    makerPermissions.has(scope)
-      ? []
-      : [{ pointer: `/scopes/${index}`, code: "SCOPE_NOT_HELD", detail: `the maker does not hold ${scope}` }],
-  );
-  if (faults.length === 0) return;
-  throw new BsoptError({
-    reason: "forbidden",
-    code: "SCOPE_NOT_HELD",
-    detail: "A key can be given only scopes that its maker holds.",
-    faults,
+/** The domain in ASCII, or null where it is none that mail is sent to by name. */
+function asciiDomain(domain: string): string | null {
+  // What stands outside names in ASCII must not reach the conversion: it decodes per cent and stops at a slash.
+  if (domain.length > domainLengthMax || /[\0-,/:-`{-\x7f]/.test(domain)) return null;
+  const ascii = domainToASCII(domain);
+  if (ascii === "" || ascii.length > domainLengthMax) return null;
+  const labels = ascii.split(".");
+  // A last label of digits is an address of the network, however it was written.
+  return labels.every((label) => labelPattern.test(label)) && !/^\d+$/.test(labels.at(-1)!) ? ascii : null;
+}
+
+function emailInvalid(pointer: string): BsoptError {
+  const detail = "must be a mail address such as name@example.org";
+  return new BsoptError({
+    reason: "invalid",
+    code: "EMAIL_INVALID",
+    detail: "The mail address cannot be used.",
+    faults: [{ pointer, code: "EMAIL_INVALID", detail }],
   });
-}
-
-/** The permissions in a stored or typed list, or null where a word is none. */
-export function parseScopes(words: readonly unknown[]): Permission[] | null {
-  const scopes = words.filter((word): word is Permission => typeof word === "string" && isPermission(word));
-  return scopes.length === words.length ? scopes : null;
-}
-
-/** The blocks a list of texts names; throws `invalid` with one fault for each that names none. */
-export function parseIpAllow(texts: readonly string[]): AddressBlock[] {
-  const faults: FieldFault[] = [];
-  const blocks: AddressBlock[] = [];
-  for (const [index, text] of texts.entries()) {
-    const block = parseAddressBlock(text);
-    if (block) blocks.push(block);
-    else {
-      faults.push({
-        pointer: `/ip_allow/${index}`,
-        code: "ADDRESS_INVALID",
-        detail: "must be an IPv4 or IPv6 address or a CIDR block with no bit set behind its prefix",
-      });
-    }
-  }
-  if (faults.length > 0) {
-    throw new BsoptError({
-      reason: "invalid",
-      code: "ADDRESS_INVALID",
-      detail: "ip_allow names something that is no address.",
-      faults,
-    });
-  }
-  return blocks;
-}
-
-/** Whether a socket's peer is within the list; no list means anywhere, an unreadable peer is nowhere. */
-export function peerAllowed(blocks: readonly AddressBlock[] | null, peerAddress: string): boolean {
-  if (blocks === null) return true;
-  const address: Address | null = parsePeerAddress(peerAddress);
-  return address !== null && blocks.some((block) => blockHolds(block, address));
-}
-
-export interface PageMark {
-  readonly createdAt: bigint;
-  readonly id: string;
-}
-
-/** Where a page ended, as the opaque text a client sends back. */
-export function formatCursor(mark: PageMark): string {
-  return Buffer.from(`${mark.createdAt} ${mark.id}`, "latin1").toString("base64url");
-}
-
-/** The mark in a cursor; throws `invalid` where a client made one up. */
-export function parseCursor(cursor: string): PageMark {
-  const match = /^(-?\d{1,19}) ([0-9A-Za-z]{1,40})$/.exec(Buffer.from(cursor, "base64url").toString("latin1"));
-  if (!match) {
-    throw new BsoptError({
-      reason: "invalid",
-      code: "CURSOR_INVALID",
-      detail: "The cursor is not one that this server gave.",
-      faults: [{ pointer: "/cursor", code: "CURSOR_INVALID", detail: "must be the next_cursor of an earlier page" }],
-    });
-  }
-  return { createdAt: BigInt(match[1]!), id: match[2]! };
 }

@@ -41,18 +41,18 @@ async function run(...argv: string[]): Promise<{ code: number; out: string; err:
     environment: {},
     openIdentity: async (config) => {
       opened.push(config);
-      return { identity: fixture.identity, keyFile: fixture.keyFile, close: async () => {} };
+      return { identity: fixture.identity, keys: fixture.keys, keyFile: fixture.keyFile, close: async () => {} };
     },
   });
   const code = await runCommandLine({ program: new Command("bsopt").addCommand(key), argv: ["key", ...argv], io });
   return { code, ...said };
 }
 
-const admit = (apiKey: string) => fixture.identity.authenticate({ apiKey, peerAddress: "127.0.0.1" });
+const admit = (apiKey: string) => fixture.keys.authenticate({ apiKey, peerAddress: "127.0.0.1" });
 
 describe("S1.08 key create", () => {
   test("prints the secret alone on standard output, and it opens what was asked for", async () => {
-    await fixture.identity.ensureFirstAdminKey(fixture.keyFile);
+    await fixture.keys.ensureFirstAdminKey(fixture.keyFile);
     const { code, out, err } = await run(
       "create",
       "--name",
@@ -78,7 +78,7 @@ describe("S1.08 key create", () => {
     expect(adminText).not.toBe(out.trim());
     expect(err).not.toContain(adminText);
     expect((await admit(adminText)).permissions.has("admin")).toBe(true);
-    expect(await fixture.identity.ensureFirstAdminKey(fixture.keyFile)).toBeNull();
+    expect(await fixture.keys.ensureFirstAdminKey(fixture.keyFile)).toBeNull();
   });
 
   test("with every flag and --json prints the whole key as JSON", async () => {
@@ -127,7 +127,7 @@ describe("S1.08 key create", () => {
       expect(outcome.code).toBe(code);
       expect(outcome.err).toContain(words);
       expect(outcome.out).toBe("");
-      const { data } = await fixture.identity.listKeys({ userId: null, limit: 10 });
+      const { data } = await fixture.keys.listKeys({ of: { kind: "everybody" }, limit: 10 });
       expect(data.map((key) => key.name)).not.toContain("x");
     });
   }
@@ -140,10 +140,10 @@ describe("S1.08 key list", () => {
   });
 
   test("shows every key of every page, and no secret", async () => {
-    await fixture.identity.ensureFirstAdminKey(fixture.keyFile);
+    await fixture.keys.ensureFirstAdminKey(fixture.keyFile);
     const secrets: string[] = [];
     for (let index = 0; index < 201; index++) {
-      const made = await fixture.identity.createKey({
+      const made = await fixture.keys.createKey({
         maker: { kind: "operator" },
         request: { name: `key ${index}`, scopes: ["pricing:read"] },
       });
@@ -173,10 +173,10 @@ describe("S1.08 key list", () => {
 
 describe("S1.08 key revoke", () => {
   test("ends the key at once, prints nothing on standard output, and says which keys go on", async () => {
-    const adminText = (await fixture.identity.ensureFirstAdminKey(fixture.keyFile))!;
+    const adminText = (await fixture.keys.ensureFirstAdminKey(fixture.keyFile))!;
     const principal = await admit(adminText);
     const maker = { kind: "principal", principal } as const;
-    await fixture.identity.createKey({ maker, request: { name: "child", scopes: ["pricing:read"] } });
+    await fixture.keys.createKey({ maker, request: { name: "child", scopes: ["pricing:read"] } });
     const { code, out, err } = await run("revoke", principal.credential.id);
     expect(code).toBe(0);
     expect(out).toBe("");

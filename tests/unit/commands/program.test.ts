@@ -228,7 +228,7 @@ describe("the application", () => {
     await serving(folder, async () => {
       const config = loadConfig({ flags: { data_dir: folder }, environment: {}, file: null });
       const opened = await openIdentity({ config, clock: systemClock, random: systemRandom, log: silentLog });
-      expect(await opened.identity.ensureFirstAdminKey(opened.keyFile)).toBeNull();
+      expect(await opened.keys.ensureFirstAdminKey(opened.keyFile)).toBeNull();
       await opened.close();
     });
   });

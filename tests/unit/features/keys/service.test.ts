@@ -1,4 +1,4 @@
-// Identity on a real database: who is admitted, what a revocation ends and when, what the cache may remember,
+// Keys on a real database: who is admitted, what a revocation ends and when, what the cache may remember,
 // and how the first key comes to be exactly once, whatever crashes.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
@@ -7,31 +7,27 @@ import { join } from "node:path";
 import { eq, sql } from "drizzle-orm";
 import type { Permission, Role } from "../../../../src/domain/permission";
 import type { Credentials, Principal } from "../../../../src/domain/principal";
-import type { ApiKeyRequest } from "../../../../src/features/identity/model";
-import { insertKey, insertUser } from "../../../../src/features/identity/repository";
-import { liveKeyCountPerUserMax } from "../../../../src/features/identity/rules";
-import {
-  createIdentity,
-  type Identity,
-  type IdentityLimits,
-  type KeyFile,
-  type Maker,
-} from "../../../../src/features/identity/service";
-import { apiKeys, users } from "../../../../src/features/identity/table";
+import { insertUserRow } from "../../../../src/features/identity/repository";
+import { users } from "../../../../src/features/identity/table";
+import type { ApiKeyRequest } from "../../../../src/features/keys/model";
+import { insertKey } from "../../../../src/features/keys/repository";
+import { liveKeyCountPerUserMax } from "../../../../src/features/keys/rules";
+import type { KeyFile, Keys, KeysLimits, Maker } from "../../../../src/features/keys/service";
+import { apiKeys } from "../../../../src/features/keys/table";
 import { type ManualClock, systemClock } from "../../../../src/foundation/clock";
 import { BsoptError } from "../../../../src/foundation/errors";
 import { silentLog } from "../../../../src/foundation/log";
 import { seededRandom } from "../../../../src/foundation/random";
 import { find } from "../../../../src/storage/idempotency";
 import { openStorage } from "../../../../src/storage/storage";
-import { type IdentityFixture, openIdentity } from "../../../harness/identity";
+import { type IdentityFixture, openIdentity, peopleOver } from "../../../harness/identity";
 
 let fixture: IdentityFixture;
-let identity: Identity;
+let keys: Keys;
 let clock: ManualClock;
 beforeEach(async () => {
   fixture = await openIdentity();
-  ({ identity, clock } = fixture);
+  ({ keys, clock } = fixture);
 });
 afterEach(() => fixture.close());
 
@@ -40,7 +36,7 @@ const second = 1_000;
 const minute = 60 * second;
 
 const admit = async (apiKey: string | null, peer = peerAddress): Promise<Principal> =>
-  identity.authenticate({ apiKey: apiKey!, peerAddress: peer });
+  keys.authenticate({ apiKey: apiKey!, peerAddress: peer });
 
 async function failureOf(act: () => unknown): Promise<BsoptError> {
   try {
@@ -71,14 +67,14 @@ function delayed<Query extends object>(query: Query, gate: Promise<void>): Query
 }
 
 async function firstKey(): Promise<{ text: string; principal: Principal; maker: Maker }> {
-  const text = (await identity.ensureFirstAdminKey(fixture.keyFile))!;
+  const text = (await keys.ensureFirstAdminKey(fixture.keyFile))!;
   const principal = await admit(text);
   return { text, principal, maker: { kind: "principal", principal } };
 }
 
 async function madeKey(request: Partial<ApiKeyRequest> = {}): Promise<{ id: string; secret: string }> {
-  if ((await identity.listKeys({ userId: null, limit: 1 })).data.length === 0) await firstKey();
-  const made = await identity.createKey({
+  if ((await keys.listKeys({ of: { kind: "everybody" }, limit: 1 })).data.length === 0) await firstKey();
+  const made = await keys.createKey({
     maker: { kind: "operator" },
     request: { name: "bot", scopes: ["pricing:read"], ...request },
   });
@@ -93,7 +89,7 @@ async function userWithKey(
   const { id, secret } = await madeKey();
   const userId = `user-${role}`;
   await fixture.storage.write(async (tx) => {
-    await insertUser(tx, { id: userId, name: role, role, now: tx.nowMicroseconds });
+    await insertUserRow(tx, { id: userId, name: role, role, createdAt: 1n, updatedAt: 1n });
     await tx
       .update(apiKeys)
       .set({ userId, scopes: JSON.stringify(scopes) })
@@ -128,19 +124,19 @@ describe("S2.14 credentials", () => {
     ];
     const answers = new Set<string>();
     for (const credentials of wrong) {
-      const failure = await failureOf(() => identity.authenticate(credentials));
+      const failure = await failureOf(() => keys.authenticate(credentials));
       answers.add(`${failure.reason} ${failure.code} ${failure.detail}`);
     }
     expect([...answers]).toEqual(["unauthenticated API_KEY_INVALID The API key is not valid here."]);
   });
 
   test("that are missing are asked for", async () => {
-    expect((await failureOf(() => identity.authenticate({ peerAddress }))).code).toBe("CREDENTIALS_MISSING");
+    expect((await failureOf(() => keys.authenticate({ peerAddress }))).code).toBe("CREDENTIALS_MISSING");
   });
 
   test("of a revoked, expired or disabled one are named only to whoever proves the secret", async () => {
     const revoked = await madeKey();
-    await identity.revokeKey({ userId: null, id: revoked.id });
+    await keys.revokeKey({ by: { kind: "operator" }, id: revoked.id });
     const expired = await madeKey({ expires_at: "2099-01-01T00:00:00Z" });
     const disabled = await userWithKey("viewer", ["pricing:read"]);
     await fixture.storage.write(async (tx) => {
@@ -188,7 +184,7 @@ describe("S2.14 credentials", () => {
   test("carry no more than their maker's scopes at each use, and outlive a maker that was revoked", async () => {
     const { principal } = await firstKey();
     const maker = await madeKey({ scopes: ["admin", "pricing:read", "market:read"] });
-    const child = await identity.createKey({
+    const child = await keys.createKey({
       maker: { kind: "principal", principal: await admit(maker.secret) },
       request: { name: "child", scopes: ["pricing:read", "market:read"] },
     });
@@ -199,7 +195,7 @@ describe("S2.14 credentials", () => {
     );
     fixture.tellForeignWrite();
     expect([...(await admit(child.secret)).permissions]).toEqual(["market:read"]);
-    expect(await identity.revokeKey({ userId: null, id: maker.id })).toEqual({ madeCount: 1 });
+    expect(await keys.revokeKey({ by: { kind: "operator" }, id: maker.id })).toEqual({ madeCount: 1 });
     expect([...(await admit(child.secret)).permissions]).toEqual(["market:read"]);
   });
 });
@@ -209,7 +205,7 @@ describe("S2.14 the cache of keys", () => {
     const { secret } = await madeKey();
     const first = await admit(secret);
     const reads = fixture.readCount();
-    expect(identity.authenticate({ apiKey: secret, peerAddress })).toBe(first);
+    expect(keys.authenticate({ apiKey: secret, peerAddress })).toBe(first);
     expect(fixture.readCount()).toBe(reads);
   });
 
@@ -222,14 +218,15 @@ describe("S2.14 the cache of keys", () => {
     expect(fixture.readCount()).toBe(reads);
     clock.advance(0.001 * second);
     await admit(secret);
-    expect(fixture.readCount()).toBe(reads + 1);
+    expect(fixture.readCount()).toBe(reads + 2);
   });
 
   test("looks a key up once, however many requests wait for it", async () => {
     const { secret } = await madeKey();
     const reads = fixture.readCount();
     await Promise.all(Array.from({ length: 100 }, () => admit(secret)));
-    expect(fixture.readCount()).toBe(reads + 1);
+    // The key and its owner.
+    expect(fixture.readCount()).toBe(reads + 2);
   });
 
   test("remembers for a while that there is no such key, until another process writes", async () => {
@@ -246,15 +243,8 @@ describe("S2.14 the cache of keys", () => {
   });
 
   const absentKey = (index: number) => `bso_${String(index).padStart(12, "0")}_${"s".repeat(43)}`;
-  const bounded = (limits: Partial<IdentityLimits>) =>
-    createIdentity({
-      storage: fixture.watched,
-      audit: fixture.audit,
-      clock,
-      random: seededRandom(31n),
-      log: silentLog,
-      limits,
-    });
+  const bounded = (limits: Partial<KeysLimits>) =>
+    peopleOver({ storage: fixture.watched, clock, random: seededRandom(31n), log: silentLog, limits }).keys;
 
   test("is bounded: past its limit an unknown id pushes the oldest out", async () => {
     const small = bounded({ absentCountMax: 10 });
@@ -275,7 +265,7 @@ describe("S2.14 the cache of keys", () => {
     for (const apiKey of texts.slice(1)) await small.authenticate({ apiKey, peerAddress });
     expect(fixture.readCount()).toBe(reads);
     await small.authenticate({ apiKey: texts[0]!, peerAddress });
-    expect(fixture.readCount()).toBe(reads + 1);
+    expect(fixture.readCount()).toBe(reads + 2);
   });
 
   test("refuses to queue more lookups at once than its limit", async () => {
@@ -296,24 +286,23 @@ describe("S2.14 the cache of keys", () => {
   test("forgets at once what this process revokes", async () => {
     const { id, secret } = await madeKey();
     await admit(secret);
-    await identity.revokeKey({ userId: null, id });
+    await keys.revokeKey({ by: { kind: "operator" }, id });
     expect((await failureOf(() => admit(secret))).code).toBe("API_KEY_REVOKED");
   });
 
   test("does not remember a lookup that began before a revocation and ended after it", async () => {
     const { id, secret } = await madeKey();
     const { promise: gate, resolve: open } = Promise.withResolvers<void>();
-    const slow = createIdentity({
-      audit: fixture.audit,
+    const slow = peopleOver({
       storage: { ...fixture.watched, read: delayed(fixture.storage.read, gate) },
       clock,
       random: seededRandom(41n),
       log: silentLog,
-    });
+    }).keys;
     const early = slow.authenticate({ apiKey: secret, peerAddress });
     // Another process revokes while the answer about the living key is on the way.
     await fixture.storage.read.all(sql`select 1`);
-    await identity.revokeKey({ userId: null, id });
+    await keys.revokeKey({ by: { kind: "operator" }, id });
     fixture.tellForeignWrite();
     open();
     await early;
@@ -323,7 +312,7 @@ describe("S2.14 the cache of keys", () => {
   test("stops listening once closed", async () => {
     const { secret } = await madeKey();
     await admit(secret);
-    await identity.close();
+    await keys.close();
     const reads = fixture.readCount();
     fixture.tellForeignWrite();
     await admit(secret);
@@ -333,28 +322,21 @@ describe("S2.14 the cache of keys", () => {
 
 test("S2.14 a revocation by another process holds within seconds, through the real watch on the file", async () => {
   const { id, secret } = await madeKey();
-  const here = createIdentity({
-    audit: fixture.audit,
+  const here = peopleOver({
     storage: fixture.storage,
     clock: systemClock,
     random: seededRandom(1n),
     log: silentLog,
-  });
+  }).keys;
   const there = await openStorage({
     url: `file:${join(fixture.folder, "bsopt.db")}`,
     clock: systemClock,
     random: seededRandom(2n),
     log: silentLog,
   });
-  const elsewhere = createIdentity({
-    storage: there,
-    audit: fixture.audit,
-    clock,
-    random: seededRandom(3n),
-    log: silentLog,
-  });
+  const elsewhere = peopleOver({ storage: there, clock, random: seededRandom(3n), log: silentLog }).keys;
   await here.authenticate({ apiKey: secret, peerAddress });
-  await elsewhere.revokeKey({ userId: null, id });
+  await elsewhere.revokeKey({ by: { kind: "operator" }, id });
   const start = systemClock.monotonicMilliseconds();
   let outcome = "";
   while (outcome !== "API_KEY_REVOKED" && systemClock.monotonicMilliseconds() - start < 30_000) {
@@ -372,36 +354,36 @@ test("S2.14 a revocation by another process holds within seconds, through the re
 
 describe("S2.14 uses of keys", () => {
   const lastUsedOf = async (id: string) =>
-    (await identity.listKeys({ userId: null, limit: 10 })).data.find((key) => key.id === id)!.last_used_at;
+    (await keys.listKeys({ of: { kind: "everybody" }, limit: 10 })).data.find((key) => key.id === id)!.last_used_at;
 
   test("are noted off the request's path, at most once a minute", async () => {
     const { id, secret } = await madeKey();
-    await identity.flushUses();
+    await keys.flushUses();
     const before = { ...fixture.storage.statistics() };
     await admit(secret);
     expect(fixture.storage.statistics()).toEqual(before);
     expect(await lastUsedOf(id)).toBeNull();
-    await identity.flushUses();
+    await keys.flushUses();
     expect(await lastUsedOf(id)).toBe("2025-06-15T15:06:40.000000Z");
 
     clock.advance(minute - 1);
     await admit(secret);
-    await identity.flushUses();
+    await keys.flushUses();
     expect(await lastUsedOf(id)).toBe("2025-06-15T15:06:40.000000Z");
 
     clock.advance(1);
     await admit(secret);
-    await identity.flushUses();
+    await keys.flushUses();
     expect(await lastUsedOf(id)).toBe("2025-06-15T15:07:40.000000Z");
   });
 
   test("never move backwards, whichever process notes them", async () => {
     const { id, secret } = await madeKey();
-    const another = fixture.another(99n);
+    const { keys: another } = fixture.another(99n);
     await another.authenticate({ apiKey: secret, peerAddress });
     clock.advance(2 * minute);
     await admit(secret);
-    await identity.flushUses();
+    await keys.flushUses();
     await another.flushUses();
     expect(await lastUsedOf(id)).toBe("2025-06-15T15:08:40.000000Z");
     await another.close();
@@ -410,15 +392,14 @@ describe("S2.14 uses of keys", () => {
   test("that are not a proven key's are not noted", async () => {
     const { id, secret } = await madeKey();
     await failureOf(() => admit(`${secret.slice(0, -1)}${secret.endsWith("0") ? "1" : "0"}`));
-    await identity.flushUses();
+    await keys.flushUses();
     expect(await lastUsedOf(id)).toBeNull();
   });
 
   test("survive a write that fails and are written by the next", async () => {
     const { id, secret } = await madeKey();
     let isDown = true;
-    const frail = createIdentity({
-      audit: fixture.audit,
+    const frail = peopleOver({
       storage: {
         read: fixture.storage.read,
         onForeignWrite: () => () => {},
@@ -427,7 +408,7 @@ describe("S2.14 uses of keys", () => {
       clock,
       random: seededRandom(5n),
       log: silentLog,
-    });
+    }).keys;
     await frail.authenticate({ apiKey: secret, peerAddress });
     await expect(frail.flushUses()).rejects.toThrow("down");
     isDown = false;
@@ -439,8 +420,7 @@ describe("S2.14 uses of keys", () => {
     const { id, secret } = await madeKey();
     const warnings: string[] = [];
     let isDown = true;
-    const frail = createIdentity({
-      audit: fixture.audit,
+    const frail = peopleOver({
       storage: {
         ...fixture.watched,
         write: (work) => (isDown ? Promise.reject(new Error("down")) : fixture.storage.write(work)),
@@ -448,7 +428,7 @@ describe("S2.14 uses of keys", () => {
       clock,
       random: seededRandom(6n),
       log: { ...silentLog, warn: (_fields, message) => void warnings.push(message) },
-    });
+    }).keys;
     await frail.authenticate({ apiKey: secret, peerAddress });
     const [agent] = frail.agents;
     agent!.start();
@@ -463,7 +443,7 @@ describe("S2.14 uses of keys", () => {
   test("are written by the agent in the background", async () => {
     const { id, secret } = await madeKey();
     await admit(secret);
-    const [agent] = identity.agents;
+    const [agent] = keys.agents;
     agent!.start();
     clock.advance(10 * second);
     await agent!.stop();
@@ -491,10 +471,12 @@ describe("S2.35 making a key", () => {
     const limited = await madeKey({ scopes: ["admin"] });
     const maker: Maker = { kind: "principal", principal: await admit(limited.secret) };
     const failure = await failureOf(() =>
-      identity.createKey({ maker, request: { name: "more", scopes: ["admin", "orders:write"] } }),
+      keys.createKey({ maker, request: { name: "more", scopes: ["admin", "orders:write"] } }),
     );
     expect(failure.reason).toBe("forbidden");
-    expect((await identity.listKeys({ userId: null, limit: 10 })).data.map((key) => key.name)).not.toContain("more");
+    expect((await keys.listKeys({ of: { kind: "everybody" }, limit: 10 })).data.map((key) => key.name)).not.toContain(
+      "more",
+    );
   });
 
   const refused: readonly (readonly [string, Partial<ApiKeyRequest>, string])[] = [
@@ -515,13 +497,13 @@ describe("S2.35 making a key", () => {
     const { maker } = await firstKey();
     const idempotency = { principalId: "p", route: "POST /api/v1/api-keys", key: "k", bodyHash: "h" };
     const request: ApiKeyRequest = { name: "once", scopes: ["pricing:read"] };
-    const made = await identity.createKey({ maker, request, idempotency });
+    const made = await keys.createKey({ maker, request, idempotency });
     const stored = await find(fixture.storage.read, idempotency);
     expect(stored!.answer.status).toBe(201);
     expect(JSON.parse(stored!.answer.body)).toEqual({ ...made, secret: null });
-    expect((await failureOf(() => identity.createKey({ maker, request, idempotency }))).code).toBe("IDEMPOTENCY_RACED");
+    expect((await failureOf(() => keys.createKey({ maker, request, idempotency }))).code).toBe("IDEMPOTENCY_RACED");
     expect(
-      (await identity.listKeys({ userId: null, limit: 10 })).data.filter((key) => key.name === "once").length,
+      (await keys.listKeys({ of: { kind: "everybody" }, limit: 10 })).data.filter((key) => key.name === "once").length,
     ).toBe(1);
   });
 
@@ -541,13 +523,13 @@ describe("S2.35 making a key", () => {
       }
     });
     expect((await failureOf(() => madeKey())).code).toBe("KEY_COUNT_LIMIT");
-    await identity.revokeKey({ userId: null, id: "key000000001" });
+    await keys.revokeKey({ by: { kind: "operator" }, id: "key000000001" });
     await madeKey();
   });
 
   test("from the command line with no administrator left says so", async () => {
     const failure = await failureOf(() =>
-      identity.createKey({ maker: { kind: "operator" }, request: { name: "x", scopes: ["admin"] } }),
+      keys.createKey({ maker: { kind: "operator" }, request: { name: "x", scopes: ["admin"] } }),
     );
     expect(failure.code).toBe("NO_ADMINISTRATOR");
   });
@@ -567,8 +549,8 @@ describe("S1.08 listing keys", () => {
     let cursor: string | undefined;
     let pages = 0;
     do {
-      const page = await identity.listKeys({
-        userId: principal.userId,
+      const page = await keys.listKeys({
+        of: { kind: "user", by: principal },
         limit: 2,
         ...(cursor !== undefined && { cursor }),
       });
@@ -579,10 +561,12 @@ describe("S1.08 listing keys", () => {
     } while (cursor !== undefined);
     expect(pages).toBe(4);
     expect([...seen].sort()).toEqual([...ids].sort());
-    const times = (await identity.listKeys({ userId: principal.userId, limit: 50 })).data.map((key) => key.created_at);
+    const times = (await keys.listKeys({ of: { kind: "user", by: principal }, limit: 50 })).data.map(
+      (key) => key.created_at,
+    );
     expect(times).toEqual([...times].sort().reverse());
     expect(seen).not.toContain(stranger.id);
-    const everybody = await identity.listKeys({ userId: null, limit: 50 });
+    const everybody = await keys.listKeys({ of: { kind: "everybody" }, limit: 50 });
     expect(everybody.data.map((key) => key.id)).toContain(stranger.id);
     expect(everybody.next_cursor).toBeNull();
   });
@@ -606,21 +590,25 @@ describe("S1.08 listing keys", () => {
 
 describe("S1.08 revoking a key", () => {
   test("of another user is not found, and it goes on", async () => {
-    const { principal } = await firstKey();
-    const stranger = await userWithKey("viewer", ["pricing:read"]);
-    const failure = await failureOf(() => identity.revokeKey({ userId: principal.userId, id: stranger.id }));
+    const { text, principal } = await firstKey();
+    const stranger = await admit((await userWithKey("viewer", ["pricing:read"])).text);
+    const by: Maker = { kind: "principal", principal: stranger };
+    const failure = await failureOf(() => keys.revokeKey({ by, id: principal.credential.id }));
     expect(failure.reason).toBe("not-found");
-    await admit(stranger.text);
+    expect((await failureOf(() => keys.getKey({ by, id: principal.credential.id }))).reason).toBe("not-found");
+    await admit(text);
   });
   test("that never was is not found", async () => {
-    expect((await failureOf(() => identity.revokeKey({ userId: null, id: "nobody000000" }))).reason).toBe("not-found");
+    expect((await failureOf(() => keys.revokeKey({ by: { kind: "operator" }, id: "nobody000000" }))).reason).toBe(
+      "not-found",
+    );
   });
   test("twice keeps the first moment", async () => {
     const { id } = await madeKey();
-    await identity.revokeKey({ userId: null, id });
+    await keys.revokeKey({ by: { kind: "operator" }, id });
     clock.advance(minute);
-    await identity.revokeKey({ userId: null, id });
-    const { data } = await identity.listKeys({ userId: null, limit: 1 });
+    await keys.revokeKey({ by: { kind: "operator" }, id });
+    const { data } = await keys.listKeys({ of: { kind: "everybody" }, limit: 1 });
     expect(data[0]!.revoked_at).toBe("2025-06-15T15:06:40.000000Z");
   });
 });
@@ -634,28 +622,27 @@ describe("S1.08 the first administrator's key", () => {
     expect(principal.rateClass).toBe("unlimited");
     expect(principal.permissions.has("admin")).toBe(true);
     expect(principal.permissions.size).toBe(10);
-    expect(await identity.ensureFirstAdminKey(fixture.keyFile)).toBeNull();
-    expect((await identity.listKeys({ userId: null, limit: 10 })).data.length).toBe(1);
+    expect(await keys.ensureFirstAdminKey(fixture.keyFile)).toBeNull();
+    expect((await keys.listKeys({ of: { kind: "everybody" }, limit: 10 })).data.length).toBe(1);
   });
 
   test("is the file's where a start died between file and commit", async () => {
     const text = `bso_abcdefghijkl_${"s".repeat(43)}`;
     fixture.keyFile.create(text);
-    expect(await identity.ensureFirstAdminKey(fixture.keyFile)).toBe(text);
+    expect(await keys.ensureFirstAdminKey(fixture.keyFile)).toBe(text);
     expect((await admit(text)).credential.id).toBe("abcdefghijkl");
   });
 
   test("is written to the file before it is committed, so that a failing commit loses nothing", async () => {
-    const failing = createIdentity({
-      audit: fixture.audit,
+    const failing = peopleOver({
       storage: { ...fixture.storage, read: fixture.storage.read, write: () => Promise.reject(new Error("power cut")) },
       clock,
       random: seededRandom(8n),
       log: silentLog,
-    });
+    }).keys;
     await expect(failing.ensureFirstAdminKey(fixture.keyFile)).rejects.toThrow("power cut");
     const text = fixture.keyFile.read();
-    expect(await identity.ensureFirstAdminKey(fixture.keyFile)).toBe(text);
+    expect(await keys.ensureFirstAdminKey(fixture.keyFile)).toBe(text);
     await admit(text);
     await failing.close();
   });
@@ -663,12 +650,12 @@ describe("S1.08 the first administrator's key", () => {
   test("is not made over a file that holds something else, and the hint says what to do", async () => {
     for (const content of ["", "my notes\n", "bso_short_x\n"]) {
       writeFileSync(join(fixture.folder, "admin-api-key"), content);
-      const failure = await failureOf(() => identity.ensureFirstAdminKey(fixture.keyFile));
+      const failure = await failureOf(() => keys.ensureFirstAdminKey(fixture.keyFile));
       expect(failure.code).toBe("ADMIN_KEY_FILE_INVALID");
       expect(failure.hint).toContain("admin-api-key");
       expect(readFileSync(join(fixture.folder, "admin-api-key"), "utf8")).toBe(content);
     }
-    expect((await identity.listKeys({ userId: null, limit: 1 })).data).toEqual([]);
+    expect((await keys.listKeys({ of: { kind: "everybody" }, limit: 1 })).data).toEqual([]);
   });
 
   test("of sixteen starts at the same moment on one folder is one, and each reads it in the file", async () => {
@@ -682,13 +669,7 @@ describe("S1.08 the first administrator's key", () => {
         });
         return {
           storage,
-          each: createIdentity({
-            storage,
-            audit: fixture.audit,
-            clock,
-            random: seededRandom(100n + BigInt(index)),
-            log: silentLog,
-          }),
+          each: peopleOver({ storage, clock, random: seededRandom(100n + BigInt(index)), log: silentLog }).keys,
         };
       }),
     );
@@ -696,7 +677,7 @@ describe("S1.08 the first administrator's key", () => {
     const texts = made.filter((text) => text !== null);
     expect(texts).toEqual([fixture.keyFile.read()!]);
     await admit(texts[0]!);
-    expect((await identity.listKeys({ userId: null, limit: 10 })).data.length).toBe(1);
+    expect((await keys.listKeys({ of: { kind: "everybody" }, limit: 10 })).data.length).toBe(1);
     for (const { storage, each } of starts) {
       await each.close();
       await storage.close();
@@ -716,14 +697,13 @@ describe("S1.08 the first administrator's key", () => {
         memory.text = null;
       },
     };
-    const late = createIdentity({
-      audit: fixture.audit,
+    const late = peopleOver({
       storage: {
         read: fixture.storage.read,
         onForeignWrite: () => () => {},
         write: async (work) => {
           // The other start commits between this one's look and its own commit.
-          if (isFirst) await identity.ensureFirstAdminKey(fixture.keyFile);
+          if (isFirst) await keys.ensureFirstAdminKey(fixture.keyFile);
           isFirst = false;
           return fixture.storage.write(work);
         },
@@ -731,7 +711,7 @@ describe("S1.08 the first administrator's key", () => {
       clock,
       random: seededRandom(21n),
       log: silentLog,
-    });
+    }).keys;
     expect(await late.ensureFirstAdminKey(elsewhere)).toBeNull();
     expect(memory.text).toBeNull();
     await admit(fixture.keyFile.read());

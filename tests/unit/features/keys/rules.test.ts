@@ -4,16 +4,15 @@ import { describe, expect, test } from "bun:test";
 import type { Permission, Role } from "../../../../src/domain/permission";
 import {
   effectivePermissions,
-  formatCursor,
   formatKeyText,
-  parseCursor,
   parseIpAllow,
   parseKeyText,
   parseScopes,
   peerAllowed,
   requireGrantable,
-} from "../../../../src/features/identity/rules";
+} from "../../../../src/features/keys/rules";
 import { BsoptError } from "../../../../src/foundation/errors";
+import { formatCursor, parseCursor } from "../../../../src/foundation/page-mark";
 
 const id = "0123456789AB";
 const secret = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";

@@ -2,15 +2,14 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
-import { eq } from "drizzle-orm";
-import { identityRoutes } from "../../src/features/identity";
-import { ApiKey, ApiKeyCreated, ApiKeyPage, ApiKeyRequest } from "../../src/features/identity/model";
-import { insertUser } from "../../src/features/identity/repository";
-import { apiKeys } from "../../src/features/identity/table";
+import type { Role } from "../../src/domain/permission";
+import { operator } from "../../src/features/identity/service";
+import { keysRoutes } from "../../src/features/keys";
+import { ApiKey, ApiKeyCreated, ApiKeyPage, ApiKeyRequest } from "../../src/features/keys/model";
 import { idempotencyOf, originOf, principalOf } from "../../src/http/request-context";
 import { find } from "../../src/storage/idempotency";
 import { type TestServer, testServer } from "../harness/http";
-import { type IdentityFixture, openIdentity } from "../harness/identity";
+import { type IdentityFixture, openIdentity, withPersons } from "../harness/identity";
 
 let fixture: IdentityFixture;
 let server: TestServer;
@@ -18,13 +17,13 @@ let server: TestServer;
 let admin: string;
 beforeEach(async () => {
   fixture = await openIdentity();
-  const { identity, storage } = fixture;
+  const { keys, storage } = fixture;
   server = testServer({
-    features: [identityRoutes({ identity, principalOf, originOf, idempotencyOf })],
-    authenticator: identity,
+    features: [keysRoutes({ keys, principalOf, originOf, idempotencyOf })],
+    authenticator: withPersons(fixture),
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
   });
-  admin = (await identity.ensureFirstAdminKey(fixture.keyFile))!;
+  admin = (await keys.ensureFirstAdminKey(fixture.keyFile))!;
 });
 afterEach(async () => {
   await server.close();
@@ -42,9 +41,19 @@ const make = async (body: object = request, key = admin): Promise<{ id: string; 
   return answer.json;
 };
 
+/** A user in that role, without any key. */
+async function userIn(role: Role): Promise<string> {
+  const { identity, storage } = fixture;
+  const person = { email: `${role}@example.org`, name: role, role, isVerified: true, now: 1n };
+  return (await storage.write((tx) => identity.insertPerson(tx, person))).id;
+}
+const asPerson = (userId: string, method: string, where: string, body?: unknown) =>
+  call(method, where, body, null, { authorization: `Bearer person.${userId}` });
+
 const routes: readonly (readonly [string, string, unknown])[] = [
   ["GET", path, undefined],
   ["POST", path, request],
+  ["GET", `${path}/abcdefghijkl`, undefined],
   ["DELETE", `${path}/abcdefghijkl`, undefined],
 ];
 
@@ -248,17 +257,16 @@ describe("S1.08 DELETE /api/v1/api-keys/{id}", () => {
   });
 
   test("of another user's key is 404, as of one that never was, and the key goes on", async () => {
-    const { id, secret } = await make({ name: "theirs", scopes: ["pricing:read", "admin"] });
-    await fixture.storage.write(async (tx) => {
-      await insertUser(tx, { id: "another", name: "another", role: "admin", now: 1n });
-      await tx.update(apiKeys).set({ userId: "another" }).where(eq(apiKeys.id, id));
-    });
-    const theirs = await call("DELETE", `${path}/${id}`);
-    const nobodys = await call("DELETE", `${path}/abcdefghijkl`);
-    expect([theirs.status, nobodys.status]).toEqual([404, 404]);
-    expect(theirs.json.detail).toBe(nobodys.json.detail);
+    const { id, secret } = await make({ name: "theirs", scopes: ["admin"] });
+    const stranger = await userIn("trader");
+    for (const method of ["DELETE", "GET"]) {
+      const theirs = await asPerson(stranger, method, `${path}/${id}`);
+      const nobodys = await asPerson(stranger, method, `${path}/abcdefghijkl`);
+      expect([theirs.status, nobodys.status]).toEqual([404, 404]);
+      expect(theirs.json.detail).toBe(nobodys.json.detail);
+    }
     expect((await call("GET", path, undefined, secret)).status).toBe(200);
-    expect((await call("GET")).json.data.map((key: { id: string }) => key.id)).not.toContain(id);
+    expect((await asPerson(stranger, "GET", path)).json.data).toEqual([]);
   });
 
   for (const id of ["x", "abcdefghijklm", "abcdefghijk-", "..", "%27%20or%201=1"]) {
@@ -276,4 +284,98 @@ test("S2.14 a key tied to addresses is refused from a socket elsewhere and taken
     (await fetch(`${url}${path}`, { headers: { "x-api-key": key, "x-forwarded-for": "10.1.2.3" } })).status;
   expect(await status(here.secret)).toBe(200);
   expect(await status(elsewhere.secret)).toBe(401);
+});
+
+describe("S2.13 keys of people", () => {
+  const ids = (answer: { json: { data: { id: string }[] } }) => answer.json.data.map(({ id }) => id);
+
+  test("are made, shown and ended by whoever is signed in, within what their role allows", async () => {
+    const trader = await userIn("trader");
+    const made = await asPerson(trader, "POST", path, { name: "bot", scopes: ["pricing:read", "orders:write"] });
+    expect(made.status).toBe(201);
+    expect(made.json).toMatchObject({ user_id: trader, created_by_key_id: null, rate_class: "standard" });
+    expect(ids(await asPerson(trader, "GET", path))).toEqual([made.json.id]);
+    const shown = await asPerson(trader, "GET", `${path}/${made.json.id}`);
+    expect([...Value.Errors(ApiKey, shown.json)]).toEqual([]);
+    expect(shown.text).not.toContain(made.json.secret.split("_")[2]);
+    expect((await asPerson(trader, "DELETE", `${path}/${made.json.id}`)).status).toBe(204);
+    const tooMuch = await asPerson(trader, "POST", path, { name: "bot", scopes: ["pricing:read", "risk:write"] });
+    expect([tooMuch.status, tooMuch.json.errors[0].pointer]).toEqual([403, "/scopes/1"]);
+  });
+
+  for (const [role, status] of [
+    ["viewer", 403],
+    ["trader", 403],
+    ["risk", 403],
+    ["admin", 201],
+  ] as const) {
+    test(`with another rate class than standard asked for by a ${role} answer ${status}`, async () => {
+      const person = await userIn(role);
+      for (const rate_class of ["bot", "unlimited"]) {
+        const answer = await asPerson(person, "POST", path, { name: "fast", scopes: ["pricing:read"], rate_class });
+        expect(answer.status).toBe(status);
+        if (status === 403) expect(answer.json.code).toBe("RATE_CLASS_NOT_ALLOWED");
+      }
+      const plain = { name: "plain", scopes: ["pricing:read"], rate_class: "standard" };
+      expect((await asPerson(person, "POST", path, plain)).status).toBe(201);
+    });
+  }
+
+  test("of others are seen, made and ended by an administrator who names the user", async () => {
+    const [trader, boss] = [await userIn("trader"), await userIn("admin")];
+    const made = await asPerson(boss, "POST", `${path}?user_id=${trader}`, request);
+    expect(made.status).toBe(201);
+    expect(made.json.user_id).toBe(trader);
+    expect((await call("GET", "/api/v1/api-keys", undefined, made.json.secret)).status).toBe(403);
+    expect(ids(await asPerson(boss, "GET", `${path}?user_id=${trader}`))).toEqual([made.json.id]);
+    expect(ids(await asPerson(boss, "GET", path))).toEqual([]);
+    expect(ids(await asPerson(trader, "GET", `${path}?user_id=${trader}`))).toEqual([made.json.id]);
+    expect((await asPerson(boss, "GET", `${path}/${made.json.id}`)).status).toBe(200);
+    expect((await asPerson(boss, "DELETE", `${path}/${made.json.id}`)).status).toBe(204);
+    const refused = await call("GET", path, undefined, made.json.secret);
+    expect([refused.status, refused.json.code]).toEqual([401, "API_KEY_REVOKED"]);
+  });
+
+  test("for others carry no scope that the owner's role lacks, and none is made for a disabled user", async () => {
+    const [viewer, boss] = [await userIn("viewer"), await userIn("admin")];
+    const tooMuch = await asPerson(boss, "POST", `${path}?user_id=${viewer}`, { name: "x", scopes: ["orders:write"] });
+    expect([tooMuch.status, tooMuch.json.errors[0].detail]).toEqual([403, "the owner does not hold orders:write"]);
+    await fixture.identity.changeUser({ actor: operator, userId: viewer, patch: { disabled: true } });
+    const late = await asPerson(boss, "POST", `${path}?user_id=${viewer}`, { name: "x", scopes: ["pricing:read"] });
+    expect([late.status, late.json.code]).toEqual([409, "USER_DISABLED"]);
+  });
+
+  test("of others are 404 to anybody else, as those of nobody are", async () => {
+    const [trader, risk] = [await userIn("trader"), await userIn("risk")];
+    await asPerson(trader, "POST", path, request);
+    for (const userId of [trader, "nobody", admin.split("_")[1]]) {
+      for (const [method, body] of [
+        ["GET", undefined],
+        ["POST", request],
+      ] as const) {
+        const answer = await asPerson(risk, method, `${path}?user_id=${userId}`, body);
+        expect([answer.status, answer.json.code]).toEqual([404, "USER_NOT_FOUND"]);
+      }
+    }
+    expect((await call("GET", `${path}?user_id=nobody`)).status).toBe(404);
+  });
+
+  for (const query of ["?user_id=", "?user_id=%27%20or%201=1", `?user_id=${"a".repeat(41)}`, "?user_id=a&user_id=b"]) {
+    test(`S2.35 with ${query.slice(0, 30)} are 422`, async () => {
+      expect((await call("GET", `${path}${query}`)).status).toBe(422);
+      expect((await call("POST", `${path}${query}`, request)).status).toBe(422);
+    });
+  }
+
+  test("made and ended leave their lines in the audit, without their secrets, a second ending none", async () => {
+    const trader = await userIn("trader");
+    const made = await asPerson(trader, "POST", path, request);
+    for (let time = 0; time < 2; time++) await asPerson(trader, "DELETE", `${path}/${made.json.id}`);
+    const lines = fixture.auditLines.filter(({ resource }) => resource === `api_keys/${made.json.id}`);
+    expect(lines.map(({ eventType, userId, status }) => [eventType, userId, status])).toEqual([
+      ["apikey.created", trader, "success"],
+      ["apikey.revoked", trader, "success"],
+    ]);
+    expect(JSON.stringify(lines)).not.toContain(made.json.secret.split("_")[2]);
+  });
 });
