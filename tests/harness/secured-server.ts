@@ -1,0 +1,131 @@
+// The executable serving with a person of every role, for tests that attack it: it knows every secret it handed out or got
+// back, reads each error answer and, at the end, the whole log (at level debug), and fails where one of them stands there. So every test of
+// security is a test of leakage too. It must never be kinder to the server than a stranger would be.
+
+import { join } from "node:path";
+import { type Client, createClient } from "@libsql/client";
+import { permissionsOfRole, type Role, roles } from "../../src/domain/permission";
+import { type Finished, Installation, type Serving } from "./executable";
+import { type Answer, answerOf } from "./http";
+
+export interface CallOptions {
+  /** A role's name for that role's key, or a key's text. */
+  readonly key?: Role | string;
+  readonly bearer?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON; a string or bytes are sent as they are. */
+  readonly body?: unknown;
+}
+
+export interface SecuredServerOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export class SecuredServer {
+  readonly installation: Installation;
+  readonly keys: Readonly<Record<Role, string>>;
+  #serving: Serving;
+  #said = "";
+  readonly #environment: Readonly<Record<string, string>>;
+  readonly #secrets = new Map<string, string>();
+  readonly #leaks: string[] = [];
+
+  private constructor(
+    installation: Installation,
+    serving: Serving,
+    keys: Record<Role, string>,
+    environment: Readonly<Record<string, string>>,
+  ) {
+    this.installation = installation;
+    this.#serving = serving;
+    this.keys = keys;
+    this.#environment = environment;
+    for (const [role, key] of Object.entries(keys)) this.keep(`the ${role}'s key`, key);
+  }
+
+  static async start({ environment = {} }: SecuredServerOptions = {}): Promise<SecuredServer> {
+    const installation = new Installation();
+    const settings = { BSOPT_LOG_LEVEL: "debug", BSOPT_DRAIN_MS: "0", BSOPT_RATE_LIMITS: "off", ...environment };
+    const serving = await installation.serve({ environment: settings });
+    const keys: Partial<Record<Role, string>> = { admin: serving.key() };
+    for (const role of roles) {
+      if (role === "admin") continue;
+      const scopes = [...permissionsOfRole[role]].join(",");
+      const made = await installation.run(["key", "create", "--name", `key of ${role}`, "--scopes", scopes]);
+      if (made.code !== 0) throw new Error(`no key for ${role}: ${made.stderr}`);
+      keys[role] = made.stdout.trim();
+    }
+    return new SecuredServer(installation, serving, keys as Record<Role, string>, settings);
+  }
+
+  get url(): string {
+    return this.#serving.url;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  get pid(): number {
+    return this.#serving.pid;
+  }
+
+  /** Keeps a secret, under a name to tell it by: from now on it must stand in no error answer, and never in the log. */
+  keep(name: string, secret: string): string {
+    if (secret.length < 6) throw new Error(`${name} is too short to be looked for`);
+    this.#secrets.set(secret, name);
+    return secret;
+  }
+
+  /** One request. An error answer with a kept secret in it fails the run. */
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    const headers = new Headers();
+    const { key, bearer, body } = options;
+    if (key !== undefined) headers.set("x-api-key", (this.keys as Record<string, string>)[key] ?? key);
+    if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
+    const isRaw = typeof body === "string" || body instanceof Uint8Array;
+    if (body !== undefined) headers.set("content-type", "application/json");
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
+    const sent = body === undefined ? null : isRaw ? (body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(body);
+    const answer = await answerOf(await fetch(this.url + path, { method, headers, body: sent, redirect: "manual" }));
+    if (answer.status >= 400) this.#look(`the ${answer.status} of ${method} ${path.split("?")[0]}`, answer.text);
+    return answer;
+  }
+
+  /** Another process on the same data, for a command or a second server. */
+  run(args: readonly string[], options: { stdin?: string } = {}): Promise<Finished> {
+    return this.installation.run(args, options);
+  }
+
+  /** What the log holds so far, of this start and those before it. */
+  log(): string {
+    return this.#said + this.#serving.said();
+  }
+
+  /** The database beside the running server: another process, as a backup's reader would be. */
+  database(): Client {
+    return createClient({ url: `file:${join(this.installation.path("bsopt-data"), "bsopt.db")}`, intMode: "bigint" });
+  }
+
+  async restart(): Promise<void> {
+    await this.#serving.stop();
+    this.#said += this.#serving.said();
+    this.#serving = await this.installation.serve({ environment: this.#environment });
+  }
+
+  /** Stops it and throws where a kept secret was seen in an error answer or stands in the log. */
+  async close(): Promise<void> {
+    await this.#serving.stop();
+    const log = this.log();
+    this.installation.remove();
+    this.#look("the log", log);
+    if (this.#leaks.length > 0) throw new Error(`leaked: ${this.#leaks.slice(0, 10).join("; ")}`);
+  }
+
+  #look(where: string, text: string): void {
+    const lower = text.toLowerCase();
+    for (const [secret, name] of this.#secrets) {
+      if (lower.includes(secret.toLowerCase())) this.#leaks.push(`${name} in ${where}`);
+    }
+  }
+}
