@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
 import { openMasterKey } from "./adapters/master-key";
+import { createRedisBucketStore } from "./adapters/redis/bucket-store";
 import type { BuildInfo } from "./config/build-info";
 import type { Config } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
@@ -12,7 +13,7 @@ import type { Engine } from "./engine/engine";
 import { type Audit, createAudit } from "./features/audit/service";
 import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/table";
 import { healthRoutes } from "./features/health";
-import { agentsProbe, createHealth, type Health } from "./features/health/service";
+import { agentsProbe, createHealth, type Health, type Probe } from "./features/health/service";
 import { identityRoutes } from "./features/identity";
 import { createIdentity, type Identity, type PersonalData } from "./features/identity/service";
 import { users } from "./features/identity/table";
@@ -34,7 +35,7 @@ import type { Clock } from "./foundation/clock";
 import type { Log } from "./foundation/log";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
-import { MemoryBucketStore } from "./foundation/token-bucket";
+import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
 import { createLimits } from "./http/limits";
 import { type DocumentInfo, openApiDocument } from "./http/openapi";
 import {
@@ -125,7 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     keyDays: loginConfig.signingKeyDays,
   });
 
-  const buckets = new MemoryBucketStore({ clock });
+  const buckets = await openBuckets(options);
   const pricing = createPricing({
     engine,
     clock,
@@ -133,11 +134,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     tableRowsMax: config.pricing.tableRowsMax,
     ...(options.calendars && { calendars: options.calendars }),
   });
-  const agents: Agent[] = [...storage.agents, ...audit.agents, ...keys.agents, ...tokens.agents];
+  const agents: Agent[] = [...buckets.agents, ...storage.agents, ...audit.agents, ...keys.agents, ...tokens.agents];
   const health = createHealth({
     probes: [
       { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
       agentsProbe(() => agents),
+      ...buckets.probes,
     ],
     clock,
     isDraining: () => server.isDraining,
@@ -160,7 +162,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     features: featureRoutes({ health, operations, identity, keys, tokens, pricing }, config),
     authenticator: keys,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
-    ...(config.limits.isEnabled && { limits: createLimits({ ...config.limits, store: buckets, clock }) }),
+    ...(config.limits.isEnabled && { limits: createLimits({ ...config.limits, store: buckets.store, clock }) }),
     config: config.http,
     log,
     clock,
@@ -179,6 +181,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     identity.close();
     await audit.close();
     await storage.close();
+    buckets.close();
   };
   for (const agent of agents) agent.start();
   let url: string;
@@ -217,6 +220,30 @@ async function warmUp(
     }
   }
   Bun.gc(true);
+}
+
+interface Buckets {
+  readonly store: BucketStore;
+  readonly agents: readonly Agent[];
+  readonly probes: readonly Probe[];
+  close(): void;
+}
+
+/** Where acts are counted: in this process, or in Redis together with others. Waits for Redis for a second at most. */
+async function openBuckets({ config, clock, log }: Pick<AppOptions, "config" | "clock" | "log">): Promise<Buckets> {
+  const { redisUrl, fallback } = config.limits;
+  const memory = new MemoryBucketStore({ clock });
+  if (redisUrl === null) return { store: memory, agents: [], probes: [], close: () => undefined };
+  const local = fallback === "local" ? memory : null;
+  const store = createRedisBucketStore({ url: redisUrl, clock, log, local });
+  await store.open();
+  // Counting by itself a process still serves; refusing whatever would be counted it does not.
+  const probe: Probe = {
+    component: "redis",
+    isRequired: local === null,
+    check: () => store.ping().then(() => ({ status: "ok" as const })),
+  };
+  return { store, agents: [store.agent], probes: [probe], close: () => store.close() };
 }
 
 function openDatabase(

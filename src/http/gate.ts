@@ -93,7 +93,8 @@ export function createGate(options: GateOptions): Gate {
       const credentials = credentialsOf(request, context);
       credential = credentials.apiKey ?? credentials.bearerToken ?? credentials.sessionCookie ?? "";
       const spent = limits.spentAddress(context);
-      if (spent !== null && !limits.isClassed(credential)) requireAllowed(context, await spent);
+      const verdict = spent instanceof Promise ? await spent : spent;
+      if (verdict !== null && !limits.mayBeClassed(context, credential)) requireAllowed(context, verdict);
       principal = await authenticator.authenticate(credentials);
     } catch (error) {
       if (context.limit === null) await countAddress(context, route);

@@ -6,7 +6,7 @@
 //     takes a token of its address.
 //   - A request by a principal of class standard takes one of its address, its user and its endpoint, or none.
 //   - Any other class counts instead of all three: `bot` by key, `unlimited` not at all. So nothing is taken before it is known who
-//     asks; but where the address has no token left, only a credential that was lately of such a class is still looked at.
+//     asks. Where the address has no token left, a credential lately seen in such a class is still looked at, and a few others.
 
 import { createHash } from "node:crypto";
 import type { EndpointLimit, Rate } from "../config/rate-limits";
@@ -15,7 +15,13 @@ import type { Principal } from "../domain/principal";
 import { unreachable } from "../foundation/assert";
 import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
-import type { BucketDecision, BucketPolicy, BucketStore, BucketWant } from "../foundation/token-bucket";
+import {
+  type BucketDecision,
+  type BucketPolicy,
+  type BucketStore,
+  type BucketWant,
+  MemoryBucketStore,
+} from "../foundation/token-bucket";
 import type { Route } from "./routes";
 
 /** What was decided, and by which policy. */
@@ -36,8 +42,11 @@ export interface Limits {
   prepare(routes: readonly Route[]): void;
   /** Null, or a refusal where the address has no token left. Takes nothing. */
   spentAddress(caller: Caller): Soon<LimitVerdict | null>;
-  /** Whether this credential was lately admitted to a class that does not count by address. */
-  isClassed(credential: string): boolean;
+  /**
+   * Whether a credential is looked at though its address is spent: it was lately admitted to a class that does not count by
+   * address, or it is among the few of that address that may still turn out to be.
+   */
+  mayBeClassed(caller: Caller, credential: string): boolean;
   /** Takes a token of the address, for a public route also of the endpoint; null: not limited. */
   byAddress(caller: Caller, route: Route | null): Soon<LimitVerdict | null>;
   /** Takes what the principal's class counts by; null: not limited. The credential is what the request showed. */
@@ -48,7 +57,7 @@ export interface Limits {
 export const noLimits: Limits = {
   prepare: () => undefined,
   spentAddress: () => null,
-  isClassed: () => false,
+  mayBeClassed: () => false,
   byAddress: () => null,
   byPrincipal: () => null,
 };
@@ -62,6 +71,9 @@ export interface LimitsOptions {
   readonly endpoints: readonly EndpointLimit[];
 }
 
+/** Credentials of a spent address that are looked at all the same: few enough to cost nothing, enough for a key to come in. */
+const lookPolicy: BucketPolicy = { name: "look", perMinute: 60, burst: 5 };
+const lookCountMax = 10_000;
 const spentCountMax = 100_000;
 const classedCountMax = 10_000;
 
@@ -79,6 +91,7 @@ export function createLimits(options: LimitsOptions): Limits {
   const spent = new Map<string, number>();
   const classed = new Set<string>();
   const noted = new WeakSet<Principal>();
+  const looks = new MemoryBucketStore({ clock, countMax: lookCountMax });
 
   function prepare(routes: readonly Route[]): void {
     for (const { limit } of endpoints) {
@@ -182,7 +195,8 @@ export function createLimits(options: LimitsOptions): Limits {
   return {
     prepare,
     spentAddress,
-    isClassed: (credential) => classed.has(fingerprintOf(credential)),
+    mayBeClassed: (caller, credential) =>
+      classed.has(fingerprintOf(credential)) || looks.take(addressKey(caller.clientAddress), lookPolicy).allowed,
     byAddress,
     byPrincipal,
   };
