@@ -10,6 +10,7 @@ import type { Config } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
+import { auditRoutes } from "./features/audit";
 import { type Audit, createAudit } from "./features/audit/service";
 import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/table";
 import { healthRoutes } from "./features/health";
@@ -159,7 +160,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const server = createServer({
-    features: featureRoutes({ health, operations, identity, keys, tokens, pricing }, config),
+    features: featureRoutes({ health, operations, audit, identity, keys, tokens, pricing }, config),
     authenticator: keys,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
     ...(config.limits.isEnabled && { limits: createLimits({ ...config.limits, store: buckets.store, clock }) }),
@@ -168,6 +169,16 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
     random,
     documents: documentInfo(build),
+    onRefused: ({ kind, code, method, route, userId, origin }) =>
+      audit.note({
+        eventType: "authz.access.denied",
+        userId,
+        resource: route,
+        action: method,
+        status: "failure",
+        details: { kind, code },
+        origin,
+      }),
     onAnswered: ({ operation, optionCount, milliseconds }) => {
       const level = serviceLevelOf(operation, optionCount);
       if (level) latencies.record(level.name, milliseconds);
@@ -267,8 +278,10 @@ export function openSecretBox({ config, random }: Pick<AppOptions, "config" | "r
 }
 
 function openAuditOn(storage: Storage, secretBox: SecretBox, options: Omit<AppOptions, "engine" | "build">): Audit {
-  const { clock, random, log } = options;
-  return createAudit({ storage, clock, random, log, key: secretBox.keyFor("audit") });
+  const { config, clock, random, log } = options;
+  const { retentionDays, exportRowsMax } = config.audit;
+  const key = secretBox.keyFor("audit");
+  return createAudit({ storage, clock, random, log, key, retentionDays, limits: { exportRowsMax } });
 }
 
 function adminKeyFile(config: Config): KeyFile {
@@ -314,6 +327,7 @@ export async function openIdentity(options: Omit<AppOptions, "engine" | "build">
 interface Services {
   readonly health: Health;
   readonly operations: Operations;
+  readonly audit: Audit;
   readonly identity: Identity;
   readonly keys: Keys;
   readonly tokens: Tokens;
@@ -321,10 +335,11 @@ interface Services {
 }
 
 /** Every route there is. A new feature is one line here. */
-function featureRoutes({ health, operations, identity, keys, tokens, pricing }: Services, config: Config) {
+function featureRoutes({ health, operations, audit, identity, keys, tokens, pricing }: Services, config: Config) {
   return [
     healthRoutes({ health, markUnavailable }),
     operationsRoutes({ operations }),
+    auditRoutes({ audit, principalOf, originOf, acceptedFormatOf }),
     identityRoutes({ identity, principalOf, originOf }),
     keysRoutes({ keys, principalOf, originOf, idempotencyOf }),
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
@@ -356,6 +371,7 @@ export function apiDocument(options: Pick<AppOptions, "config" | "build" | "cloc
   const services: Services = {
     health: absent(),
     operations: absent(),
+    audit: absent(),
     identity: absent(),
     keys: absent(),
     tokens: absent(),

@@ -84,6 +84,12 @@ export interface Config {
     /** An address, or a name and an address in angle brackets. */
     readonly from: string;
   };
+  readonly audit: {
+    /** Whole days that events are kept; 0: for ever. */
+    readonly retentionDays: number;
+    /** Rows of one export. */
+    readonly exportRowsMax: number;
+  };
   readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
 }
 
@@ -276,6 +282,10 @@ function freeze(values: Map<string, unknown>): Config {
     mail: Object.freeze({
       smtpUrl: get<string | undefined>("smtp_url") ?? null,
       from: get<string>("mail_from"),
+    }),
+    audit: Object.freeze({
+      retentionDays: get<number>("audit_retention_days"),
+      exportRowsMax: get<number>("audit_export_rows_max"),
     }),
     log: Object.freeze({ level: get<Config["log"]["level"]>("log_level") }),
   });

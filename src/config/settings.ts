@@ -158,6 +158,21 @@ export const settings = [
     rule: "must be a whole number from 1 to 10000000",
   },
   {
+    key: "audit_retention_days",
+    schema: Type.Integer({ minimum: 0, maximum: 36_500 }),
+    default: 0,
+    description:
+      "Whole days that the audit log is kept; 0 keeps it for ever. Records of trading must be kept five years in the EU (1827).",
+    rule: "must be a whole number from 0 to 36500",
+  },
+  {
+    key: "audit_export_rows_max",
+    schema: Type.Integer({ minimum: 1, maximum: 100_000_000 }),
+    default: 1_000_000,
+    description: "Most events in one export of the audit log as CSV or NDJSON.",
+    rule: "must be a whole number from 1 to 100000000",
+  },
+  {
     key: "calendars",
     schema: Type.String({ minLength: 1, maxLength: 4096 }),
     default: undefined,

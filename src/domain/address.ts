@@ -56,6 +56,17 @@ export function parseAddressBlock(text: string): AddressBlock | null {
   return { ...address, prefixBits };
 }
 
+/**
+ * What counts as one sender: an IPv4 address, of IPv6 the /64 that one subscriber is given whole. A text that is no address is its
+ * own; null is "".
+ */
+export function networkOf(text: string | null): string {
+  if (text === null) return "";
+  const address = parsePeerAddress(text);
+  if (!address) return text;
+  return address.bitCount === 32 ? `4:${address.bits}` : `6:${address.bits >> 64n}`;
+}
+
 /** Whether the block holds the address. The two kinds never match each other. */
 export function blockHolds(block: AddressBlock, address: Address): boolean {
   if (block.bitCount !== address.bitCount) return false;

@@ -47,6 +47,13 @@ export class BoundedQueue<T> {
     return value;
   }
 
+  /** Takes up to `countMax` values, oldest first. */
+  take(countMax: number): T[] {
+    const values: T[] = [];
+    while (values.length < countMax && this.count > 0) values.push(this.shift() as T);
+    return values;
+  }
+
   /** Takes everything, oldest first. */
   drain(): T[] {
     const values = this.#values.slice(this.#headIndex) as T[];

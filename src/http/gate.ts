@@ -67,7 +67,7 @@ export function createGate(options: GateOptions): Gate {
     if (!isReading(route)) void context.clientAddress;
 
     if (route.permission === "public") await countAddress(context, route);
-    else context.principal = await admitted(request, context, route);
+    else await admitted(request, context, route);
 
     if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context, bodyBudget);
     else if (route.body !== null) context.body = await bodyFor(request, route);
@@ -86,7 +86,7 @@ export function createGate(options: GateOptions): Gate {
   }
 
   /** Who asks, if he may and not too often. Throws 429, 401 or 403; what fails here counts by address. */
-  async function admitted(request: Request, context: RequestContext, route: Route): Promise<Principal> {
+  async function admitted(request: Request, context: RequestContext, route: Route): Promise<void> {
     let credential = "";
     let principal: Principal;
     try {
@@ -100,13 +100,14 @@ export function createGate(options: GateOptions): Gate {
       if (context.limit === null) await countAddress(context, route);
       throw error;
     }
+    // Before it is known whether it is let in: whoever is not, is named where refusals are told.
+    context.principal = principal;
     if (!isAdmitted(principal, route.permission)) {
       await countAddress(context, route);
       throw new Refusal({ kind: "forbidden", code: "PERMISSION_MISSING", detail: detailOfMissing(route.permission) });
     }
     const verdict = limits.byPrincipal(principal, context, route, credential);
     requireAllowed(context, verdict instanceof Promise ? await verdict : verdict);
-    return principal;
   }
 
   /** Marks a keyed request as running; its stored answer where it ran before. */

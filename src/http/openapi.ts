@@ -158,6 +158,12 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
         content: {
           [bodyFormats.json]: mediaOf(schema, schemas, `${nameOf(route)} response ${status}`),
           ...(route.tables && tableContent("The columns of the JSON answer.")),
+          ...Object.fromEntries(
+            (route.detail.answerFormats ?? []).map((format) => [
+              wireFormats[format],
+              { schema: { type: "string", description: "The fields of one of the JSON answer's data in each line." } },
+            ]),
+          ),
         },
       }),
     };

@@ -119,6 +119,23 @@ export function problemOf(error: unknown): Problem {
   return internalProblem;
 }
 
+/** Which problems tell of somebody kept out: not proven, not allowed, or too often. */
+export type DenialKind = "unauthenticated" | "forbidden" | "too-many-requests";
+
+/** Which of them a problem is, or null: any other fault. */
+export function denialOf({ status }: Problem): DenialKind | null {
+  switch (status) {
+    case 401:
+      return "unauthenticated";
+    case 403:
+      return "forbidden";
+    case 429:
+      return "too-many-requests";
+    default:
+      return null;
+  }
+}
+
 /** The answer for a problem, as `application/problem+json` with every field of the contract. */
 export function problemResponse(told: Problem, context: { traceId: string; path: string }): Response {
   const body = {

@@ -25,6 +25,8 @@ declare module "elysia/types" {
      * returns a Response in the format that the caller accepts.
      */
     tables?: TableDetail;
+    /** Formats of text that the answer may have beside JSON, where the handler makes it so. */
+    answerFormats?: readonly ("ndjson" | "csv")[];
     /** The route makes something: it honours the Idempotency-Key header. */
     idempotent?: true;
   }

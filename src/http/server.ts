@@ -5,7 +5,7 @@
 
 import { type AnyElysia, Elysia } from "elysia";
 import type { HttpConfig } from "../config/config";
-import type { Authenticator } from "../domain/principal";
+import type { Authenticator, RequestOrigin } from "../domain/principal";
 import { assert } from "../foundation/assert";
 import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
@@ -20,8 +20,8 @@ import { hostRule } from "./host";
 import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
 import { type Limits, noLimits, setLimitHeaders } from "./limits";
 import type { DocumentInfo } from "./openapi";
-import { problemOf, problemResponse, unavailableResponse } from "./problem";
-import { attachContext, contextOf, type RequestContext } from "./request-context";
+import { type DenialKind, denialOf, type Problem, problemOf, problemResponse, unavailableResponse } from "./problem";
+import { attachContext, contextOf, originOf, type RequestContext } from "./request-context";
 import { buildRouteTable, type RouteTable } from "./routes";
 import { finishedTable } from "./table-answer";
 import { requestNames } from "./trace";
@@ -39,6 +39,8 @@ export interface HttpServerOptions {
   readonly limits?: Limits;
   /** Told of every request that was answered with 200. */
   readonly onAnswered?: (answered: Answered) => void;
+  /** Told of every request that was kept out; must return at once and never throw. */
+  readonly onRefused?: (refused: Refused) => void;
 }
 
 /** What is told of an answer. */
@@ -48,6 +50,18 @@ export interface Answered {
   readonly optionCount: number | null;
   /** From the request's head to the answer, before its body is sent. */
   readonly milliseconds: number;
+}
+
+/** What is told of a request that was kept out. */
+export interface Refused {
+  readonly kind: DenialKind;
+  readonly code: string;
+  readonly method: string;
+  /** The route's pattern: what was asked for, without the ids that were sent. Null: an address where nothing is. */
+  readonly route: string | null;
+  /** Who asked, where that was proven. */
+  readonly userId: string | null;
+  readonly origin: RequestOrigin;
 }
 
 export interface HttpServer {
@@ -86,7 +100,7 @@ const apiContentPolicy = "default-src 'none'; frame-ancestors 'none'";
  * permission or could be routed in two ways (see routes.ts): a server that would guess does not start.
  */
 export function createServer(options: HttpServerOptions): HttpServer {
-  const { config, log, clock, random, idempotencyStore, onAnswered } = options;
+  const { config, log, clock, random, idempotencyStore, onAnswered, onRefused } = options;
   const names = requestNames(random);
   const running = new RunningTickets();
   const crossOrigin = crossOriginOf(config.corsOrigins);
@@ -212,7 +226,28 @@ export function createServer(options: HttpServerOptions): HttpServer {
       const fields = { error, code: told.code, trace_id: context.traceId, request_id: context.requestId };
       log.error({ ...fields, route: context.route?.pattern, method: request.method }, "request failed");
     }
+    if (onRefused) tellRefusal(request, context, told, onRefused);
     return problemResponse(told, { traceId: context.traceId, path: context.path });
+  }
+
+  /** What a public route refuses (a wrong password) it records itself, with what only it knows; only its limits are told here. */
+  function tellRefusal(
+    request: Request,
+    { route, principal }: RequestContext,
+    told: Problem,
+    tell: (refused: Refused) => void,
+  ): void {
+    const kind = denialOf(told);
+    if (kind === null) return;
+    if (route?.permission === "public" && kind !== "too-many-requests") return;
+    tell({
+      kind,
+      code: told.code,
+      method: request.method,
+      route: route?.pattern ?? null,
+      userId: principal?.userId ?? null,
+      origin: originOf(request),
+    });
   }
 
   function finished(response: Response, request: Request, context: RequestContext): Response {

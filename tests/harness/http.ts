@@ -11,7 +11,7 @@ import { type Log, silentLog } from "../../src/foundation/log";
 import { seededRandom } from "../../src/foundation/random";
 import type { IdempotencyStore } from "../../src/http/idempotency";
 import type { Limits } from "../../src/http/limits";
-import { createServer, type HttpServer } from "../../src/http/server";
+import { createServer, type HttpServer, type Refused } from "../../src/http/server";
 
 export const testConfig: HttpConfig = {
   host: "127.0.0.1",
@@ -54,6 +54,7 @@ export interface TestServerOptions {
   readonly idempotencyStore?: IdempotencyStore;
   readonly config?: Partial<HttpConfig>;
   readonly limits?: Limits;
+  readonly onRefused?: (refused: Refused) => void;
   readonly log?: Log;
   readonly clock?: Clock;
 }
@@ -95,6 +96,7 @@ export function testServer(options: TestServerOptions): TestServer {
     random: seededRandom(1n),
     documents: { title: "bsopt", version: "0.0.0-test", description: "The server under test." },
     ...(options.limits && { limits: options.limits }),
+    ...(options.onRefused && { onRefused: options.onRefused }),
   });
   return {
     server,

@@ -144,6 +144,11 @@ function cellWriter(column: TableColumn): (row: number) => string {
   }
 }
 
+/** Records of text as CSV, lines ended by \n; formulas escaped. */
+export function csvRecords(records: readonly (readonly string[])[]): string {
+  return stringify(records.map((record) => record.map(escapeFormula)));
+}
+
 /** Text that a spreadsheet would take for a formula, behind an apostrophe (OWASP, CSV injection). */
 export function escapeFormula(text: string): string {
   return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;

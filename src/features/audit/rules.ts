@@ -8,6 +8,7 @@
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { assert } from "../../foundation/assert";
+import { BsoptError } from "../../foundation/errors";
 import { printable } from "../../foundation/printable";
 
 /** Every kind of act that is recorded. Names are part of the contract: filters and reports use them. */
@@ -212,4 +213,254 @@ function signatureOfHead({ id, hash, time }: ChainHead, key: Uint8Array): string
 
 function hmac(bytes: Uint8Array, key: Uint8Array): string {
   return createHmac("sha256", key).update(bytes).digest("hex");
+}
+
+/** Where a page ended, as the opaque text a client sends back. */
+export function formatCursor(mark: { readonly timestamp: bigint; readonly id: number }): string {
+  return Buffer.from(`${mark.timestamp} ${mark.id}`, "latin1").toString("base64url");
+}
+
+/** The mark in a cursor; throws `invalid` where a client made one up. */
+export function parseCursor(cursor: string): { readonly timestamp: bigint; readonly id: number } {
+  const match = /^(-?\d{1,18}) (\d{1,15})$/.exec(Buffer.from(cursor, "base64url").toString("latin1"));
+  if (match) return { timestamp: BigInt(match[1]!), id: Number(match[2]) };
+  throw new BsoptError({
+    reason: "invalid",
+    code: "CURSOR_INVALID",
+    detail: "The cursor is not one that this server gave.",
+    faults: [{ pointer: "/cursor", code: "CURSOR_INVALID", detail: "must be the next_cursor of an earlier page" }],
+  });
+}
+
+/** A row as the database gives it, trusted in nothing: a hand that changes rows can also change what kind of value stands there. */
+export type StoredRow = Readonly<Record<StoredColumn, unknown>>;
+
+type StoredColumn =
+  | "id"
+  | "timestamp"
+  | "event_type"
+  | "user_id"
+  | "resource"
+  | "action"
+  | "status"
+  | "details"
+  | "created_at"
+  | "personal_hash"
+  | "prev_hash"
+  | "hash"
+  | "text_bytes"
+  | "personal_id"
+  | "salt"
+  | "ip_address"
+  | "user_agent"
+  | "further"
+  | "erased_at";
+
+export const faultKinds = [
+  /** The row's own hash is not that of what stands in it. */
+  "row_changed",
+  /** A column holds what no event can hold. */
+  "row_unreadable",
+  /** The row does not follow the one before it. */
+  "link_broken",
+  /** Rows between two are not there. */
+  "rows_missing",
+  /** What names a person is gone, row and all. */
+  "personal_missing",
+  "personal_changed",
+  /** What names a person was blanked, and no erasure is recorded that did it. */
+  "personal_blanked",
+  /** The mark of a cut was not made with the key. */
+  "checkpoint_forged",
+  /** There is more than one mark of a cut. */
+  "checkpoint_extra",
+  /** Rows stand where everything was cut off. */
+  "rows_before_start",
+  /** A head was not made with the key. */
+  "head_forged",
+  /** Another row stands where a head was taken. */
+  "head_differs",
+  /** The chain ends before a head that was taken of it. */
+  "cut_short",
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+export interface ChainFault {
+  readonly kind: FaultKind;
+  /** The row, or the first of them. */
+  readonly eventId: string;
+  readonly detail: string;
+}
+
+export const faultCountMax = 100;
+
+/**
+ * Walks a chain row by row in the order of ids and finds what is wrong with it. Holds one mark, the heads ahead, the users whose
+ * erasure is still to be met, and at most 100 faults: never the rows.
+ */
+export class ChainJudge {
+  readonly #key: Uint8Array;
+  /** The nearest last; those behind the walk are gone. */
+  readonly #heads: ChainMark[];
+  #last: { id: bigint; hash: string };
+  readonly #blanked = new Map<string, { readonly first: bigint; last: bigint }>();
+  readonly faults: ChainFault[] = [];
+  faultCount = 0;
+  rowCount = 0;
+  erasedCount = 0;
+  headsMatched = 0;
+  /** Heads of rows that are no longer there to be compared. */
+  headsUncompared = 0;
+
+  constructor(options: { key: Uint8Array; start: ChainMark; heads: readonly ChainMark[] }) {
+    this.#key = options.key;
+    this.#heads = [...options.heads].sort((one, other) => other.id - one.id);
+    this.#last = { id: BigInt(options.start.id), hash: options.start.hash };
+    this.#passHeads();
+  }
+
+  /** The place of the last row that was looked at. */
+  get place(): bigint {
+    return this.#last.id;
+  }
+
+  /** Goes on behind a cut that was made meanwhile. */
+  resumeAt(start: ChainMark): void {
+    this.#last = { id: BigInt(start.id), hash: start.hash };
+    this.#passHeads();
+  }
+
+  /** Whether this row is the next one; where not, rows are missing, or were cut off a moment ago. */
+  isNext(row: StoredRow): boolean {
+    return row.id === this.#last.id + 1n;
+  }
+
+  take(row: StoredRow): void {
+    this.rowCount += 1;
+    const id = typeof row.id === "bigint" ? row.id : this.#last.id + 1n;
+    const isNext = this.isNext(row);
+    if (!isNext) {
+      this.find("rows_missing", this.#last.id + 1n, `rows ${this.#last.id + 1n} to ${id - 1n} are not there`);
+    }
+    const chained = readRow(row);
+    if (chained === null) this.find("row_unreadable", id, "a column holds what no event can hold");
+    else {
+      if (isNext && chained.previousHash !== this.#last.hash) {
+        this.find("link_broken", id, "the row does not follow the one before it");
+      }
+      if (!isSame(hashOfRow(chained, this.#key), chained.hash)) {
+        this.find("row_changed", id, "the row is not as it was written");
+      } else this.#judgePersonal(row, id, chained);
+    }
+    this.#last = { id, hash: typeof row.hash === "string" ? row.hash : "" };
+    this.#passHeads();
+  }
+
+  /** The chain ends here: what was expected further on did not come. */
+  finish(): void {
+    for (const [userId, { first, last }] of this.#blanked) {
+      const where = first === last ? "is blanked" : `and others up to ${last} are blanked`;
+      this.find(
+        "personal_blanked",
+        first,
+        `what names a person ${where}, and no erasure of user ${userId} is recorded`,
+      );
+    }
+    const head = this.#heads[0];
+    if (head === undefined) return;
+    const count = this.#heads.length;
+    this.find(
+      "cut_short",
+      this.#last.id + 1n,
+      `the chain ends at ${this.#last.id}, and a head was taken at ${head.id}${count > 1 ? ` (${count} heads lie further on)` : ""}`,
+    );
+  }
+
+  find(kind: FaultKind, eventId: bigint | number, detail: string): void {
+    this.faultCount += 1;
+    if (this.faults.length < faultCountMax) this.faults.push({ kind, eventId: String(eventId), detail });
+  }
+
+  #judgePersonal(row: StoredRow, id: bigint, { personalHash, userId, eventType }: ChainedRow): void {
+    if (eventType === "audit.personal.erased" && userId !== null) this.#blanked.delete(userId);
+    if (row.personal_id === null) {
+      this.find("personal_missing", id, "what names a person is gone, row and all");
+      return;
+    }
+    const texts = [row.ip_address, row.user_agent, row.further];
+    if (row.erased_at !== null) {
+      this.erasedCount += 1;
+      if (row.salt !== "" || texts.some((text) => text !== null)) {
+        this.find("personal_changed", id, "what names a person is marked as erased and is still there");
+      } else if (userId === null) {
+        this.find(
+          "personal_blanked",
+          id,
+          "what names a person is blanked, and the event is nobody's who could be erased",
+        );
+      } else {
+        const known = this.#blanked.get(userId);
+        if (known) known.last = id;
+        else this.#blanked.set(userId, { first: id, last: id });
+      }
+      return;
+    }
+    const [ipAddress, userAgent, further] = texts;
+    if (
+      typeof row.salt !== "string" ||
+      !isTextOrNull(ipAddress) ||
+      !isTextOrNull(userAgent) ||
+      !isTextOrNull(further) ||
+      !isSame(hashOfPersonal(row.salt, { ipAddress, userAgent, further }), personalHash)
+    ) {
+      this.find("personal_changed", id, "what names a person is not as it was written");
+    }
+  }
+
+  /** Compares the heads at the present place, and lets go of those that lie behind it. */
+  #passHeads(): void {
+    for (
+      let head = this.#heads.at(-1);
+      head !== undefined && BigInt(head.id) <= this.#last.id;
+      head = this.#heads.at(-1)
+    ) {
+      this.#heads.pop();
+      if (BigInt(head.id) < this.#last.id) this.headsUncompared += 1;
+      else if (head.hash === this.#last.hash) this.headsMatched += 1;
+      else this.find("head_differs", head.id, "another row stands where a head was taken");
+    }
+  }
+}
+
+/** The columns of a stored row as they are hashed, or null where one is of a kind that no event has. */
+function readRow(row: StoredRow): (ChainedRow & { readonly hash: string }) | null {
+  const { id, timestamp, event_type, user_id, resource, action, status, details, created_at, personal_hash } = row;
+  const { prev_hash, hash, text_bytes } = row;
+  if (typeof id !== "bigint" || typeof timestamp !== "bigint" || typeof created_at !== "bigint") return null;
+  if (!isTextOrNull(user_id) || !isTextOrNull(resource)) return null;
+  if (typeof event_type !== "string" || typeof action !== "string" || typeof status !== "string") return null;
+  if (typeof details !== "string" || typeof personal_hash !== "string") return null;
+  if (typeof prev_hash !== "string" || typeof hash !== "string") return null;
+  // The driver ends a text at a NUL: what stands behind one is counted, or it would go unseen.
+  const texts = [event_type, user_id ?? "", resource ?? "", action, status, details];
+  if (texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0) !== Number(text_bytes)) return null;
+  return {
+    id,
+    timestamp,
+    eventType: event_type,
+    userId: user_id,
+    resource,
+    action,
+    status,
+    details,
+    createdAt: created_at,
+    personalHash: personal_hash,
+    previousHash: prev_hash,
+    hash,
+  };
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === "string";
 }
