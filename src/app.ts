@@ -21,12 +21,15 @@ import { users } from "./features/identity/table";
 import { keysRoutes } from "./features/keys";
 import { createKeys, type Keys } from "./features/keys/service";
 import { apiKeys } from "./features/keys/table";
-import { loginChallenges, loginSessions, recoveryCodes, refreshTokens, totpFactors } from "./features/login/table";
+import { loginChallenges, recoveryCodes, totpFactors } from "./features/login/table";
 import { operationsRoutes } from "./features/operations";
 import { createOperations, type Operations } from "./features/operations/service";
 import { pricingRoutes } from "./features/pricing";
 import { createPricing, type PricingService } from "./features/pricing/service";
 import { mailedTokens, passwords } from "./features/registration/table";
+import { sessionsRoutes } from "./features/sessions";
+import { createSessions, type Sessions, sessionPolicyOf, sessionsPersonalData } from "./features/sessions/service";
+import { loginSessions, refreshTokens } from "./features/sessions/table";
 import { tokensRoutes } from "./features/tokens";
 import { openTokens, type Tokens } from "./features/tokens/service";
 import { signingKeys } from "./features/tokens/table";
@@ -37,6 +40,7 @@ import type { Log } from "./foundation/log";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
 import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
+import { clearedSessionCookie } from "./http/credentials";
 import { createLimits } from "./http/limits";
 import { type DocumentInfo, openApiDocument } from "./http/openapi";
 import {
@@ -47,6 +51,7 @@ import {
   principalOf,
   recordOptions,
   recordTiming,
+  sessionCookieOf,
 } from "./http/request-context";
 import { createServer } from "./http/server";
 import { find } from "./storage/idempotency";
@@ -126,6 +131,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     lifetimeSeconds: loginConfig.accessTokenSeconds,
     keyDays: loginConfig.signingKeyDays,
   });
+  const policy = sessionPolicyOf(loginConfig);
+  const sessions = createSessions({ storage, identity, keys, tokens, audit, secretBox, policy, clock, random, log });
 
   const buckets = await openBuckets(options);
   const pricing = createPricing({
@@ -135,7 +142,14 @@ export async function createApp(options: AppOptions): Promise<App> {
     tableRowsMax: config.pricing.tableRowsMax,
     ...(options.calendars && { calendars: options.calendars }),
   });
-  const agents: Agent[] = [...buckets.agents, ...storage.agents, ...audit.agents, ...keys.agents, ...tokens.agents];
+  const agents: Agent[] = [
+    ...buckets.agents,
+    ...storage.agents,
+    ...audit.agents,
+    ...keys.agents,
+    ...tokens.agents,
+    ...sessions.agents,
+  ];
   const health = createHealth({
     probes: [
       { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
@@ -160,8 +174,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const server = createServer({
-    features: featureRoutes({ health, operations, audit, identity, keys, tokens, pricing }, config),
-    authenticator: keys,
+    features: featureRoutes({ health, operations, audit, identity, keys, tokens, sessions, pricing }, config),
+    authenticator: sessions,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
     ...(config.limits.isEnabled && { limits: createLimits({ ...config.limits, store: buckets.store, clock }) }),
     config: config.http,
@@ -187,6 +201,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const stopBehindServer = async () => {
     for (const agent of agents) await agent.stop();
     await engine.stop();
+    await sessions.close();
     tokens.close();
     await keys.close();
     identity.close();
@@ -300,7 +315,7 @@ function createPeople(
     collect: async () => [],
     erase: async (tx, userId) => void (await audit.erasePersonal(tx, userId)),
   };
-  const personalData = () => [keys.personalData, auditData];
+  const personalData = () => [keys.personalData, sessionsPersonalData(storage), auditData];
   const identity = createIdentity({ storage, clock, random, log, audit, personalData });
   const keys = createKeys({ storage, identity, audit, clock, random, log });
   return { identity, keys };
@@ -331,11 +346,15 @@ interface Services {
   readonly identity: Identity;
   readonly keys: Keys;
   readonly tokens: Tokens;
+  readonly sessions: Sessions;
   readonly pricing: PricingService;
 }
 
 /** Every route there is. A new feature is one line here. */
-function featureRoutes({ health, operations, audit, identity, keys, tokens, pricing }: Services, config: Config) {
+function featureRoutes(
+  { health, operations, audit, identity, keys, tokens, sessions, pricing }: Services,
+  config: Config,
+) {
   return [
     healthRoutes({ health, markUnavailable }),
     operationsRoutes({ operations }),
@@ -343,6 +362,7 @@ function featureRoutes({ health, operations, audit, identity, keys, tokens, pric
     identityRoutes({ identity, principalOf, originOf }),
     keysRoutes({ keys, principalOf, originOf, idempotencyOf }),
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
+    sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
     pricingRoutes({
       pricing,
       recordTiming,
@@ -375,6 +395,7 @@ export function apiDocument(options: Pick<AppOptions, "config" | "build" | "cloc
     identity: absent(),
     keys: absent(),
     tokens: absent(),
+    sessions: absent(),
     pricing: absent(),
   };
   const server = createServer({

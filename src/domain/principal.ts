@@ -54,12 +54,22 @@ export interface Credentials {
   readonly bearerToken?: string;
   /** The session cookie, where no header shows anything. */
   readonly sessionCookie?: string;
+  /** What shows that a request by cookie was meant: there exactly where it is by cookie and may change something. */
+  readonly intent?: RequestIntent;
   /** The socket's peer, for keys tied to addresses. */
   readonly peerAddress: string;
 }
 
 /** Of an act that no request asked for: the command line's, or the process's own. */
 export const noOrigin: RequestOrigin = Object.freeze({ ipAddress: null, userAgent: null });
+
+/** A browser sends cookies by itself, so a page elsewhere could make it act; these two it could not bring along. */
+export interface RequestIntent {
+  /** Whether the browser says that a page of this very host asked. */
+  readonly isSameOrigin: boolean;
+  /** X-CSRF-Token, or null. */
+  readonly csrfToken: string | null;
+}
 
 /** Turns credentials into a principal, or throws reason `unauthenticated`. Synchronous where a cache can answer. */
 export interface Authenticator {

@@ -5,17 +5,18 @@
 
 import { readWireTable } from "../adapters/tabular/wire";
 import type { Access } from "../domain/permission";
-import { type Authenticator, type Credentials, isAdmitted, type Principal } from "../domain/principal";
+import { type Authenticator, isAdmitted, type Principal } from "../domain/principal";
 import { BsoptError, type FieldFault } from "../foundation/errors";
 import { nextTurn } from "../foundation/turn";
 import { extentOf, parseJson, readBody, requireJsonMediaType, requireTableMedia } from "./body";
 import type { BodyBudget } from "./body-budget";
+import { credentialsOf } from "./credentials";
 import type { CrossOrigin } from "./cross-origin";
 import type { HostRule } from "./host";
 import { hashOfRequest, type IdempotencyStore, type RunningTickets, readKey, replayOf } from "./idempotency";
 import type { Limits, LimitVerdict } from "./limits";
 import { formatOfContentType } from "./media";
-import { challenge, detailOfFaults, Refusal } from "./problem";
+import { detailOfFaults, Refusal } from "./problem";
 import type { RequestContext } from "./request-context";
 import type { TableDetail } from "./route-detail";
 import type { Route, RouteMatch, RouteTable } from "./routes";
@@ -247,33 +248,4 @@ function requireAllowed(context: RequestContext, verdict: LimitVerdict | null): 
 /** It writes nothing, so nobody asks later where it came from. */
 function isReading({ method, permission }: Route): boolean {
   return method === "GET" || permission.endsWith(":read");
-}
-
-const bearerPattern = /^bearer +([A-Za-z0-9._~+/=-]{1,8192})$/i;
-const apiKeyPrefix = "bso_";
-
-/** What the headers show. Throws 401 where there is nothing, more than one thing, or something unreadable. */
-function credentialsOf(request: Request, context: RequestContext): Credentials {
-  const apiKey = request.headers.get("x-api-key");
-  const authorization = request.headers.get("authorization");
-  if (apiKey === null && authorization === null) {
-    throw unauthenticated("CREDENTIALS_MISSING", "Send an API key in X-API-Key, or as a bearer token");
-  }
-  if (apiKey !== null && authorization !== null) {
-    throw unauthenticated("CREDENTIALS_AMBIGUOUS", "Send either X-API-Key or Authorization, not both");
-  }
-  // A getter: most checks never ask for the address.
-  const from = {
-    get peerAddress() {
-      return context.clientAddress;
-    },
-  };
-  if (apiKey !== null) return Object.assign(from, { apiKey });
-  const token = bearerPattern.exec(authorization ?? "")?.[1];
-  if (token === undefined) throw unauthenticated("CREDENTIALS_MALFORMED", "Authorization must be Bearer and a token");
-  return Object.assign(from, token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token });
-}
-
-function unauthenticated(code: string, detail: string): Refusal {
-  return new Refusal({ kind: "unauthenticated", code, detail, headers: { "www-authenticate": challenge } });
 }

@@ -5,8 +5,10 @@
 
 import type { Principal, RequestOrigin } from "../domain/principal";
 import { assert } from "../foundation/assert";
+import { BsoptError } from "../foundation/errors";
 import type { IdempotencyTicket } from "../storage/idempotency";
 import type { BodyLease } from "./body-budget";
+import { sessionCookieIn } from "./credentials";
 import type { LimitVerdict } from "./limits";
 import { acceptedFormat, type BodyFormat } from "./media";
 import type { Route } from "./routes";
@@ -66,6 +68,18 @@ export function principalOf(request: Request): Principal {
   const { principal, route } = contextOf(request);
   assert(principal !== null, `no principal on public route ${route?.pattern}`);
   return principal;
+}
+
+/** The session cookie a request was let in by. Throws BsoptError `unsupported` where it was let in by something else. */
+export function sessionCookieOf(request: Request): string {
+  const { credential } = principalOf(request);
+  const cookie = sessionCookieIn(request.headers.get("cookie"));
+  if (credential.kind === "login_session" && credential.via === "cookie" && cookie !== null) return cookie;
+  throw new BsoptError({
+    reason: "unsupported",
+    code: "COOKIE_SESSION_NEEDED",
+    detail: "Only a session by cookie has a CSRF token.",
+  });
 }
 
 const userAgentLengthMax = 512;

@@ -39,6 +39,7 @@ export const street = [
   "keys",
   "registration",
   "tokens",
+  "sessions",
   "login",
   "pricing",
   "market",

@@ -1,0 +1,100 @@
+// What a request shows to prove who it is, read from its headers alone. Separate from the gate, which only asks, because every rule
+// here is about a header a stranger wrote. A cookie is looked at only where no header shows anything, since a browser sends it whether
+// or not anybody meant to.
+
+import type { Credentials, RequestIntent } from "../domain/principal";
+import { challenge, Refusal } from "./problem";
+
+/** `__Host-`: browsers take it only over https, for this host alone and every path (RFC 6265bis section 4.1.3.2). */
+export const sessionCookieName = "__Host-bsopt";
+
+const cookieAttributes = "Path=/; Secure; HttpOnly; SameSite=Strict";
+
+/** The Set-Cookie header for a session that lasts so many seconds. */
+export function sessionCookie(value: string, maxAgeSeconds: number): string {
+  return `${sessionCookieName}=${value}; ${cookieAttributes}; Max-Age=${maxAgeSeconds}`;
+}
+
+/** The Set-Cookie header that ends it in the browser. */
+export const clearedSessionCookie = `${sessionCookieName}=; ${cookieAttributes}; Max-Age=0`;
+
+const bearerPattern = /^bearer +([A-Za-z0-9._~+/=-]{1,8192})$/i;
+const apiKeyPrefix = "bso_";
+const cookieValuePattern = /^[A-Za-z0-9_-]{43}$/;
+const cookieHeaderLengthMax = 8192;
+const csrfTokenLengthMax = 128;
+
+/** Methods that change nothing, which a page elsewhere may make a browser send. */
+const safeMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** What the headers show. Throws 401 where there is nothing, more than one thing, or something unreadable. */
+export function credentialsOf(request: Request, context: { host: string | null; clientAddress: string }): Credentials {
+  const { headers } = request;
+  const apiKey = headers.get("x-api-key");
+  const authorization = headers.get("authorization");
+  if (apiKey !== null && authorization !== null) {
+    throw unauthenticated("CREDENTIALS_AMBIGUOUS", "Send either X-API-Key or Authorization, not both");
+  }
+  // A getter: most checks never ask for the address.
+  const from = {
+    get peerAddress() {
+      return context.clientAddress;
+    },
+  };
+  if (apiKey !== null) return Object.assign(from, { apiKey });
+  if (authorization !== null) {
+    const token = bearerPattern.exec(authorization)?.[1];
+    if (token === undefined) {
+      throw unauthenticated("CREDENTIALS_MALFORMED", "Authorization must be Bearer and a token");
+    }
+    return Object.assign(from, token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token });
+  }
+  const cookie = sessionCookieIn(headers.get("cookie"));
+  if (cookie === null) {
+    throw unauthenticated(
+      "CREDENTIALS_MISSING",
+      "Send an access token or an API key as Authorization: Bearer, or an API key in X-API-Key",
+    );
+  }
+  if (safeMethods.has(request.method)) return Object.assign(from, { sessionCookie: cookie });
+  return Object.assign(from, { sessionCookie: cookie, intent: intentOf(headers, context.host) });
+}
+
+/** The value of the session cookie in a Cookie header, or null where it is not there, there twice, or no cookie of ours. */
+export function sessionCookieIn(header: string | null): string | null {
+  if (header === null || header.length > cookieHeaderLengthMax || !header.includes(sessionCookieName)) return null;
+  const values = header
+    .split(";")
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${sessionCookieName}=`))
+    .map((pair) => pair.slice(sessionCookieName.length + 1));
+  const [value] = values;
+  return values.length === 1 && value !== undefined && cookieValuePattern.test(value) ? value : null;
+}
+
+/** Whether the browser says that a page of this host asked, and the token that only such a page can know. */
+function intentOf(headers: Headers, host: string | null): RequestIntent {
+  const csrfToken = headers.get("x-csrf-token");
+  return {
+    isSameOrigin: isSameOrigin(headers, host),
+    csrfToken: csrfToken !== null && csrfToken.length <= csrfTokenLengthMax ? csrfToken : null,
+  };
+}
+
+/**
+ * Every browser sends Origin with such requests, and most Sec-Fetch-Site: whichever is there must say this host, and one must be
+ * there. The scheme is not compared: a proxy in front of us may speak https with the browser and http with us.
+ */
+function isSameOrigin(headers: Headers, host: string | null): boolean {
+  const site = headers.get("sec-fetch-site");
+  const origin = headers.get("origin");
+  if (site === null && origin === null) return false;
+  if (site !== null && site !== "same-origin") return false;
+  if (origin === null) return true;
+  const originHost = /^https?:\/\/([^/?#@\s]+)$/i.exec(origin)?.[1];
+  return originHost !== undefined && host !== null && originHost.toLowerCase() === host.toLowerCase();
+}
+
+function unauthenticated(code: string, detail: string): Refusal {
+  return new Refusal({ kind: "unauthenticated", code, detail, headers: { "www-authenticate": challenge } });
+}
