@@ -179,6 +179,8 @@ function problemsOf(route: Route): readonly ProblemStatus[] {
   const hasParameters = route.parameters.params !== undefined || route.parameters.query !== undefined;
   const found: ProblemStatus[] = [400, 500];
   if (route.permission !== "public") found.push(401, 403, 429, 503);
+  // What is open to all and takes a body is a way in: it may refuse what it is shown.
+  else if (route.body) found.push(401, 403, 409, 429, 503);
   if (route.parameters.params) found.push(404);
   if (route.body) found.push(411, 413, 415, 422);
   if (hasParameters) found.push(422);
