@@ -14,7 +14,8 @@ import {
 } from "../domain/address";
 import { BsoptError } from "../foundation/errors";
 
-const headerLengthMax = 2048;
+/** Characters from the right that are read: more than as many hops as are followed can take. */
+const readLengthMax = 2048;
 const hopCountMax = 32;
 
 /** The client's address for a socket's peer ("" where there is none) and the X-Forwarded-For it sent, or null. */
@@ -33,8 +34,8 @@ export function clientAddressRule(trusted: readonly string[]): ClientAddressRule
     if (address === null) return peer;
     const peerText = peer.includes("%") ? peer : formatAddress(address);
     if (forwardedFor === null || !isTrusted(address)) return peerText;
-    if (forwardedFor.length > headerLengthMax) return peerText;
-    const hops = forwardedFor.split(",");
+    // Only its end, which the proxies wrote, is read: a client that filled the front must not pass for the proxy.
+    const hops = forwardedFor.slice(-readLengthMax).split(",");
     let client: Address | null = null;
     for (let index = hops.length - 1; index >= Math.max(0, hops.length - hopCountMax); index--) {
       const hop = parseHop(hops[index]!);

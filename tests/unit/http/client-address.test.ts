@@ -57,7 +57,19 @@ describe("S2.27 the client's address", () => {
     { name: "a block", peer: "10.0.0.1", header: "192.0.2.0/24", client: "10.0.0.1" },
     { name: "garbage behind trusted hops", peer: "10.0.0.1", header: "zzz, 10.0.0.2", client: "10.0.0.1" },
     { name: "a zone", peer: "10.0.0.1", header: "fe80::1%eth0", client: "10.0.0.1" },
-    { name: "too long a header", peer: "10.0.0.1", header: `${"1.1.1.1, ".repeat(300)}192.0.2.7`, client: "10.0.0.1" },
+    {
+      name: "a front filled by the client does not make him the proxy",
+      peer: "10.0.0.1",
+      header: `${"1.1.1.1, ".repeat(300)}192.0.2.7`,
+      client: "192.0.2.7",
+    },
+    {
+      name: "one endless entry before the truth",
+      peer: "10.0.0.1",
+      header: `${"1".repeat(10_000)}, 192.0.2.7`,
+      client: "192.0.2.7",
+    },
+    { name: "one endless entry", peer: "10.0.0.1", header: "1".repeat(10_000), client: "10.0.0.1" },
     {
       name: "more hops than are followed",
       peer: "10.0.0.1",
