@@ -1,9 +1,10 @@
 // The composition root: builds every part once, hands each what it needs, and stops them in order. Read from top to
 // bottom it tells what the process consists of. No part reaches another but through here.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
-import { openMasterKey } from "./adapters/master-key";
+import { masterKeyFileName, openMasterKey } from "./adapters/master-key";
 import { createRedisBucketStore } from "./adapters/redis/bucket-store";
 import type { BuildInfo } from "./config/build-info";
 import type { Config } from "./config/config";
@@ -36,6 +37,7 @@ import { signingKeys } from "./features/tokens/table";
 import type { Agent } from "./foundation/agent";
 import { InvariantError } from "./foundation/assert";
 import type { Clock } from "./foundation/clock";
+import { BsoptError } from "./foundation/errors";
 import type { Log } from "./foundation/log";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
@@ -55,6 +57,7 @@ import {
 } from "./http/request-context";
 import { createServer } from "./http/server";
 import { find } from "./storage/idempotency";
+import { parseDatabaseUrl } from "./storage/location";
 import { openStorage, type Storage } from "./storage/storage";
 import { idempotencyAnswers, outboxMessages } from "./storage/table";
 import { LatencyBook } from "./telemetry/latency";
@@ -93,6 +96,11 @@ export interface OpenedIdentity {
   readonly identity: Identity;
   readonly keys: Keys;
   readonly keyFile: KeyFile;
+  close(): Promise<void>;
+}
+
+export interface OpenedAudit {
+  readonly audit: Audit;
   close(): Promise<void>;
 }
 
@@ -297,6 +305,23 @@ function openAuditOn(storage: Storage, secretBox: SecretBox, options: Omit<AppOp
   const { retentionDays, exportRowsMax } = config.audit;
   const key = secretBox.keyFor("audit");
   return createAudit({ storage, clock, random, log, key, retentionDays, limits: { exportRowsMax } });
+}
+
+/** The audit log of the configured database without a server. Makes nothing: throws `not-found` where there is no database or key. */
+export async function openAudit(options: Omit<AppOptions, "engine" | "build">): Promise<OpenedAudit> {
+  const { config, clock, random, log } = options;
+  const hint = "Name the folder with --data-dir or BSOPT_DATA_DIR.";
+  if (!existsSync(parseDatabaseUrl(config.storage.databaseUrl).path)) {
+    throw new BsoptError({ reason: "not-found", code: "DATABASE_MISSING", detail: "There is no database.", hint });
+  }
+  if (!existsSync(join(config.storage.dataDirectory, masterKeyFileName))) {
+    const detail = `There is no file ${masterKeyFileName} in the data folder.`;
+    throw new BsoptError({ reason: "not-found", code: "MASTER_KEY_MISSING", detail, hint });
+  }
+  const secretBox = openSecretBox(options);
+  const { databaseUrl: url } = config.storage;
+  const storage = await openStorage({ url, clock, random, log, tables: everyTable, migrate: false });
+  return { audit: openAuditOn(storage, secretBox, options), close: () => storage.close() };
 }
 
 function adminKeyFile(config: Config): KeyFile {

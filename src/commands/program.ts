@@ -57,6 +57,7 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     return (await app()).createApp({ config, build, engine: engine(config.engine), clock, random, log, calendars });
   };
   const openIdentity = async (config: Config) => (await app()).openIdentity({ config, clock, random, log: quietLog() });
+  const openAudit = async (config: Config) => (await app()).openAudit({ config, clock, random, log: quietLog() });
   const openMigrator = async (config: Config) => {
     const { migrateDown, migrateUp, migrationStatus } = await withDatabaseEngine(() => import("../storage/migrate"));
     const options = { url: config.storage.databaseUrl, clock, random, log: quietLog() };
@@ -77,7 +78,14 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ["chain", async () => (await import("./chain")).chainCommand(pricing)],
     ["key", async () => (await import("./key")).keyCommand({ ...source, openIdentity })],
     ["migrate", async () => (await import("./migrate")).migrateCommand({ ...source, openMigrator })],
-    ["verify", async () => (await import("./verify")).verifyCommand({ io, engine: () => engine(), clock })],
+    [
+      "verify",
+      async () => {
+        const { verifyAuditCommand } = await import("./verify-audit");
+        const audit = verifyAuditCommand({ ...source, openAudit });
+        return (await import("./verify")).verifyCommand({ io, engine: () => engine(), clock, audit });
+      },
+    ],
     ["bench", async () => (await import("./bench")).benchCommand({ io, engine: () => engine(), clock })],
     ["openapi", async () => (await import("./openapi")).openapiCommand({ io, document })],
     ["health", async () => (await import("./health")).healthCommand(source)],

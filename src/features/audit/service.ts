@@ -61,7 +61,7 @@ import {
 } from "./rules";
 
 export type { EventFilter as AuditFilter } from "./repository";
-export type { AuditEventType } from "./rules";
+export type { AuditEventType, ChainFault, ChainHead } from "./rules";
 
 /** An act, done or refused, as the part that knows it tells it. */
 export interface AuditEvent {
