@@ -22,6 +22,9 @@ const bytes = (maximum: number) => Type.Integer({ minimum: 1024, maximum });
 const rateRule = "must be a pace such as 100/min burst 10";
 const milliseconds = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum });
 
+/** Most options in a batch that a server may be set to take. */
+export const rowsCountMax = 10_000_000;
+
 /** Most threads that may be asked for. */
 export const workersMax = 64;
 
@@ -152,7 +155,7 @@ export const settings = [
   },
   {
     key: "batch_rows_max",
-    schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+    schema: Type.Integer({ minimum: 1, maximum: rowsCountMax }),
     default: 100_000,
     description: "Most options in one batch in JSON.",
     rule: "must be a whole number from 1 to 10000000",
@@ -188,7 +191,7 @@ export const settings = [
   },
   {
     key: "table_rows_max",
-    schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+    schema: Type.Integer({ minimum: 1, maximum: rowsCountMax }),
     default: 1_000_000,
     description: "Most options in one batch as CSV, NDJSON or Arrow.",
     rule: "must be a whole number from 1 to 10000000",

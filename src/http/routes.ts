@@ -9,6 +9,7 @@ import { type Access, isAccess } from "../domain/permission";
 import { assert } from "../foundation/assert";
 import { BsoptError } from "../foundation/errors";
 import type { TableDetail } from "./route-detail";
+import { unlimitedPlaces } from "./schema-limits";
 
 export const routeMethods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 export type RouteMethod = (typeof routeMethods)[number];
@@ -74,7 +75,7 @@ interface DeclaredRoute {
  * The table of everything the features serve. It reads them before they are joined into one app, because joining
  * silently drops the first of two equal routes and writes into their schemas. Throws BsoptError `internal`: ROUTE_INCOMPLETE where a route declares no
  * permission, operation id, summary, single tag or response; ROUTE_AMBIGUOUS where two overlap; ROUTE_UNSUPPORTED for shapes
- * the gate does not decide about; SCHEMA_OPEN where an object schema does not say `additionalProperties: false`.
+ * the gate does not decide about; SCHEMA_UNLIMITED where something sent has no limit; SCHEMA_OPEN where an object schema does not say `additionalProperties: false`.
  */
 export function buildRouteTable(features: readonly AnyElysia[], options: { requestBytesMax: number }): RouteTable {
   const routes = features.flatMap((feature) =>
@@ -167,6 +168,12 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
   const body = schemaOf(declared.hooks.body, `${name} body`);
   const params = schemaOf(declared.hooks.params, `${name} params`);
   const query = schemaOf(declared.hooks.query, `${name} query`);
+  const unlimited = [body, params, query].flatMap((schema, index) =>
+    schema === null ? [] : unlimitedPlaces(schema, `${name} ${["body", "params", "query"][index]}`),
+  );
+  if (unlimited.length > 0) {
+    throw refuse("SCHEMA_UNLIMITED", unlimited.slice(0, 5).join("; "), "whatever a client may send has a limit");
+  }
   const responses = responsesOf(declared.hooks.response, name);
   const [onlyStatus, ...otherStatuses] = Object.keys(responses).filter((status) => status.startsWith("2"));
   return {

@@ -101,8 +101,20 @@ describe("S2.17 CORS", () => {
     }
   });
 
-  for (const origin of ["https://evil.example", "https://desk.example.evil", "http://desk.example", "null", "*"]) {
-    test(`${origin} is not on the list`, async () => {
+  for (const origin of [
+    "https://evil.example",
+    "https://desk.example.evil",
+    "https://evil.desk.example",
+    "https://desk.example:8443",
+    "https://desk.example/",
+    "https://DESK.example",
+    "http://desk.example",
+    "https://desk.example, https://evil.example",
+    "null",
+    "*",
+    "",
+  ]) {
+    test(`the origin "${origin}" is not on the list`, async () => {
       const { headers } = await allowing.call("GET", "/open", { headers: { origin } });
       expect(headers.get("access-control-allow-origin")).toBeNull();
       expect(headers.get("vary")).toBe("Origin");
@@ -117,6 +129,26 @@ describe("S2.17 CORS", () => {
     expect(answer.headers.get("access-control-allow-methods")).toBe("POST, OPTIONS");
     expect(answer.headers.get("access-control-allow-headers")).toContain("X-API-Key");
     expect(answer.headers.get("access-control-max-age")).toBe("600");
+  });
+
+  test("no answer to anybody names every origin, or allows credentials", async () => {
+    for (const server of [allowing, probe]) {
+      for (const method of ["GET", "OPTIONS", "POST"]) {
+        for (const origin of [desk, "null", "*", "https://evil.example"]) {
+          const { headers } = await server.call(method, "/api/v1/things", { headers: { origin } });
+          expect(headers.get("access-control-allow-origin")).not.toBe("*");
+          expect(headers.get("access-control-allow-origin")).not.toBe("null");
+          expect(headers.get("access-control-allow-credentials")).toBeNull();
+        }
+      }
+    }
+  });
+
+  test("a page on the list may read where it stands with its limits", async () => {
+    const { headers } = await allowing.call("GET", "/open", { headers: { origin: desk } });
+    const exposed = headers.get("access-control-expose-headers")?.toLowerCase().split(", ") ?? [];
+    const told = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit", "ratelimit-policy"];
+    for (const name of [...told, "retry-after"]) expect(exposed).toContain(name);
   });
 
   test("a preflight of another origin, or without a list, is told nothing", async () => {

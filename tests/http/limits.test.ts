@@ -466,3 +466,26 @@ describe("S4.54 tricks that do not help", () => {
     for (const answer of answers) expect(told(answer).slice(0, 5)).not.toContain(null);
   });
 });
+
+describe("S2.35 the head of a request", () => {
+  const server = testServer({ features: [probeRoutes()] });
+  const { port } = server.listen();
+  afterAll(() => server.close());
+  const withHeaders = (count: number, size: number) =>
+    `GET /open HTTP/1.1\r\nHost: localhost\r\n${Array.from({ length: count }, (_, index) => `h${index}: ${"a".repeat(size)}\r\n`).join("")}\r\n`;
+
+  test.each([
+    ["150 headers", withHeaders(150, 1), 200],
+    ["200 headers", withHeaders(200, 1), 431],
+    ["5,000 headers", withHeaders(5_000, 1), 431],
+    ["a header of 15 KB", withHeaders(1, 15_000), 200],
+    ["a header of 16 KiB", withHeaders(1, 16_384), 431],
+    ["an address of 16 KiB", `GET /open?x=${"a".repeat(16_384)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431],
+    ["a header over two lines", "GET /open HTTP/1.1\r\nHost: localhost\r\na: b\r\n c\r\n\r\n", 400],
+    ["a header without a name", "GET /open HTTP/1.1\r\nHost: localhost\r\n: b\r\n\r\n", 400],
+    ["a space before the colon", "GET /open HTTP/1.1\r\nHost: localhost\r\na : b\r\n\r\n", 400],
+    ["a lone carriage return", "GET /open HTTP/1.1\r\nHost: localhost\r\na: b\rc: d\r\n\r\n", 400],
+  ])("%s", async (_, text, status) => {
+    expect((await rawRequest(port, text)).status).toBe(status);
+  });
+});

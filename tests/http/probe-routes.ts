@@ -6,7 +6,7 @@ import { idempotencyOf, principalOf, recordTiming } from "../../src/http/request
 import type { IdempotencyTicket } from "../../src/storage/idempotency";
 
 export const Thing = Type.Object(
-  { name: Type.String({ maxLength: 20 }), size: Type.Optional(Type.Number({ minimum: 0 })) },
+  { name: Type.String({ maxLength: 20 }), size: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9 })) },
   { additionalProperties: false, $id: "Thing", examples: [{ name: "one", size: 1 }] },
 );
 
@@ -37,7 +37,7 @@ export function probeRoutes(
       detail: { permission: "public", operationId: "readOpen", summary: "Anyone may", tags: ["Probe"] },
     })
     .get("/api/v1/things/:id", ({ params, request }) => ({ id: params.id, seen: options.onRead?.(request) ?? null }), {
-      params: Type.Object({ id: Type.String({ examples: ["a"] }) }, { additionalProperties: false }),
+      params: Type.Object({ id: Type.String({ maxLength: 100, examples: ["a"] }) }, { additionalProperties: false }),
       response: { 200: ThingRead },
       detail: { permission: "pricing:read", operationId: "readThing", summary: "Read a thing", tags: ["Probe"] },
     })
@@ -50,7 +50,7 @@ export function probeRoutes(
       },
       {
         body: Thing,
-        query: Type.Object({ x: Type.Optional(Type.String()) }, { additionalProperties: false }),
+        query: Type.Object({ x: Type.Optional(Type.String({ maxLength: 100 })) }, { additionalProperties: false }),
         response: { 201: ThingMade },
         detail: {
           permission: "orders:write",
@@ -64,7 +64,7 @@ export function probeRoutes(
     )
     .get("/api/v1/boxes/:id", ({ params, query }) => ({ id: params.id, name: query.name ?? "" }), {
       params: Type.Object(
-        { id: Type.String({ pattern: "^[a-z]+$", examples: ["a"] }) },
+        { id: Type.String({ maxLength: 100, pattern: "^[a-z]+$", examples: ["a"] }) },
         { additionalProperties: false },
       ),
       query: Type.Object({ name: Type.Optional(Type.String({ maxLength: 3 })) }, { additionalProperties: false }),
@@ -72,7 +72,7 @@ export function probeRoutes(
       detail: { permission: "market:read", operationId: "readBox", summary: "Read a box", tags: ["Probe"] },
     })
     .delete("/api/v1/things/:id", () => undefined, {
-      params: Type.Object({ id: Type.String({ examples: ["a"] }) }, { additionalProperties: false }),
+      params: Type.Object({ id: Type.String({ maxLength: 100, examples: ["a"] }) }, { additionalProperties: false }),
       response: { 204: Type.Void() },
       detail: { permission: "admin", operationId: "deleteThing", summary: "Delete a thing", tags: ["Probe"] },
     });

@@ -3,6 +3,7 @@
 // made of the same fields; a column is a number or an array of numbers, and a number counts for every row.
 
 import { type Static, type TOptional, type TProperties, type TSchema, type TUnsafe, Type } from "@sinclair/typebox";
+import { rowsCountMax as maxItems } from "../../config/settings";
 import { dayCounts } from "../../domain/day-count";
 import {
   defaultOutputs,
@@ -58,7 +59,7 @@ const numberField: FieldOf = (definition) =>
   modelNumber({ description: describe(definition), examples: [definition.example] });
 
 const columnOf = <Item extends TSchema>(item: Item, description: string) =>
-  Type.Union([item, Type.Array(item)], { description });
+  Type.Union([item, Type.Array(item, { maxItems })], { description });
 
 const columnField: FieldOf = (definition) => columnOf(modelNumber(), describe(definition));
 
@@ -79,6 +80,7 @@ const units = oneOf(["market", "raw"], {
 });
 const outputs = Type.Array(oneOf(outputNames), {
   minItems: 1,
+  maxItems: outputNames.length,
   uniqueItems: true,
   description: `What to compute; ${defaultOutputs.join(", ")} where it is left out.`,
 });
@@ -265,7 +267,7 @@ export type BatchColumns = Static<typeof BatchColumns>;
 /** A batch by rows: options as they would be sent one by one. */
 export const BatchRows = Type.Object(
   {
-    options: Type.Array(PriceRequest, { description: "Each as it would be priced alone." }),
+    options: Type.Array(PriceRequest, { maxItems, description: "Each as it would be priced alone." }),
     outputs: Type.Optional(outputs),
     units: Type.Optional(units),
     inputs_hash: inputsHashAsked,
@@ -403,7 +405,7 @@ export type ImpliedVolatilityBatchColumns = Static<typeof ImpliedVolatilityBatch
 
 export const ImpliedVolatilityBatchRows = Type.Object(
   {
-    options: Type.Array(ImpliedVolatilityRequest, { description: "Each as it would be asked alone." }),
+    options: Type.Array(ImpliedVolatilityRequest, { maxItems, description: "Each as it would be asked alone." }),
     on_unattainable: Type.Optional(onUnattainable),
     inputs_hash: inputsHashAsked,
   },
@@ -507,7 +509,7 @@ export const BatchQuery = Type.Object(
     ),
     outputs: Type.Optional(
       Type.String({
-        pattern: `^(?:${outputNames.join("|")})(?:,(?:${outputNames.join("|")}))*$`,
+        pattern: `^(?:${outputNames.join("|")})(?:,(?:${outputNames.join("|")})){0,${outputNames.length - 1}}$`,
         description: `What to compute, separated by commas. ${beside}`,
         examples: ["price,delta"],
       }),
