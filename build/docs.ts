@@ -10,6 +10,7 @@ import { systemClock } from "../src/foundation/clock";
 import { kernelWasmBytes } from "../src/storage/assets";
 import { root } from "./fingerprint.mjs";
 import { openApiText } from "./openapi";
+import { permissionsPage } from "./permissions-page";
 import { buildWasm } from "./wasm";
 
 /** docs/reference/configuration.md, from the table of settings. */
@@ -67,6 +68,7 @@ ${rows.map(line).join("\n")}
 export const pages: Readonly<Record<string, () => string>> = {
   "docs/reference/accuracy.md": accuracyPage,
   "docs/reference/configuration.md": configurationPage,
+  "docs/reference/permissions.md": permissionsPage,
   "openapi.json": openApiText,
 };
 

@@ -9,6 +9,7 @@ import { createRedisBucketStore } from "./adapters/redis/bucket-store";
 import type { BuildInfo } from "./config/build-info";
 import type { Config } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
+import type { Authenticator } from "./domain/principal";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
 import { auditRoutes } from "./features/audit";
@@ -17,7 +18,7 @@ import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/t
 import { healthRoutes } from "./features/health";
 import { agentsProbe, createHealth, type Health, type Probe } from "./features/health/service";
 import { identityRoutes } from "./features/identity";
-import { createIdentity, type Identity, type PersonalData } from "./features/identity/service";
+import { createIdentity, type Identity } from "./features/identity/service";
 import { users } from "./features/identity/table";
 import { keysRoutes } from "./features/keys";
 import { createKeys, type Keys } from "./features/keys/service";
@@ -55,7 +56,7 @@ import {
   recordTiming,
   sessionCookieOf,
 } from "./http/request-context";
-import { createServer } from "./http/server";
+import { createServer, type HttpServer } from "./http/server";
 import { find } from "./storage/idempotency";
 import { parseDatabaseUrl } from "./storage/location";
 import { openStorage, type Storage } from "./storage/storage";
@@ -334,13 +335,7 @@ function createPeople(
   storage: Storage,
   audit: Audit,
 ): { identity: Identity; keys: Keys } {
-  // The audit comes last, so that what the erasure itself wrote about the person goes too.
-  const auditData: PersonalData = {
-    name: "audit",
-    collect: async () => [],
-    erase: async (tx, userId) => void (await audit.erasePersonal(tx, userId)),
-  };
-  const personalData = () => [keys.personalData, sessionsPersonalData(storage), auditData];
+  const personalData = () => [keys.personalData, sessionsPersonalData(storage)];
   const identity = createIdentity({ storage, clock, random, log, audit, personalData });
   const keys = createKeys({ storage, identity, audit, clock, random, log });
   return { identity, keys };
@@ -411,7 +406,17 @@ function documentInfo(build: BuildInfo): DocumentInfo {
 }
 
 /** The OpenAPI document of the server this would be, without opening anything. */
-export function apiDocument(options: Pick<AppOptions, "config" | "build" | "clock" | "random" | "log">): object {
+export function apiDocument(options: DeclarationOptions): object {
+  return openApiDocument(declaredServer(options).routes.routes, documentInfo(options.build));
+}
+
+export type DeclarationOptions = Pick<AppOptions, "config" | "build" | "clock" | "random" | "log">;
+
+/**
+ * The server with every route's declaration and no service behind: whoever is let in finds nothing there. For the documents made from
+ * the declarations, and for asking the gate alone who is let in where.
+ */
+export function declaredServer(options: DeclarationOptions, authenticator: Authenticator = absent()): HttpServer {
   const { config, build, clock, random, log } = options;
   const services: Services = {
     health: absent(),
@@ -423,9 +428,9 @@ export function apiDocument(options: Pick<AppOptions, "config" | "build" | "cloc
     sessions: absent(),
     pricing: absent(),
   };
-  const server = createServer({
+  return createServer({
     features: featureRoutes(services, config),
-    authenticator: absent(),
+    authenticator,
     idempotencyStore: absent(),
     config: config.http,
     log,
@@ -433,7 +438,6 @@ export function apiDocument(options: Pick<AppOptions, "config" | "build" | "cloc
     random,
     documents: documentInfo(build),
   });
-  return openApiDocument(server.routes.routes, documentInfo(build));
 }
 
 /** Stands where only the routes' declarations are wanted: using it is a mistake. */

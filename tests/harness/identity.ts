@@ -38,22 +38,18 @@ export function peopleOver(options: {
   const { log = silentLog, limits, isEnabled, personalData = [], ...parts } = options;
   const audit = createAudit({ ...parts, random: seededRandom(1007n), log, key: new Uint8Array(32).fill(7) });
   const auditLines: AuditEvent[] = [];
-  const heard: Pick<Audit, "append"> = {
+  const heard: Pick<Audit, "append" | "erasePersonal" | "list"> = {
+    ...audit,
     async append(tx, line) {
       await audit.append(tx, line);
       auditLines.push(line);
     },
   };
-  const auditData: PersonalData = {
-    name: "audit",
-    collect: async () => [],
-    erase: async (tx, userId) => void (await audit.erasePersonal(tx, userId)),
-  };
   const identity = createIdentity({
     ...parts,
     log,
     audit: heard,
-    personalData: () => [keys.personalData, ...personalData, auditData],
+    personalData: () => [keys.personalData, ...personalData],
   });
   const keys = createKeys({
     ...parts,

@@ -83,7 +83,7 @@ export interface IdentityOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly audit: Pick<Audit, "append">;
+  readonly audit: Pick<Audit, "append" | "erasePersonal" | "list">;
   /** The parts to the right that hold something about people; asked for when it is needed, for they are built later. */
   readonly personalData: () => readonly PersonalData[];
 }
@@ -125,6 +125,10 @@ export interface Identity {
   /** Stops listening to storage. */
   close(): void;
 }
+
+/** Audit lines in an export: 50 pages of 200. */
+const exportedPageCountMax = 50;
+const exportedPageLimit = 200;
 
 export function createIdentity(options: IdentityOptions): Identity {
   const { storage, clock, random, log, audit, personalData } = options;
@@ -240,8 +244,9 @@ export function createIdentity(options: IdentityOptions): Identity {
       const isOwn = actor.userId === userId;
       await note(tx, actor, "user.erased", userId, "erase", { by_the_user: isOwn });
       if (!isOwn) await note(tx, actor, "admin.user.deleted", userId, "delete", { role: before.role });
-      // The parts come last, and the audit among them, so that what this act itself wrote about the person goes too.
       for (const part of personalData()) await part.erase(tx, userId, now);
+      // The audit comes last, so that what this act itself recorded about the person goes too.
+      await audit.erasePersonal(tx, userId);
     });
     forget();
     log.info({ user_id: userId, by_user_id: actor.userId }, "user erased");
@@ -251,8 +256,26 @@ export function createIdentity(options: IdentityOptions): Identity {
     const user = await required(storage.read, userId);
     const parts: Record<string, readonly unknown[]> = {};
     for (const part of personalData()) parts[part.name] = await part.collect(userId);
+    parts.audit = await recorded(userId);
     await storage.write((tx) => note(tx, actor, "user.exported", userId, "export", {}));
     return { ...parts, exported_at: formatTimestamp(clock.nowMicroseconds()), user: userOnWire(user) } as UserExport;
+  }
+
+  /** What the audit holds of the user's own acts, newest first; the oldest are left out past a limit. */
+  async function recorded(userId: string): Promise<readonly unknown[]> {
+    const lines: unknown[] = [];
+    let cursor: string | null = null;
+    for (let page = 0; page < exportedPageCountMax; page++) {
+      const { data, next_cursor }: Awaited<ReturnType<Audit["list"]>> = await audit.list({
+        filter: { userId, eventTypes: [], status: null, from: null, to: null },
+        limit: exportedPageLimit,
+        ...(cursor !== null && { cursor }),
+      });
+      lines.push(...data);
+      cursor = next_cursor;
+      if (cursor === null) break;
+    }
+    return lines;
   }
 
   /** Throws where nobody could undo it: the user is the last administrator who can act, and would not be afterwards. */
