@@ -67,8 +67,9 @@ export const entryCountMax = 32;
 
 export type Details = Readonly<Record<string, string | number | boolean | null>>;
 
-const keyText = /\b(bso_[0-9A-Za-z]{12})_[0-9A-Za-z]{20,}/g;
-const signedToken = /\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g;
+// What is left of one that is cut counts as well: a part of a secret is none of anybody's business either.
+const keyText = /(bso_[0-9A-Za-z]{12})_[0-9A-Za-z]+/g;
+const signedToken = /eyJ[\w-]{8,}(?:\.[\w-]*){0,2}/g;
 
 /**
  * A text as it may be recorded: whole characters, nothing invisible, at most `lengthMax` UTF-16 units, and what has the shape of an API

@@ -345,10 +345,10 @@ export function createAudit(options: AuditOptions): Audit {
     };
   }
 
-  /** How many events the filter wants, or one more than an export may hold. */
-  async function countOf(filter: EventFilter): Promise<number> {
+  /** How many events the filter wants behind the mark, or more than an export may hold. */
+  async function countOf(filter: EventFilter, start: PageMark): Promise<number> {
     let count = 0;
-    let after: PageMark | null = null;
+    let after = start;
     while (count <= exportRowsMax) {
       const last = await markAhead(storage.read, filter, after, rowsPerWindowMax);
       count += await countShown(storage.read, filter, { after, last });
@@ -361,8 +361,9 @@ export function createAudit(options: AuditOptions): Audit {
 
   async function exportAll({ filter, by }: Parameters<Audit["export"]>[0]): ReturnType<Audit["export"]> {
     // What is recorded from now on (the export itself, to begin with) does not belong to it.
-    const until = { ...filter, to: earlier(filter.to, clock.nowMicroseconds() + 1n) };
-    const count = await countOf(until);
+    const newest = await markAhead(storage.read, filter, null, 1);
+    const start = newest === null ? null : { ...newest, id: newest.id + 1 };
+    const count = start === null ? 0 : await countOf(filter, start);
     if (count > exportRowsMax) {
       throw new BsoptError({
         reason: "invalid",
@@ -381,15 +382,20 @@ export function createAudit(options: AuditOptions): Audit {
         origin: by.origin,
       }),
     );
-    return { count, pages: pagesOf(until) };
+    return { count, pages: pagesOf(filter, start) };
   }
 
-  async function* pagesOf(filter: EventFilter): AsyncGenerator<readonly AuditEventOnWire[], void> {
+  async function* pagesOf(
+    filter: EventFilter,
+    start: PageMark | null,
+  ): AsyncGenerator<readonly AuditEventOnWire[], void> {
     const amount = { limit: rowsPerExportPageMax, windowsMax: windowsPerPageMax };
-    for (let after: PageMark | null = null; ; ) {
-      const { events, end } = await collect(filter, { after, ...amount });
+    for (let after = start; after !== null; ) {
+      const { events, end }: { events: ShownEvent[]; end: PageMark | null } = await collect(filter, {
+        after,
+        ...amount,
+      });
       yield events.map(eventOnWire);
-      if (end === null) return;
       after = end;
       await nextTurn();
     }
@@ -493,10 +499,6 @@ function repeated({ event, at }: TimedEvent, count: number, isOverflow: boolean)
   const { personal: _, ...rest } = event;
   const details = { code: "TOO_MANY_KINDS", count };
   return { at, event: { ...rest, userId: null, resource: null, details, origin: noOrigin } };
-}
-
-function earlier(one: bigint | null, other: bigint): bigint {
-  return one !== null && one < other ? one : other;
 }
 
 function markOf({ timestamp, id }: ShownEvent): PageMark {
