@@ -6,8 +6,12 @@ import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
 import { masterKeyFileName, openMasterKey } from "./adapters/master-key";
 import { createRedisBucketStore } from "./adapters/redis/bucket-store";
+import { createFolderMailer } from "./adapters/smtp/folder-mailer";
+import { type Mailer, parseSender } from "./adapters/smtp/mail";
+import { parseSmtpUrl } from "./adapters/smtp/server-address";
+import { createServerMailer } from "./adapters/smtp/server-mailer";
 import type { BuildInfo } from "./config/build-info";
-import type { Config } from "./config/config";
+import { type Config, machineWorkers } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
 import type { Authenticator } from "./domain/principal";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
@@ -28,6 +32,8 @@ import { operationsRoutes } from "./features/operations";
 import { createOperations, type Operations } from "./features/operations/service";
 import { pricingRoutes } from "./features/pricing";
 import { createPricing, type PricingService } from "./features/pricing/service";
+import { registrationRoutes } from "./features/registration";
+import { createRegistration, type Registration } from "./features/registration/service";
 import { mailedTokens, passwords } from "./features/registration/table";
 import { sessionsRoutes } from "./features/sessions";
 import { createSessions, type Sessions, sessionPolicyOf, sessionsPersonalData } from "./features/sessions/service";
@@ -40,6 +46,7 @@ import { InvariantError } from "./foundation/assert";
 import type { Clock } from "./foundation/clock";
 import { BsoptError } from "./foundation/errors";
 import type { Log } from "./foundation/log";
+import { createPasswordHasher } from "./foundation/password-hasher";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
 import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
@@ -59,6 +66,7 @@ import {
 import { createServer, type HttpServer } from "./http/server";
 import { find } from "./storage/idempotency";
 import { parseDatabaseUrl } from "./storage/location";
+import { createOutbox, type Outbox } from "./storage/outbox";
 import { openStorage, type Storage } from "./storage/storage";
 import { idempotencyAnswers, outboxMessages } from "./storage/table";
 import { LatencyBook } from "./telemetry/latency";
@@ -96,6 +104,7 @@ export const everyTable = [
 export interface OpenedIdentity {
   readonly identity: Identity;
   readonly keys: Keys;
+  readonly registration: Registration;
   readonly keyFile: KeyFile;
   close(): Promise<void>;
 }
@@ -126,7 +135,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   const storage = await openDatabase(options, fail);
   const secretBox = openSecretBox({ config, random });
   const audit = openAuditOn(storage, secretBox, options);
-  const { identity, keys } = createPeople(options, storage, audit);
+  let url = "";
+  const mailer = openMailer(config);
+  const people = createPeople(options, { storage, audit, mailer, publicUrl: () => config.publicUrl ?? url });
+  const { identity, keys, registration, outbox } = people;
+  if (config.mail.smtpUrl === null) {
+    log.info({ folder: mailFolder(config) }, "no mail server is configured: mails are written to this folder");
+  }
   const keyFile = adminKeyFile(config);
   const firstKeyText = await keys.ensureFirstAdminKey(keyFile);
   const { login: loginConfig } = config;
@@ -158,10 +173,21 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...keys.agents,
     ...tokens.agents,
     ...sessions.agents,
+    ...outbox.agents,
+    ...registration.agents,
   ];
   const health = createHealth({
     probes: [
       { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
+      ...(config.mail.smtpUrl === null
+        ? []
+        : [
+            {
+              component: "smtp",
+              isRequired: false,
+              check: () => mailer.check().then(() => ({ status: "ok" as const })),
+            },
+          ]),
       agentsProbe(() => agents),
       ...buckets.probes,
     ],
@@ -183,7 +209,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
 
   const server = createServer({
-    features: featureRoutes({ health, operations, audit, identity, keys, tokens, sessions, pricing }, config),
+    features: featureRoutes(
+      { health, operations, audit, identity, keys, registration, tokens, sessions, pricing },
+      config,
+    ),
     authenticator: sessions,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
     ...(config.limits.isEnabled && { limits: createLimits({ ...config.limits, store: buckets.store, clock }) }),
@@ -219,7 +248,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     buckets.close();
   };
   for (const agent of agents) agent.start();
-  let url: string;
   try {
     ({ url } = server.listen({ host: config.http.host, port: config.http.port }));
   } catch (error) {
@@ -329,26 +357,70 @@ function adminKeyFile(config: Config): KeyFile {
   return openKeyFile(join(config.storage.dataDirectory, "admin-api-key"));
 }
 
-/** Users and their keys; each part that holds something about people is named here, so that erasing and exporting reach it. */
-function createPeople(
-  { clock, random, log }: Pick<AppOptions, "clock" | "random" | "log">,
-  storage: Storage,
-  audit: Audit,
-): { identity: Identity; keys: Keys } {
-  const personalData = () => [keys.personalData, sessionsPersonalData(storage)];
-  const identity = createIdentity({ storage, clock, random, log, audit, personalData });
-  const keys = createKeys({ storage, identity, audit, clock, random, log });
-  return { identity, keys };
+function mailFolder(config: Config): string {
+  return join(config.storage.dataDirectory, "mail");
 }
 
-/** Identity on the configured database without a server, for commands beside one. */
+/** What takes mails: the configured server, else a folder. Throws `invalid` where a setting says nothing that can be used. */
+function openMailer(config: Config): Mailer {
+  const sender = parseSender(config.mail.from);
+  if (sender === null) {
+    throw new BsoptError({
+      reason: "invalid",
+      code: "MAIL_FROM_INVALID",
+      detail: "The sender of mails is no address.",
+      hint: "BSOPT_MAIL_FROM is an address, or a name and an address in angle brackets.",
+    });
+  }
+  return config.mail.smtpUrl === null
+    ? createFolderMailer({ folder: mailFolder(config), sender })
+    : createServerMailer({ server: parseSmtpUrl(config.mail.smtpUrl), sender });
+}
+
+interface PeopleParts {
+  readonly storage: Storage;
+  readonly audit: Audit;
+  readonly mailer: Mailer;
+  readonly publicUrl: () => string;
+}
+
+/** Users, their keys and their passwords; each part that holds something about people is named here, so that erasing and exporting reach it. */
+function createPeople(
+  { config, clock, random, log }: Pick<AppOptions, "config" | "clock" | "random" | "log">,
+  { storage, audit, mailer, publicUrl }: PeopleParts,
+): { identity: Identity; keys: Keys; registration: Registration; outbox: Outbox } {
+  const personalData = () => [keys.personalData, registration.personalData, sessionsPersonalData(storage)];
+  const identity = createIdentity({ storage, clock, random, log, audit, personalData });
+  const keys = createKeys({ storage, identity, audit, clock, random, log });
+  const registration = createRegistration({
+    storage,
+    people: identity,
+    audit,
+    // A second hash at once where that leaves cores to others.
+    hasher: createPasswordHasher({ concurrency: machineWorkers() >= 3 ? 2 : 1 }),
+    sendMail: (mail, signal) => mailer.send(mail, signal),
+    pendingMessageCount: () => outbox.statistics().pendingCount,
+    mode: config.registration,
+    publicUrl,
+    clock,
+    random,
+    log,
+  });
+  const outbox = createOutbox({ storage, clock, random, log, handlers: registration.handlers });
+  return { identity, keys, registration, outbox };
+}
+
+/** Identity on the configured database without a server, for commands beside one. What they have to mail a server sends. */
 export async function openIdentity(options: Omit<AppOptions, "engine" | "build">): Promise<OpenedIdentity> {
   const storage = await openDatabase(options);
   const audit = openAuditOn(storage, openSecretBox(options), options);
-  const { identity, keys } = createPeople(options, storage, audit);
+  const mailer = openMailer(options.config);
+  const publicUrl = () => options.config.publicUrl ?? "";
+  const { identity, keys, registration } = createPeople(options, { storage, audit, mailer, publicUrl });
   return {
     identity,
     keys,
+    registration,
     keyFile: adminKeyFile(options.config),
     async close() {
       await keys.close();
@@ -365,22 +437,22 @@ interface Services {
   readonly audit: Audit;
   readonly identity: Identity;
   readonly keys: Keys;
+  readonly registration: Registration;
   readonly tokens: Tokens;
   readonly sessions: Sessions;
   readonly pricing: PricingService;
 }
 
 /** Every route there is. A new feature is one line here. */
-function featureRoutes(
-  { health, operations, audit, identity, keys, tokens, sessions, pricing }: Services,
-  config: Config,
-) {
+function featureRoutes(services: Services, config: Config) {
+  const { health, operations, audit, identity, keys, registration, tokens, sessions, pricing } = services;
   return [
     healthRoutes({ health, markUnavailable }),
     operationsRoutes({ operations }),
     auditRoutes({ audit, principalOf, originOf, acceptedFormatOf }),
     identityRoutes({ identity, principalOf, originOf }),
     keysRoutes({ keys, principalOf, originOf, idempotencyOf }),
+    registrationRoutes({ registration, principalOf, originOf, idempotencyOf }),
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
     sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
     pricingRoutes({
@@ -424,6 +496,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     audit: absent(),
     identity: absent(),
     keys: absent(),
+    registration: absent(),
     tokens: absent(),
     sessions: absent(),
     pricing: absent(),

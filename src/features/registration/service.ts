@@ -1,75 +1,498 @@
 // How people come in and prove who they are: registering, confirming an address, setting and losing a password. Separate from
-// identity, which holds users and keys and never sees a password, and from login, which only asks whether one is right. Invariants:
-//   1. A password or a mailed token is never stored, logged or put in an error; an answer holds neither.
-//   2. No answer, and no time it takes, tells whether an address is known.
+// identity, which holds users and never sees a password, and from login, which only asks whether one is right. Invariants:
+//   1. A password or a mailed token is never stored, logged or put in an error; no answer holds either.
+//   2. No answer, and no time it takes, tells whether an address is known. Registering hashes once and writes once in every case;
+//      asking for a mail writes one message in every case, and whether anybody is there is looked up after the answer.
+//   3. A mailed token works once, until it expires or its successor is sent; it is used up in the transaction of what it allows.
+//   4. Whoever confirms an address confirms the password that was registered last with a mail, never one slipped in after it.
 
-import type { Clock, EpochMicroseconds } from "../../foundation/clock";
+import { createHash } from "node:crypto";
+import { commonPasswordTest } from "../../domain/common-passwords";
+import type { Role } from "../../domain/permission";
+import type { RequestOrigin } from "../../domain/principal";
+import { Agent } from "../../foundation/agent";
+import { type Clock, type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
+import { BsoptError, type FieldFault } from "../../foundation/errors";
 import type { Log } from "../../foundation/log";
 import { noPasswordHash, type PasswordHasher } from "../../foundation/password-hasher";
 import type { Random } from "../../foundation/random";
+import { finish, type IdempotencyTicket } from "../../storage/idempotency";
+import { addMessage, type OutboxHandler } from "../../storage/outbox";
 import type { Storage, Tx } from "../../storage/storage";
-import { findPasswordHash, putPasswordHash } from "./repository";
-import { canonicalPassword } from "./rules";
+import type { Audit, AuditEvent } from "../audit/service";
+import { type Identity, normalizeEmail, type PersonalData, type UserRecord } from "../identity/service";
+import {
+  burnTokens,
+  eraseCredentials,
+  findPasswordHash,
+  findPasswordTime,
+  findToken,
+  hasUsedToken,
+  insertToken,
+  putPasswordHash,
+  renewPasswordHash,
+  sweepCountMax,
+  sweepTokens,
+  tokenTimes,
+  useToken,
+} from "./repository";
+import {
+  canonicalPassword,
+  dayMicroseconds,
+  faultsOfPassword,
+  type Letter,
+  letterText,
+  mayMail,
+  tokenBytes,
+  tokenLifeMicroseconds,
+} from "./rules";
+import type { TokenPurpose } from "./table";
 
 /** What registration asks of identity. */
-export interface People<User extends Person = Person> {
-  findUserByEmail(email: string): Promise<User | null>;
-}
+export type People = Pick<
+  Identity,
+  "findUser" | "findUserByEmail" | "insertPerson" | "markEmailVerified" | "endSessions" | "userOnWire" | "forget"
+>;
 
-/** What registration reads of a user. */
-export interface Person {
-  readonly id: string;
-  readonly email: string | null;
-}
+/** A user as the wire shows it. */
+type User = ReturnType<Identity["userOnWire"]>;
 
-export interface RegistrationOptions<User extends Person> {
+/** Takes a mail; throws BsoptError `invalid` where no attempt will ever do better. */
+export type SendMail = (
+  mail: { readonly id: string; readonly to: string; readonly subject: string; readonly text: string },
+  signal: AbortSignal,
+) => Promise<void>;
+
+export interface RegistrationOptions {
   readonly storage: Pick<Storage, "write" | "read">;
-  readonly people: People<User>;
+  readonly people: People;
+  readonly audit: Pick<Audit, "append" | "note">;
   readonly hasher: PasswordHasher;
+  readonly sendMail: SendMail;
+  /** Messages not yet delivered: past a bound nobody's request adds one. */
+  readonly pendingMessageCount: () => number;
+  /** Who makes users over HTTP. */
+  readonly mode: "open" | "invite" | "closed";
+  /** Where people reach this server, without a slash at the end; asked when a mail is sent. */
+  readonly publicUrl: () => string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-export interface Registration<User extends Person = Person> {
+export interface Registration {
+  /** Makes an unconfirmed viewer and mails them; of a known address only its owner hears. Throws `forbidden`, `invalid`, `unavailable`. */
+  register(request: { email: string; password: string; name?: string; origin: RequestOrigin }): Promise<void>;
+  /** Confirms the address of the user whose token it is. Throws `invalid` TOKEN_INVALID. */
+  verifyEmail(request: { token: string; origin: RequestOrigin }): Promise<User>;
+  /** Mails what the address's owner asks for; does nothing, and tells nothing, where it may not. */
+  requestMail(request: { email: string; kind: MailRequest["kind"] }): Promise<void>;
+  /** Sets a password by a mailed token, which also confirms the address and ends every session. Throws `invalid`. */
+  resetPassword(request: { token: string; password: string; origin: RequestOrigin }): Promise<void>;
+  /** Changes a user's own password and ends every session, the present one too. Throws `invalid` PASSWORD_…. */
+  changePassword(request: {
+    userId: string;
+    currentPassword: string;
+    newPassword: string;
+    origin: RequestOrigin;
+  }): Promise<void>;
+  /** An administrator makes a user, who is mailed a way to set a password. Throws `conflict` EMAIL_TAKEN, `forbidden`. */
+  createUser(request: {
+    actorId: string;
+    email: string;
+    name: string;
+    role: Role;
+    origin: RequestOrigin;
+    idempotency: IdempotencyTicket | null;
+  }): Promise<{ user: User }>;
   /**
    * The user whose address and password these are, or null: the same work whether the address is known or not. It looks at nothing
    * else: whether the address is confirmed and the user enabled is the caller's to judge. Throws `unavailable` PASSWORDS_BUSY.
    */
-  checkPassword(email: string, password: string): Promise<User | null>;
-  /** The hash to store for a password. Throws `unavailable` PASSWORDS_BUSY. */
-  hashPassword(password: string): Promise<string>;
+  checkPassword(email: string, password: string): Promise<UserRecord | null>;
+  /** The hash to store for a password. Throws `invalid` PASSWORD_… where it is not taken for that address, `unavailable` PASSWORDS_BUSY. */
+  hashPassword(password: string, email?: string | null): Promise<string>;
   /** Gives a user the password of that hash. The sessions are the caller's to end. */
   setPassword(tx: Tx, password: { userId: string; hash: string; now: EpochMicroseconds }): Promise<void>;
+  /** What this feature holds about people, for identity's exports and erasures. */
+  readonly personalData: PersonalData;
+  /** What the outbox does with this feature's messages. */
+  readonly handlers: Readonly<Record<string, OutboxHandler>>;
+  readonly agents: readonly Agent[];
 }
 
-export function createRegistration<User extends Person>(options: RegistrationOptions<User>): Registration<User> {
-  const { storage, people, hasher, clock, log } = options;
+/** Topic of a mail that is to be sent. */
+const mailTopic = "mail";
+/** Topic of a wish for one. */
+const requestTopic = "mail-request";
 
-  async function checkPassword(email: string, password: string): Promise<User | null> {
+/** A letter on its way, or nothing at all: a message with nothing in it stands for what an unknown address would get. */
+interface MailMessage {
+  readonly letter: Letter | null;
+  readonly to: string;
+  /** Past it the letter would only mislead; microseconds as text. */
+  readonly uselessAt: string | null;
+}
+
+interface MailRequest {
+  readonly kind: "verify_email" | "reset_password";
+  readonly email: string;
+}
+
+const pendingMessageCountMax = 10_000;
+const registerAttemptsMax = 3;
+const sweepEveryMilliseconds = 10 * 60 * 1000;
+
+export function createRegistration(options: RegistrationOptions): Registration {
+  const { storage, people, audit, hasher, sendMail, mode, publicUrl, clock, random, log } = options;
+  const isCommon = commonPasswordTest();
+
+  async function register(request: Parameters<Registration["register"]>[0]): Promise<void> {
+    if (mode !== "open") throw registrationClosed();
+    const email = normalizeEmail(request.email);
+    requirePassword(request.password, email, "/password");
+    requireRoom();
+    const hash = await hasher.hash(canonicalPassword(request.password));
+    const entry: Entry = { email, hash, name: request.name ?? nameOf(email), origin: request.origin };
+    for (let attempt = 1; ; attempt++) {
+      const known = await people.findUserByEmail(email);
+      try {
+        await storage.write((tx) => (known ? enterAgain(tx, entry, known) : enter(tx, entry)));
+        break;
+      } catch (error) {
+        // Another registration of the address, or its confirming, came in between. That it is known must not be told.
+        if (!isOvertaken(error)) throw error;
+        if (attempt >= registerAttemptsMax) throw overtaken();
+        people.forget();
+      }
+    }
+    people.forget();
+  }
+
+  interface Entry {
+    readonly email: string;
+    readonly hash: string;
+    readonly name: string;
+    readonly origin: RequestOrigin;
+  }
+
+  async function enter(tx: Tx, { email, hash, name, origin }: Entry): Promise<void> {
+    const now = clock.nowMicroseconds();
+    const { id } = await people.insertPerson(tx, { email, name, role: "viewer", isVerified: false, now });
+    await putPasswordHash(tx, { userId: id, hash, now });
+    await sendToken(tx, { userId: id, email, kind: "verify_email", now });
+    await audit.append(tx, acted("auth.register", "register", id, origin, { is_known: false }));
+  }
+
+  /** The address is known. Confirmed: its owner is told. Not confirmed: what was registered last counts, once a mail may say so. */
+  async function enterAgain(tx: Tx, { email, hash, origin }: Entry, known: UserRecord): Promise<void> {
+    const now = clock.nowMicroseconds();
+    const isOpen = known.disabledAt === null && known.erasedAt === null;
+    const sentAt = await tokenTimes(tx, { userId: known.id, purpose: "verify_email", since: now - dayMicroseconds });
+    if (!isOpen || !mayMail(sentAt, now)) await sendNothing(tx, email, now);
+    else if (known.emailVerifiedAt !== null) {
+      // Never sent, so it opens nothing: it marks when the address was written to.
+      const { tokenHash } = newToken();
+      await insertToken(tx, { tokenHash, userId: known.id, purpose: "verify_email", createdAt: now, expiresAt: now });
+      await post(tx, { letter: { kind: "already_registered" }, to: email, uselessAt: null }, now);
+    } else {
+      // Read before this transaction: confirmed meanwhile, the password is no stranger's to replace.
+      if (await hasUsedToken(tx, known.id)) throw overtaken();
+      await putPasswordHash(tx, { userId: known.id, hash, now });
+      await sendToken(tx, { userId: known.id, email, kind: "verify_email", now });
+    }
+    await audit.append(tx, acted("auth.register", "register", known.id, origin, { is_known: true }));
+  }
+
+  async function verifyEmail({ token, origin }: Parameters<Registration["verifyEmail"]>[0]): Promise<User> {
+    const tokenHash = hashOfToken(token);
+    const owner = await ownerOf(tokenHash, "verify_email");
+    await storage.write(async (tx) => {
+      const now = clock.nowMicroseconds();
+      if (!(await useToken(tx, { tokenHash, purpose: "verify_email", now }))) throw tokenInvalid();
+      await people.markEmailVerified(tx, owner.id, now);
+      await audit.append(tx, acted("auth.email.verified", "verify", owner.id, origin));
+    });
+    people.forget();
+    return people.userOnWire((await people.findUser(owner.id)) ?? owner);
+  }
+
+  async function requestMail({ email, kind }: Parameters<Registration["requestMail"]>[0]): Promise<void> {
+    const payload: MailRequest = { kind, email: normalizeEmail(email) };
+    requireRoom();
+    await storage.write((tx) => addMessage(tx, { topic: requestTopic, payload, now: clock.nowMicroseconds(), random }));
+  }
+
+  /** What `requestMail` left for after its answer. */
+  async function answerRequest({ kind, email }: MailRequest): Promise<void> {
+    const user = await people.findUserByEmail(email);
+    if (user === null || user.disabledAt !== null || user.erasedAt !== null) return;
+    if (kind === "verify_email" && user.emailVerifiedAt !== null) return;
+    await storage.write(async (tx) => {
+      const now = clock.nowMicroseconds();
+      const sentAt = await tokenTimes(tx, { userId: user.id, purpose: kind, since: now - dayMicroseconds });
+      if (mayMail(sentAt, now)) await sendToken(tx, { userId: user.id, email, kind, now });
+    });
+  }
+
+  async function resetPassword(request: Parameters<Registration["resetPassword"]>[0]): Promise<void> {
+    const tokenHash = hashOfToken(request.token);
+    const owner = await ownerOf(tokenHash, "reset_password");
+    requirePassword(request.password, owner.email, "/password");
+    const hash = await hasher.hash(canonicalPassword(request.password));
+    await storage.write(async (tx) => {
+      const now = clock.nowMicroseconds();
+      if (!(await useToken(tx, { tokenHash, purpose: "reset_password", now }))) throw tokenInvalid();
+      await people.markEmailVerified(tx, owner.id, now);
+      await replacePassword(tx, owner, hash, now);
+      await audit.append(tx, acted("auth.password.reset", "reset", owner.id, request.origin));
+    });
+    people.forget();
+  }
+
+  async function changePassword(request: Parameters<Registration["changePassword"]>[0]): Promise<void> {
+    const { userId, origin } = request;
+    const user = await people.findUser(userId);
+    const stored = await findPasswordHash(storage.read, userId);
+    const isRight = await hasher.verify(canonicalPassword(request.currentPassword), stored ?? noPasswordHash);
+    const wrong = passwordRefused([
+      { pointer: "/current_password", code: "PASSWORD_WRONG", detail: "is not the present password" },
+    ]);
+    if (user === null || stored === null || !isRight) {
+      const event = acted("auth.password.changed", "change", userId, origin, { code: "PASSWORD_WRONG" });
+      audit.note({ ...event, status: "failure" });
+      throw wrong;
+    }
+    requirePassword(request.newPassword, user.email, "/new_password");
+    const hash = await hasher.hash(canonicalPassword(request.newPassword));
+    await storage.write(async (tx) => {
+      // Replaced meanwhile, say by its owner through a mail: what was checked is not the present password any more.
+      if ((await findPasswordHash(tx, userId)) !== stored) throw wrong;
+      await replacePassword(tx, user, hash, clock.nowMicroseconds());
+      await audit.append(tx, acted("auth.password.changed", "change", userId, origin));
+    });
+    people.forget();
+  }
+
+  /** A new password ends what the old one opened: sessions, and mails that would set another. Its owner is told. */
+  async function replacePassword(tx: Tx, user: UserRecord, hash: string, now: EpochMicroseconds): Promise<void> {
+    await putPasswordHash(tx, { userId: user.id, hash, now });
+    await people.endSessions(tx, user.id, now);
+    await burnTokens(tx, { userId: user.id, purposes: ["reset_password", "verify_email"], now });
+    if (user.email !== null)
+      await post(tx, { letter: { kind: "password_changed" }, to: user.email, uselessAt: null }, now);
+  }
+
+  async function createUser(request: Parameters<Registration["createUser"]>[0]): Promise<{ user: User }> {
+    const { actorId, name, role, origin, idempotency } = request;
+    if (mode === "closed") throw registrationClosed();
+    const email = normalizeEmail(request.email);
+    const answer = await storage.write(async (tx) => {
+      const now = clock.nowMicroseconds();
+      const person = await people.insertPerson(tx, { email, name, role, isVerified: false, now });
+      await sendToken(tx, { userId: person.id, email, kind: "invitation", now });
+      const event = acted("admin.user.created", "create", actorId, origin, { role });
+      await audit.append(tx, { ...event, resource: `users/${person.id}` });
+      const made = { user: people.userOnWire(person) };
+      await finish(tx, idempotency, { status: 201, body: JSON.stringify(made) });
+      return made;
+    });
+    people.forget();
+    return answer;
+  }
+
+  async function checkPassword(email: string, password: string): Promise<UserRecord | null> {
     const text = canonicalPassword(password);
     const user = await people.findUserByEmail(email);
     // Asked for an unknown user too: it costs the same, and finds nothing.
     const stored = await findPasswordHash(storage.read, user?.id ?? "");
     const isRight = await hasher.verify(text, stored ?? noPasswordHash);
     if (user === null || stored === null || !isRight) return null;
-    if (hasher.isDated(stored)) await renew(user.id, text);
+    if (hasher.isDated(stored)) await renew(user.id, text, stored);
     return user;
   }
 
   /** A password hashed with parameters of the past gets today's, now that it is at hand. */
-  async function renew(userId: string, text: string): Promise<void> {
+  async function renew(userId: string, text: string, dated: string): Promise<void> {
     try {
       const hash = await hasher.hash(text);
-      await storage.write((tx) => putPasswordHash(tx, { userId, hash, now: clock.nowMicroseconds() }));
+      await storage.write((tx) => renewPasswordHash(tx, { userId, dated, hash }));
     } catch (error) {
       log.warn({ user_id: userId, err: error }, "a password could not be hashed anew; it keeps its old hash");
     }
   }
 
+  async function hashPassword(password: string, email: string | null = null): Promise<string> {
+    requirePassword(password, email, "/password");
+    return hasher.hash(canonicalPassword(password));
+  }
+
+  function requirePassword(password: string, email: string | null, pointer: string): void {
+    const faults = faultsOfPassword({ password, email, pointer, isCommon });
+    if (faults.length > 0) throw passwordRefused(faults);
+  }
+
+  /** The mails' queue has a limit, as every queue has. The same for known and unknown addresses. */
+  function requireRoom(): void {
+    if (options.pendingMessageCount() < pendingMessageCountMax) return;
+    throw new BsoptError({
+      reason: "unavailable",
+      code: "MAILS_BUSY",
+      detail: "Too many mails are waiting to be sent.",
+      retryAfterSeconds: 60,
+    });
+  }
+
+  async function ownerOf(tokenHash: string, purpose: TokenPurpose): Promise<UserRecord> {
+    const userId = await findToken(storage.read, { tokenHash, purpose, now: clock.nowMicroseconds() });
+    const user = userId === null ? null : await people.findUser(userId);
+    if (user === null || user.erasedAt !== null) throw tokenInvalid();
+    return user;
+  }
+
+  function newToken(): { token: string; tokenHash: string } {
+    const token = Buffer.from(random.bytes(tokenBytes)).toString("base64url");
+    return { token, tokenHash: hashOfToken(token) };
+  }
+
+  /** Mails a fresh token; those of its purpose that were sent before stop working. */
+  async function sendToken(
+    tx: Tx,
+    { userId, email, kind, now }: { userId: string; email: string; kind: TokenKind; now: EpochMicroseconds },
+  ): Promise<void> {
+    const purpose: TokenPurpose = kind === "invitation" ? "reset_password" : kind;
+    const expiresAt = now + tokenLifeMicroseconds[kind];
+    const { token, tokenHash } = newToken();
+    await burnTokens(tx, { userId, purposes: [purpose], now });
+    await insertToken(tx, { tokenHash, userId, purpose, createdAt: now, expiresAt });
+    await post(tx, { letter: { kind, token }, to: email, uselessAt: String(expiresAt) }, now);
+  }
+
+  function sendNothing(tx: Tx, email: string, now: EpochMicroseconds): Promise<void> {
+    return post(tx, { letter: null, to: email, uselessAt: null }, now);
+  }
+
+  async function post(tx: Tx, payload: MailMessage, now: EpochMicroseconds): Promise<void> {
+    await addMessage(tx, { topic: mailTopic, payload, now, random });
+  }
+
+  async function deliver({ letter, to, uselessAt }: MailMessage, id: string, signal: AbortSignal): Promise<void> {
+    if (letter === null) return;
+    if (uselessAt !== null && clock.nowMicroseconds() >= BigInt(uselessAt)) {
+      log.warn({ message_id: id, kind: letter.kind }, "a mail was not sent in time and would be of no use any more");
+      return;
+    }
+    await sendMail({ id, to, ...letterText(letter, publicUrl()) }, signal);
+    log.info({ message_id: id, kind: letter.kind }, "mail sent");
+  }
+
+  async function sweep(signal: AbortSignal): Promise<void> {
+    let deleted: number;
+    do {
+      const now = clock.nowMicroseconds();
+      // Kept for a day whatever their life was: they tell how often an address was written to.
+      deleted = await storage.write((tx) => sweepTokens(tx, { now, madeBefore: now - dayMicroseconds }));
+    } while (deleted === sweepCountMax && !signal.aborted);
+  }
+
   return {
+    register,
+    verifyEmail,
+    requestMail,
+    resetPassword,
+    changePassword,
+    createUser,
     checkPassword,
-    hashPassword: (password) => hasher.hash(canonicalPassword(password)),
+    hashPassword,
     setPassword: (tx, password) => putPasswordHash(tx, password),
+    personalData: {
+      name: "password",
+      async collect(userId) {
+        const changedAt = await findPasswordTime(storage.read, userId);
+        return changedAt === null ? [] : [{ changed_at: formatTimestamp(changedAt) }];
+      },
+      erase: (tx, userId) => eraseCredentials(tx, userId),
+    },
+    handlers: {
+      [mailTopic]: (payload, { messageId, signal }) => deliver(payload as MailMessage, messageId, signal),
+      [requestTopic]: (payload) => answerRequest(payload as MailRequest),
+    },
+    agents: [
+      new Agent({
+        name: "mailed-token-sweep",
+        intervalMilliseconds: sweepEveryMilliseconds,
+        failuresMax: 5,
+        clock,
+        round: sweep,
+        onFailure: (error) => log.warn({ agent: "mailed-token-sweep", err: error }, "background round failed"),
+      }),
+    ],
   };
+}
+
+type TokenKind = keyof typeof tokenLifeMicroseconds;
+
+function acted(
+  eventType: AuditEvent["eventType"],
+  action: string,
+  userId: string,
+  origin: RequestOrigin,
+  details: AuditEvent["details"] = {},
+): AuditEvent {
+  return { eventType, userId, resource: `users/${userId}`, action, status: "success", details, origin };
+}
+
+/** SHA-256 in hexadecimal; a token is 256 random bits, so there is no dictionary for a slow hash to slow down. */
+function hashOfToken(token: string): string {
+  return createHash("sha256").update(token, "utf8").digest("hex");
+}
+
+/** What somebody is called who gave no name: the address's first part. */
+function nameOf(email: string): string {
+  return email.slice(0, email.lastIndexOf("@")).slice(0, 100);
+}
+
+const overtakenCode = "REGISTRATION_OVERTAKEN";
+
+function overtaken(): BsoptError {
+  return new BsoptError({
+    reason: "unavailable",
+    code: overtakenCode,
+    detail: "Something else happened to this at the same moment.",
+    retryAfterSeconds: 1,
+  });
+}
+
+function isOvertaken(error: unknown): boolean {
+  return error instanceof BsoptError && (error.code === "EMAIL_TAKEN" || error.code === overtakenCode);
+}
+
+function registrationClosed(): BsoptError {
+  return new BsoptError({
+    reason: "forbidden",
+    code: "REGISTRATION_CLOSED",
+    detail: "Users are not made this way here.",
+    hint: "BSOPT_REGISTRATION: open lets people register, invite lets administrators make users; bsopt user create always does.",
+  });
+}
+
+/** One answer for a token that never was, was used, was replaced or has expired. */
+function tokenInvalid(): BsoptError {
+  const detail = "is not a token that works; it may have been used, replaced or have expired";
+  return new BsoptError({
+    reason: "invalid",
+    code: "TOKEN_INVALID",
+    detail: "The token does not work; ask for a new mail.",
+    faults: [{ pointer: "/token", code: "TOKEN_INVALID", detail }],
+  });
+}
+
+function passwordRefused(faults: readonly FieldFault[]): BsoptError {
+  const [first] = faults;
+  return new BsoptError({
+    reason: "invalid",
+    code: first!.code,
+    detail: `The password ${first!.detail}.`,
+    faults,
+  });
 }
