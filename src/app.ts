@@ -391,7 +391,7 @@ function createPeople(
 ): { identity: Identity; keys: Keys; registration: Registration; outbox: Outbox } {
   const personalData = () => [keys.personalData, registration.personalData, sessionsPersonalData(storage)];
   const identity = createIdentity({ storage, clock, random, log, audit, personalData });
-  const keys = createKeys({ storage, identity, audit, clock, random, log });
+  const keys = createKeys({ storage, identity, audit, clock, random, log, isEnabled: config.keys.isEnabled });
   const registration = createRegistration({
     storage,
     people: identity,

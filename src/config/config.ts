@@ -48,6 +48,7 @@ export interface LoginConfig {
 export interface Config {
   readonly environment: "production" | "development" | "test";
   readonly http: HttpConfig;
+  readonly keys: { readonly isEnabled: boolean };
   readonly pricing: {
     readonly batchRowsMax: number;
     readonly tableRowsMax: number;
@@ -128,6 +129,10 @@ export function loadConfig(sources: ConfigSources): Config {
   }
   const values = new Map<string, unknown>();
   for (const setting of settings) values.set(setting.key, settingValue(setting, sources, file, faults));
+  if (values.get("environment") === "production" && values.get("api_keys_enabled") === false) {
+    const detail = "must be true where environment is production: without keys no bot comes in";
+    faults.push({ pointer: "api_keys_enabled", code: "SETTING_INVALID", detail });
+  }
   if (faults.length > 0) {
     throw new BsoptError({
       reason: "invalid",
@@ -174,6 +179,8 @@ function fromText(setting: Setting, text: string): unknown {
   switch (setting.schema[Kind]) {
     case "Integer":
       return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text;
+    case "Boolean":
+      return text.trim() === "true" ? true : text.trim() === "false" ? false : text;
     case "Array":
       return text
         .split(",")
@@ -230,6 +237,7 @@ function freeze(values: Map<string, unknown>): Config {
   const dataDirectory = get<string>("data_dir");
   return Object.freeze({
     environment: get<Config["environment"]>("environment"),
+    keys: Object.freeze({ isEnabled: get<boolean>("api_keys_enabled") }),
     http: Object.freeze({
       host: get<string>("host"),
       port: get<number>("port"),

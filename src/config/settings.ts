@@ -125,6 +125,14 @@ export const settings = [
     rule: "must be production, development or test",
   },
   {
+    key: "api_keys_enabled",
+    schema: Type.Boolean(),
+    default: true,
+    description:
+      "Whether API keys are honoured; false lets in only people who sign in, for trying that out: production refuses it, as every bot would be locked out.",
+    rule: "must be true or false",
+  },
+  {
     key: "log_level",
     schema: Type.Union([Type.Literal("debug"), Type.Literal("info"), Type.Literal("warn"), Type.Literal("error")]),
     default: "info",

@@ -181,6 +181,23 @@ describe("configuration", () => {
     );
   });
 
+  test("S4.72 keys are honoured unless it is said, which production refuses, whatever says it", () => {
+    expect(loadConfig(nothing).keys.isEnabled).toBe(true);
+    const off = { BSOPT_API_KEYS_ENABLED: "false" };
+    for (const environment of ["test", "development"]) {
+      const config = loadConfig({ ...nothing, environment: { ...off, BSOPT_ENVIRONMENT: environment } });
+      expect(config.keys.isEnabled).toBe(false);
+    }
+    const fault =
+      "api_keys_enabled SETTING_INVALID must be true where environment is production: without keys no bot comes in";
+    expect(faultsOf({ environment: off })).toEqual([fault]);
+    expect(faultsOf({ flags: { api_keys_enabled: "false", environment: "production" } })).toEqual([fault]);
+    expect(faultsOf({ file: { name: "bsopt.toml", text: "api_keys_enabled = false" } })).toEqual([fault]);
+    expect(faultsOf({ environment: { ...off, BSOPT_ENVIRONMENT: "test" }, flags: { api_keys_enabled: "no" } })).toEqual(
+      ["--api-keys-enabled SETTING_INVALID must be true or false"],
+    );
+  });
+
   test("variables of the project's own tests are not taken for settings", () => {
     expect(faultsOf({ environment: { BSOPT_TEST_DATA: "/x", PATH: "/bin" } })).toEqual([]);
   });

@@ -8,6 +8,7 @@ import { eq, sql } from "drizzle-orm";
 import type { Permission, Role } from "../../../../src/domain/permission";
 import type { Credentials, Principal } from "../../../../src/domain/principal";
 import { insertUserRow } from "../../../../src/features/identity/repository";
+import { operator } from "../../../../src/features/identity/service";
 import { users } from "../../../../src/features/identity/table";
 import type { ApiKeyRequest } from "../../../../src/features/keys/model";
 import { insertKey } from "../../../../src/features/keys/repository";
@@ -716,5 +717,50 @@ describe("S1.08 the first administrator's key", () => {
     expect(memory.text).toBeNull();
     await admit(fixture.keyFile.read());
     await late.close();
+  });
+});
+
+describe("S4.72 keys switched off", () => {
+  test("are refused before anything is looked up, and can still be made and listed", async () => {
+    const { secret, id } = await madeKey();
+    const off = peopleOver({ storage: fixture.watched, clock, random: seededRandom(2n), isEnabled: false }).keys;
+    const reads = fixture.readCount();
+    for (const act of [
+      () => off.authenticate({ apiKey: secret, peerAddress }),
+      () => off.authenticate({ apiKey: "nonsense", peerAddress }),
+      () => off.admitKey(id, peerAddress),
+    ]) {
+      expect((await failureOf(act)).code).toBe("API_KEYS_DISABLED");
+    }
+    expect(fixture.readCount()).toBe(reads);
+    const made = await off.createKey({ maker: { kind: "operator" }, request: { name: "x", scopes: ["pricing:read"] } });
+    await admit(made.secret);
+    await off.close();
+  });
+});
+
+describe("S3.02 a key known by a token that was given for it", () => {
+  test("is admitted as the key is now: no secret, but its state, its owner, its maker and its addresses", async () => {
+    const { id, secret } = await madeKey({ scopes: ["pricing:read", "market:read"], ip_allow: ["192.0.2.0/24"] });
+    const principal = await keys.admitKey(id, peerAddress);
+    expect(principal).toBe(await admit(secret));
+    expect((await failureOf(() => keys.admitKey(id, "198.51.100.7"))).code).toBe("API_KEY_INVALID");
+    expect((await failureOf(() => keys.admitKey("abcdefghijkl", peerAddress))).code).toBe("API_KEY_INVALID");
+    expect((await failureOf(() => keys.admitKey("abcdefghijkl", peerAddress))).code).toBe("API_KEY_INVALID");
+    await keys.revokeKey({ by: { kind: "operator" }, id });
+    expect((await failureOf(() => keys.admitKey(id, peerAddress))).code).toBe("API_KEY_REVOKED");
+  });
+
+  test("is refused once it expired or its owner is disabled, and asks the database once for many", async () => {
+    const expiring = await madeKey({ expires_at: "2025-06-15T15:06:43Z" });
+    const reads = fixture.readCount();
+    await Promise.all(Array.from({ length: 50 }, () => keys.admitKey(expiring.id, peerAddress)));
+    expect(fixture.readCount()).toBe(reads + 2);
+    clock.advance(3 * second);
+    expect((await failureOf(() => keys.admitKey(expiring.id, peerAddress))).code).toBe("API_KEY_EXPIRED");
+    const theirs = await userWithKey("viewer", ["pricing:read"]);
+    await keys.admitKey(theirs.id, peerAddress);
+    await fixture.identity.changeUser({ actor: operator, userId: theirs.userId, patch: { disabled: true } });
+    expect((await failureOf(() => keys.admitKey(theirs.id, peerAddress))).code).toBe("USER_DISABLED");
   });
 });
