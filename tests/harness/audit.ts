@@ -90,13 +90,6 @@ export async function openAudit(options: { log?: Log; startMicroseconds?: bigint
   };
 }
 
-/** A log that keeps what it was told. */
-export function recordingLog(): Log & { readonly lines: { level: string; fields: object; message: string }[] } {
-  const lines: { level: string; fields: object; message: string }[] = [];
-  const at = (level: string) => (fields: object, message: string) => void lines.push({ level, fields, message });
-  return { lines, debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
-}
-
 /** The heads a log was told. */
 export function headsIn(lines: readonly { fields: object }[]): string[] {
   return lines.flatMap(({ fields }) => ("audit_head" in fields ? [String(fields.audit_head)] : []));

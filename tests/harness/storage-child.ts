@@ -5,17 +5,20 @@
 //   acknowledge URL BATCH COUNT  writes COUNT works (0: for ever), 16 at a time, each of three rows; says `ack ID` after each
 //   start URL                    opens and closes the real database; says `started VERSION`
 //   fill URL                     writes until the disk is full, says what it met, makes room and goes on
+//   audit URL COUNT              records COUNT events in the real database's audit log, 8 at a time; says `done`
 //   count URL BATCH              says `count N`, the rows of that batch, read by a connection of its own
 
 import { rmSync, writeFileSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createClient } from "@libsql/client/sqlite3";
 import { count, eq } from "drizzle-orm";
+import { createAudit } from "../../src/features/audit/service";
 import { systemClock } from "../../src/foundation/clock";
 import { silentLog } from "../../src/foundation/log";
 import { systemRandom } from "../../src/foundation/random";
 import { migrationStatus } from "../../src/storage/migrate";
 import { openStorage } from "../../src/storage/storage";
+import { auditKey, eventOf } from "./audit";
 import { itemMigrations, items } from "./storage-schema";
 
 const say = (line: string) => writeSync(1, `${line}\n`);
@@ -101,6 +104,18 @@ switch (mode) {
     say("went on");
     await requireWhole("at the end");
     await storage.close();
+    break;
+  }
+  case "audit": {
+    const storage = await openStorage(base);
+    const audit = createAudit({ ...base, storage, key: auditKey });
+    let next = 0;
+    const writer = async () => {
+      while (next++ < Number(batch)) await storage.write((tx) => audit.append(tx, eventOf()));
+    };
+    await Promise.all(Array.from({ length: 8 }, writer));
+    await storage.close();
+    say("done");
     break;
   }
   case "count": {

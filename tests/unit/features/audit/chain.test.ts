@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { FaultKind } from "../../../../src/features/audit/rules";
 import type { Clock } from "../../../../src/foundation/clock";
-import { type AuditFixture, auditKey, eventOf, headsIn, openAudit, recordingLog } from "../../../harness/audit";
+import { type AuditFixture, auditKey, eventOf, headsIn, openAudit } from "../../../harness/audit";
+import { recordingLog, StorageChild, until } from "../../../harness/storage";
 
 let fixture: AuditFixture;
 beforeEach(async () => {
@@ -81,6 +82,19 @@ describe("S2.32 S2.33 a recorded event", () => {
     );
     expect(await fixture.audit.verify([])).toMatchObject({ isIntact: true, rowCount: 200 });
   });
+
+  test("of several processes at once stands in one chain", async () => {
+    const children = Array.from({ length: 3 }, () => new StorageChild(["audit", fixture.url, "60"]));
+    try {
+      await Promise.all([
+        ...children.map((child) => child.line("done")),
+        ...Array.from({ length: 60 }, () => fixture.record({})),
+      ]);
+    } finally {
+      for (const child of children) child.kill("SIGKILL");
+    }
+    expect(await fixture.audit.verify([])).toMatchObject({ isIntact: true, rowCount: 240, lastId: "240" });
+  }, 30_000);
 
   test("longer than one page of the walk is walked to its end", async () => {
     await fixture.storage.write(async (tx) => {
@@ -331,7 +345,7 @@ describe("S3.18 heads", () => {
     const agent = teller.agents.find(({ name }) => name === "audit-head")!;
     await fixture.record({});
     agent.start();
-    await until(() => headsIn(log.lines).length === 1);
+    await until("a head is told", () => headsIn(log.lines).length === 1);
     for (let minute = 0; minute < 3; minute++) {
       fixture.clock.advance(60_000);
       await new Promise((resolve) => setImmediate(resolve));
@@ -537,8 +551,3 @@ test("the key is 32 bytes", () => {
   expect(auditKey.length).toBe(32);
   expect(() => fixture.another({ key: new Uint8Array(31) })).toThrow("31 bytes");
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let turns = 0; turns < 10_000 && !holds(); turns++) await new Promise((resolve) => setImmediate(resolve));
-  expect(holds()).toBe(true);
-}

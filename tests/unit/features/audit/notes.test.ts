@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { AuditEvent } from "../../../../src/features/audit/service";
 import type { Agent } from "../../../../src/foundation/agent";
-import { type AuditFixture, eventOf, openAudit, recordingLog } from "../../../harness/audit";
+import { type AuditFixture, eventOf, openAudit } from "../../../harness/audit";
+import { recordingLog, until } from "../../../harness/storage";
 
 let fixture: AuditFixture;
 beforeEach(async () => {
@@ -40,16 +41,16 @@ describe("S2.32 a noted refusal", () => {
   test("is written without waiting for anything, its repeats as one line with their count at the minute's end", async () => {
     const { audit, clock } = fixture;
     for (let count = 0; count < 50; count++) audit.note(refusal());
-    await until(async () => (await recorded()).length === 1);
+    await until("1 rows are written", async () => (await recorded()).length === 1);
     expect(await recorded()).toEqual(["192.0.2.1 CREDENTIALS_MISSING"]);
     clock.advance(59_999);
     const flush = await started(audit.agents.find(({ name }) => name === "audit-notes")!);
     expect((await recorded()).length).toBe(1);
     clock.advance(5_000);
-    await until(async () => (await recorded()).length === 2);
+    await until("2 rows are written", async () => (await recorded()).length === 2);
     expect(await recorded()).toEqual(["192.0.2.1 CREDENTIALS_MISSING", "192.0.2.1 CREDENTIALS_MISSING x49"]);
     audit.note(refusal());
-    await until(async () => (await recorded()).length === 3);
+    await until("3 rows are written", async () => (await recorded()).length === 3);
     await flush.stop();
     expect(await audit.verify([])).toMatchObject({ isIntact: true, rowCount: 3 });
   });
@@ -149,12 +150,4 @@ async function started(agent: Agent): Promise<Agent> {
   agent.start();
   await new Promise((resolve) => setImmediate(resolve));
   return agent;
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let turns = 0; turns < 1000; turns++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  expect(await holds()).toBe(true);
 }
