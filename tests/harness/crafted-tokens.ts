@@ -144,6 +144,7 @@ export function craftedTokens({ good, keyPair, nowSeconds }: TokenMaterial): (re
     ["no signature and no dot for it", `${headPart}.${claimsPart}`],
     ["a signature cut short", good.slice(0, -1)],
     ["a signature too long", `${good}A`],
+    ["a signature in another spelling of the same bytes", respelt(good)],
     ["a signature of zeros", `${headPart}.${claimsPart}.${"A".repeat(86)}`],
     ["one letter of the claims changed", `${headPart}.${flipped(claimsPart)}.${signature}`],
     ["one letter of the signature changed", `${headPart}.${claimsPart}.${flipped(signature)}`],
@@ -158,6 +159,13 @@ export function craftedTokens({ good, keyPair, nowSeconds }: TokenMaterial): (re
     ["three empty parts", ".."],
     ["a refresh token", Buffer.alloc(32, 9).toString("base64url")],
   ];
+}
+
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/** The same bytes with another last letter: of its six bits a signature needs two. */
+function respelt(token: string): string {
+  return token.slice(0, -1) + alphabet[alphabet.indexOf(token.at(-1)!) ^ 1];
 }
 
 /** Texts that no Authorization header may carry as they are, or that its grammar must refuse. */

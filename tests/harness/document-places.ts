@@ -12,6 +12,8 @@ export interface Operation {
   readonly isPublic: boolean;
   readonly pathParameters: readonly string[];
   readonly queryParameters: readonly { readonly name: string; readonly isText: boolean }[];
+  /** Content types that a body may have. */
+  readonly bodyTypes: readonly string[];
   /** One example body for each documented shape; none where the route takes no body. */
   readonly bodies: readonly Loose[];
   /** Where a body takes text: an example and the path into it. */
@@ -47,6 +49,7 @@ export function operationsOf(document: Loose): Operation[] {
         queryParameters: parameters
           .filter((one) => one.in === "query")
           .map((one) => ({ name: one.name, isText: takesText(resolve(one.schema), resolve, 0) })),
+        bodyTypes: Object.keys(operation.requestBody?.content ?? {}),
         bodies,
         bodyPlaces: bodies.flatMap((base) =>
           textPlaces(resolve(media.schema), base, resolve).map((at) => ({ base, at })),

@@ -4,7 +4,11 @@
 
 import { join } from "node:path";
 import { type Client, createClient } from "@libsql/client";
+import type { KeyPair } from "../../src/adapters/jwt";
+import { openMasterKey } from "../../src/adapters/master-key";
 import { permissionsOfRole, type Role, roles } from "../../src/domain/permission";
+import { systemRandom } from "../../src/foundation/random";
+import { createSecretBox } from "../../src/foundation/secret-box";
 import { type Finished, Installation, type Serving } from "./executable";
 import { type Answer, answerOf } from "./http";
 
@@ -15,6 +19,20 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON; a string or bytes are sent as they are. */
   readonly body?: unknown;
+}
+
+/** Somebody with an address and a password, made by the command line. */
+export interface Person {
+  readonly id: string;
+  readonly email: string;
+  readonly password: string;
+  readonly role: Role;
+}
+
+/** What a sign-in gave: by tokens, or (cookie) by a Cookie header with its CSRF token. */
+export interface SignedIn {
+  readonly accessToken: string;
+  readonly refreshToken: string;
 }
 
 export interface SecuredServerOptions {
@@ -29,6 +47,8 @@ export class SecuredServer {
   readonly #environment: Readonly<Record<string, string>>;
   readonly #secrets = new Map<string, string>();
   readonly #leaks: string[] = [];
+  #people = 0;
+  #strangers = 0;
 
   private constructor(
     installation: Installation,
@@ -45,7 +65,14 @@ export class SecuredServer {
 
   static async start({ environment = {} }: SecuredServerOptions = {}): Promise<SecuredServer> {
     const installation = new Installation();
-    const settings = { BSOPT_LOG_LEVEL: "debug", BSOPT_DRAIN_MS: "0", BSOPT_RATE_LIMITS: "off", ...environment };
+    const settings = {
+      BSOPT_LOG_LEVEL: "debug",
+      BSOPT_DRAIN_MS: "0",
+      BSOPT_RATE_LIMITS: "off",
+      // So that a test can be many strangers: the stricter limits of signing in hold always.
+      BSOPT_TRUSTED_PROXIES: "127.0.0.0/8",
+      ...environment,
+    };
     const serving = await installation.serve({ environment: settings });
     const keys: Partial<Record<Role, string>> = { admin: serving.key() };
     for (const role of roles) {
@@ -92,6 +119,42 @@ export class SecuredServer {
     return answer;
   }
 
+  /** A new person of a role, confirmed, with a password nobody else has. */
+  async person(role: Role): Promise<Person> {
+    this.#people += 1;
+    const email = this.keep(`${role} ${this.#people}'s address`, `${role}-${this.#people}@canary-mail.example`);
+    const password = this.keep(`${role} ${this.#people}'s password`, `canary ${role} ${this.#people} mule-turbine-oak`);
+    const made = await this.run(
+      ["user", "create", "--email", email, "--role", role, "--verified", "--password-stdin"],
+      {
+        stdin: `${password}\n`,
+      },
+    );
+    if (made.code !== 0) throw new Error(`no ${role}: ${made.stderr}`);
+    const listed = await this.call("GET", `/api/v1/admin/users?email=${encodeURIComponent(email)}`, { key: "admin" });
+    return { id: listed.json.data[0].id, email, password, role };
+  }
+
+  /** An address that nobody has called from before, as a header. */
+  stranger(): { readonly "x-forwarded-for": string } {
+    this.#strangers += 1;
+    return { "x-forwarded-for": `198.18.${this.#strangers >> 8}.${this.#strangers & 255}` };
+  }
+
+  /** Signs somebody in, without a second factor, from an address of its own. */
+  async signIn({ email, password }: Pick<Person, "email" | "password">): Promise<SignedIn> {
+    const answer = await this.call("POST", "/api/v1/auth/login", {
+      body: { email, password },
+      headers: this.stranger(),
+    });
+    if (answer.status !== 200 || !answer.json.access_token)
+      throw new Error(`no sign-in: ${answer.status} ${answer.text}`);
+    return {
+      accessToken: this.keep(`an access token of ${email}`, answer.json.access_token),
+      refreshToken: this.keep(`a refresh token of ${email}`, answer.json.refresh_token),
+    };
+  }
+
   /** Another process on the same data, for a command or a second server. */
   run(args: readonly string[], options: { stdin?: string } = {}): Promise<Finished> {
     return this.installation.run(args, options);
@@ -105,6 +168,27 @@ export class SecuredServer {
   /** The database beside the running server: another process, as a backup's reader would be. */
   database(): Client {
     return createClient({ url: `file:${join(this.installation.path("bsopt-data"), "bsopt.db")}`, intMode: "bigint" });
+  }
+
+  /** The key that signs access tokens at this moment, opened with what no attacker has: the file beside the database. */
+  async signingKey(): Promise<{ readonly kid: string; readonly keyPair: KeyPair }> {
+    const database = this.database();
+    try {
+      const { rows } = await database.execute(
+        "select id, public_key, sealed_private_key from signing_keys where retired_at is null order by created_at limit 1",
+      );
+      const { id, public_key: publicKey, sealed_private_key: sealed } = rows[0]!;
+      const box = createSecretBox(openMasterKey(this.installation.path("bsopt-data"), systemRandom), systemRandom);
+      return {
+        kid: String(id),
+        keyPair: {
+          publicJwk: JSON.parse(String(publicKey)),
+          privateJwk: JSON.parse(box.open("signing-key", String(sealed))),
+        },
+      };
+    } finally {
+      database.close();
+    }
   }
 
   async restart(): Promise<void> {

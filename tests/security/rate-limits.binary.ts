@@ -223,7 +223,7 @@ describe("behind a trusted proxy, a stranger whose address is spent", () => {
 describe("with no trusted proxy", () => {
   let server: SecuredServer;
   beforeAll(async () => {
-    server = await SecuredServer.start({ environment: limited });
+    server = await SecuredServer.start({ environment: { ...limited, BSOPT_TRUSTED_PROXIES: "" } });
   });
   afterAll(() => server.close());
 

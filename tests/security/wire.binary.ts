@@ -459,7 +459,8 @@ describe("a body that is not what it says", () => {
     "*/*",
   ];
   test.each(types)("S2.14 S4.54 CSRF: %s is 415 at every route that takes a body", async (type) => {
-    for (const { method, path, bodies, isPublic } of operations.filter(({ bodies }) => bodies.length > 0)) {
+    for (const { method, path, bodies, bodyTypes, isPublic } of operations.filter(({ bodies }) => bodies.length > 0)) {
+      if (bodyTypes.includes(type)) continue;
       const answer = await server.call(method, path.replace(/\{[^}]+\}/g, "019a9f3c5d1e"), {
         ...(!isPublic && { key: "admin" }),
         body: bodies[0],

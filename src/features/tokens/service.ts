@@ -344,9 +344,12 @@ export async function openTokens(options: TokensOptions): Promise<Tokens> {
   };
 }
 
-/** The head of a token's text, which must have three parts of base64url and nothing else. */
+/**
+ * The head of a token's text, which must have three parts of base64url and nothing else. The last of a signature's 86 letters holds two
+ * bits; one that says more is another spelling of a token, and a token has one.
+ */
 function headOf(token: string): string {
-  const parts = /^([A-Za-z0-9_-]{1,512})\.[A-Za-z0-9_-]{1,1400}\.[A-Za-z0-9_-]{86}$/.exec(token);
+  const parts = /^([A-Za-z0-9_-]{1,512})\.[A-Za-z0-9_-]{1,1400}\.[A-Za-z0-9_-]{85}[AQgw]$/.exec(token);
   if (!parts) throw refused();
   return parts[1]!;
 }
