@@ -60,6 +60,34 @@ export function credentialsOf(request: Request, context: { host: string | null; 
   return Object.assign(from, { sessionCookie: cookie, intent: intentOf(headers, context.host) });
 }
 
+const basicPattern = /^basic +([A-Za-z0-9+/]{1,1024}={0,2})$/i;
+
+/**
+ * Client id and secret of HTTP Basic as OAuth has it (RFC 6749 section 2.3.1: each encoded as in a form), or null where the header is
+ * not there. Throws 401 where it is there and unreadable.
+ */
+export function basicCredentialsOf(request: Request): { id: string; secret: string } | null {
+  const header = request.headers.get("authorization");
+  if (header === null) return null;
+  const text = Buffer.from(basicPattern.exec(header)?.[1] ?? "", "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  try {
+    if (colon > 0) return { id: formDecoded(text.slice(0, colon)), secret: formDecoded(text.slice(colon + 1)) };
+  } catch {
+    // No form's encoding: told like everything else that cannot be read.
+  }
+  throw new Refusal({
+    kind: "unauthenticated",
+    code: "INVALID_CLIENT",
+    detail: "invalid_client",
+    headers: { "www-authenticate": 'Basic realm="bsopt"' },
+  });
+}
+
+function formDecoded(text: string): string {
+  return decodeURIComponent(text.replaceAll("+", " "));
+}
+
 /** The value of the session cookie in a Cookie header, or null where it is not there, there twice, or no cookie of ours. */
 export function sessionCookieIn(header: string | null): string | null {
   if (header === null || header.length > cookieHeaderLengthMax || !header.includes(sessionCookieName)) return null;

@@ -12,6 +12,7 @@ import { extentOf, parseJson, readBody, requireJsonMediaType, requireTableMedia 
 import type { BodyBudget } from "./body-budget";
 import { credentialsOf } from "./credentials";
 import type { CrossOrigin } from "./cross-origin";
+import { isForm, parseForm } from "./form";
 import type { HostRule } from "./host";
 import { hashOfRequest, type IdempotencyStore, type RunningTickets, readKey, replayOf } from "./idempotency";
 import type { Limits, LimitVerdict } from "./limits";
@@ -132,6 +133,7 @@ export function createGate(options: GateOptions): Gate {
 /** The body as its schema wants it. Throws 411, 413, 415, 400 or 422, in this order. */
 async function bodyFor(request: Request, route: Route): Promise<unknown> {
   const extent = extentOf(request, route);
+  if (route.takesForm && isForm(request)) return fitting(parseForm(await readBody(request, route, extent)), route);
   requireJsonMediaType(request);
   return fitting(parseJson(await readBody(request, route, extent)), route);
 }

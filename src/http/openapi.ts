@@ -7,6 +7,7 @@ import { wireFormats } from "../adapters/tabular/wire-table";
 import type { Access } from "../domain/permission";
 import { assert } from "../foundation/assert";
 import { jsonDepthMax } from "./body";
+import { formMediaType } from "./form";
 import { bodyFormats } from "./media";
 import { type ProblemStatus, problemTitles, problemType } from "./problem";
 import type { TableDetail } from "./route-detail";
@@ -84,6 +85,7 @@ function operationOf(route: Route, schemas: SchemaBook): JsonObject {
         description: bodyDescription(route),
         content: {
           [bodyFormats.json]: mediaOf(route.body.schema, schemas, `${nameOf(route)} body`),
+          ...(route.takesForm && { [formMediaType]: mediaOf(route.body.schema, schemas, `${nameOf(route)} body`) }),
           ...(route.tables && tableContent(bodyTableDescription(route.tables), route.tables.examples)),
         },
       },

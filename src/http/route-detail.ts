@@ -27,6 +27,8 @@ declare module "elysia/types" {
     tables?: TableDetail;
     /** Formats of text that the answer may have beside JSON, where the handler makes it so. */
     answerFormats?: readonly ("ndjson" | "csv")[];
+    /** The body may be a form (application/x-www-form-urlencoded) as well as JSON. */
+    form?: true;
     /** The route makes something: it honours the Idempotency-Key header. */
     idempotent?: true;
   }

@@ -22,6 +22,8 @@ export interface Route {
   readonly bodyBytesMax: number;
   /** What else than JSON the route takes and gives; null: nothing. */
   readonly tables: TableDetail | null;
+  /** The body may be a form as well as JSON. */
+  readonly takesForm: boolean;
   readonly isIdempotent: boolean;
   /** Health routes answer whatever host a probe names. */
   readonly isHostExempt: boolean;
@@ -182,6 +184,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     permission,
     bodyBytesMax: detail.bodyBytesMax ?? options.requestBytesMax,
     tables: detail.tables ?? null,
+    takesForm: detail.form === true,
     isIdempotent: detail.idempotent === true,
     isHostExempt: hostExemptPatterns.has(declared.path),
     isUnlimited: unlimitedPatterns.has(declared.path),
