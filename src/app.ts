@@ -27,6 +27,8 @@ import { users } from "./features/identity/table";
 import { keysRoutes } from "./features/keys";
 import { createKeys, type Keys } from "./features/keys/service";
 import { apiKeys } from "./features/keys/table";
+import { loginRoutes } from "./features/login";
+import { createLogin, type Login, loginPersonalData } from "./features/login/service";
 import { loginChallenges, recoveryCodes, totpFactors } from "./features/login/table";
 import { operationsRoutes } from "./features/operations";
 import { createOperations, type Operations } from "./features/operations/service";
@@ -50,7 +52,7 @@ import { createPasswordHasher } from "./foundation/password-hasher";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
 import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
-import { clearedSessionCookie } from "./http/credentials";
+import { basicCredentialsOf, clearedSessionCookie, sessionCookie } from "./http/credentials";
 import { createLimits } from "./http/limits";
 import { type DocumentInfo, openApiDocument } from "./http/openapi";
 import {
@@ -159,6 +161,20 @@ export async function createApp(options: AppOptions): Promise<App> {
   const sessions = createSessions({ storage, identity, keys, tokens, audit, secretBox, policy, clock, random, log });
 
   const buckets = await openBuckets(options);
+  const login = createLogin({
+    storage,
+    identity,
+    keys,
+    registration,
+    tokens,
+    sessions,
+    audit,
+    buckets: buckets.store,
+    secretBox,
+    clock,
+    random,
+    log,
+  });
   const pricing = createPricing({
     engine,
     clock,
@@ -173,6 +189,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...keys.agents,
     ...tokens.agents,
     ...sessions.agents,
+    ...login.agents,
     ...outbox.agents,
     ...registration.agents,
   ];
@@ -210,7 +227,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   const server = createServer({
     features: featureRoutes(
-      { health, operations, audit, identity, keys, registration, tokens, sessions, pricing },
+      { health, operations, audit, identity, keys, registration, tokens, sessions, login, pricing },
       config,
     ),
     authenticator: sessions,
@@ -389,7 +406,12 @@ function createPeople(
   { config, clock, random, log }: Pick<AppOptions, "config" | "clock" | "random" | "log">,
   { storage, audit, mailer, publicUrl }: PeopleParts,
 ): { identity: Identity; keys: Keys; registration: Registration; outbox: Outbox } {
-  const personalData = () => [keys.personalData, registration.personalData, sessionsPersonalData(storage)];
+  const personalData = () => [
+    keys.personalData,
+    registration.personalData,
+    sessionsPersonalData(storage),
+    loginPersonalData(storage),
+  ];
   const identity = createIdentity({ storage, clock, random, log, audit, personalData });
   const keys = createKeys({ storage, identity, audit, clock, random, log, isEnabled: config.keys.isEnabled });
   const registration = createRegistration({
@@ -440,12 +462,13 @@ interface Services {
   readonly registration: Registration;
   readonly tokens: Tokens;
   readonly sessions: Sessions;
+  readonly login: Login;
   readonly pricing: PricingService;
 }
 
 /** Every route there is. A new feature is one line here. */
 function featureRoutes(services: Services, config: Config) {
-  const { health, operations, audit, identity, keys, registration, tokens, sessions, pricing } = services;
+  const { health, operations, audit, identity, keys, registration, tokens, sessions, login, pricing } = services;
   return [
     healthRoutes({ health, markUnavailable }),
     operationsRoutes({ operations }),
@@ -455,6 +478,7 @@ function featureRoutes(services: Services, config: Config) {
     registrationRoutes({ registration, principalOf, originOf, idempotencyOf }),
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
     sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
+    loginRoutes({ login, principalOf, originOf, sessionCookie, basicCredentialsOf }),
     pricingRoutes({
       pricing,
       recordTiming,
@@ -499,6 +523,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     registration: absent(),
     tokens: absent(),
     sessions: absent(),
+    login: absent(),
     pricing: absent(),
   };
   return createServer({

@@ -77,7 +77,7 @@ export interface LoginOptions {
   readonly storage: Pick<Storage, "write" | "read">;
   readonly identity: Pick<Identity, "findUser" | "findUserByEmail" | "userOnWire">;
   readonly keys: Pick<Keys, "authenticate">;
-  readonly registration: Pick<Registration<UserRecord>, "checkPassword">;
+  readonly registration: Pick<Registration, "checkPassword">;
   readonly tokens: Pick<Tokens, "issue">;
   readonly sessions: Pick<Sessions, "open" | "pairOf" | "isKnownAddress">;
   readonly audit: Pick<Audit, "append" | "note">;
