@@ -5,6 +5,7 @@
 import { systemIo } from "./commands/io";
 import { buildProgram, type ProgramDependencies } from "./commands/program";
 import { runCommandLine } from "./commands/run";
+import { terminalSecrets } from "./commands/secret-input";
 import { buildInfo } from "./config/build-info";
 import { machineWorkers } from "./config/config";
 import { createEngine, type Engine } from "./engine/engine";
@@ -15,7 +16,8 @@ import { systemRandom } from "./foundation/random";
 import { kernelWasmBytes } from "./storage/assets";
 
 async function main(): Promise<never> {
-  const io = systemIo(systemRandom);
+  const askSecret = terminalSecrets();
+  const io = { ...systemIo(systemRandom), ...(askSecret && { askSecret }) };
   const argv = process.argv.slice(2);
   let engine: Engine | undefined;
   const dependencies: ProgramDependencies = {

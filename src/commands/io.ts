@@ -21,6 +21,8 @@ export interface CommandIo {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   stdin(): AsyncIterable<Uint8Array>;
+  /** A line typed on the terminal without being shown; absent where standard input is no terminal. */
+  readonly askSecret?: (prompt: string) => Promise<string>;
   /** Throws BsoptError in words where the file isn't there, is a folder or may not be read. */
   readFile(path: string): AsyncIterable<Uint8Array>;
   /** Replaces the file in one step; on any failure the old one stays. Throws BsoptError in words. */

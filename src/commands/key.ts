@@ -12,8 +12,9 @@ import type { KeyFile, Keys } from "../features/keys/service";
 import { printable, quoted } from "../foundation/printable";
 import { UsageError } from "./io";
 import { addSettings, readSettings, type SettingsSource } from "./settings-options";
+import { alignedTable } from "./text-table";
 
-/** Users and keys on an open database, to be closed after use. */
+/** Keys on an open database, to be closed after use. */
 export interface OpenedIdentity {
   readonly keys: Keys;
   readonly keyFile: KeyFile;
@@ -150,16 +151,7 @@ function table(keys: readonly ApiKey[]): string {
     key.created_at,
     key.last_used_at ?? "never",
   ]);
-  const widths = header.map((title, index) => Math.max(title.length, ...rows.map((row) => row[index]!.length)));
-  return [header, ...rows]
-    .map(
-      (row) =>
-        `${row
-          .map((cell, index) => cell.padEnd(widths[index]!))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
+  return alignedTable(header, rows);
 }
 
 function stateOf(key: ApiKey): string {

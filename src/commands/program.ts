@@ -77,6 +77,7 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ["iv", async () => (await import("./iv")).impliedVolatilityCommand(pricing)],
     ["chain", async () => (await import("./chain")).chainCommand(pricing)],
     ["key", async () => (await import("./key")).keyCommand({ ...source, openIdentity })],
+    ["user", async () => (await import("./user")).userCommand({ ...source, openIdentity })],
     ["migrate", async () => (await import("./migrate")).migrateCommand({ ...source, openMigrator })],
     [
       "verify",

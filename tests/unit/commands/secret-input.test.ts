@@ -1,0 +1,56 @@
+// How a password is taken: keys of a terminal as they arrive, and one line out of a pipe.
+
+import { describe, expect, test } from "bun:test";
+import { CommandExit, UsageError } from "../../../src/commands/io";
+import { readPipedLine, readTypedLine } from "../../../src/commands/secret-input";
+
+async function* chunks(...texts: readonly (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield typeof text === "string" ? new TextEncoder().encode(text) : text;
+}
+
+describe("S1.01 a password typed on a terminal", () => {
+  const taken: readonly (readonly [string, readonly (string | Uint8Array)[], string])[] = [
+    ["key by key", ["a", "b", "c", "\r"], "abc"],
+    ["pasted", ["abc\n"], "abc"],
+    ["with an erased key", ["abx\u007fc\r"], "abc"],
+    ["with an erased key on another terminal", ["abx\bc\r"], "abc"],
+    ["with more erased than typed", ["a\u007f\u007f\u007fb\r"], "b"],
+    ["with everything erased", ["wrong\u0015right\r"], "right"],
+    ["with a character of four bytes erased whole", ["a😀\u007fb\r"], "ab"],
+    ["with a character cut between two arrivals", [new Uint8Array([0xc3]), new Uint8Array([0xbc]), "\r"], "ü"],
+    ["with spaces around", [" a b \r"], " a b "],
+    ["empty", ["\r"], ""],
+  ];
+  for (const [title, keys, line] of taken) {
+    test(`${title} is taken`, async () => {
+      expect(await readTypedLine(chunks(...keys))).toBe(line);
+    });
+  }
+  test("is given up with Ctrl-C, quietly, and with Ctrl-D or a closed terminal in words", async () => {
+    await expect(readTypedLine(chunks("ab\u0003"))).rejects.toBeInstanceOf(CommandExit);
+    await expect(readTypedLine(chunks("ab\u0004"))).rejects.toBeInstanceOf(UsageError);
+    await expect(readTypedLine(chunks("ab"))).rejects.toBeInstanceOf(UsageError);
+  });
+  test("is bounded", async () => {
+    await expect(readTypedLine(chunks("x".repeat(5000)))).rejects.toThrow("too long");
+  });
+});
+
+describe("S1.01 a password piped in", () => {
+  test("is the one line, without its end and with everything else", async () => {
+    for (const text of ["a b", "a b\n", "a b\r\n"]) expect(await readPipedLine(chunks(text))).toBe("a b");
+    expect(await readPipedLine(chunks("a", " b ", "\n"))).toBe("a b ");
+  });
+  for (const [title, input, words] of [
+    ["nothing", "", "no password"],
+    ["an empty line", "\n", "no password"],
+    ["two lines", "a\nb", "more than one line"],
+    ["a bare carriage return", "a\rb\n", "more than one line"],
+    ["too much", "x".repeat(4097), "too long"],
+    ["no UTF-8", new Uint8Array([0xff, 0xfe]), "UTF-8"],
+  ] as const) {
+    test(`that is ${title} is refused`, async () => {
+      await expect(readPipedLine(chunks(input))).rejects.toThrow(words);
+    });
+  }
+});
