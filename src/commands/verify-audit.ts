@@ -42,7 +42,9 @@ export function verifyAuditCommand(dependencies: VerifyAuditDependencies): Comma
     .option("--head <text>", "a head as the server's log told it; may be given several times", several, [])
     .option("--heads-from <file>", "a log with heads in it, - for standard input; likewise", several, [])
     .option("--json", "as JSON");
-  command.action(async ({ head, headsFrom, json }: VerifyAuditOptions) => {
+  command.action(async ({ head, headsFrom }: VerifyAuditOptions) => {
+    // `verify` takes the same flag and, standing further left, is given it wherever it was written.
+    const { json } = command.optsWithGlobals<VerifyAuditOptions>();
     const config = await readSettings(command, dependencies);
     const found = new Set<string>();
     for (const file of headsFrom) await gatherHeads(file, found);

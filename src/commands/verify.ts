@@ -18,17 +18,13 @@ export interface VerifyDependencies {
 /** Prints the worst error per output and the speeds; exit code 1 where a table does not hold. */
 export function verifyCommand(dependencies: VerifyDependencies): Command {
   const { io, engine, clock, audit } = dependencies;
-  return (
-    new Command("verify")
-      .description("check the kernel against its golden tables and print errors and speed")
-      .option("--json", "as JSON")
-      .addCommand(audit)
-      // Else `verify audit --json` would give the flag to this command.
-      .enablePositionalOptions()
-      .action(async ({ json }: { json?: true }) => {
-        const report = verify(engine(), { clock });
-        await io.stdout.write(json ? `${JSON.stringify(report)}\n` : describeReport(report));
-        if (!report.passed) throw new CommandExit(exitCodes.failed);
-      })
-  );
+  return new Command("verify")
+    .description("check the kernel against its golden tables and print errors and speed")
+    .option("--json", "as JSON")
+    .addCommand(audit)
+    .action(async ({ json }: { json?: true }) => {
+      const report = verify(engine(), { clock });
+      await io.stdout.write(json ? `${JSON.stringify(report)}\n` : describeReport(report));
+      if (!report.passed) throw new CommandExit(exitCodes.failed);
+    });
 }
