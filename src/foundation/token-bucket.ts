@@ -76,6 +76,12 @@ export function debtAfter(debt: number, elapsedMicroseconds: number, { perMinute
   return paid >= debt ? 0 : elapsedMicroseconds > 0 ? debt - paid : debt;
 }
 
+/** Whether a token is left. */
+function fits(debt: number, policy: BucketPolicy): boolean {
+  const units = tokenUnitsOf(policy);
+  return debt + units <= units * policy.burst;
+}
+
 /** What a bucket with this debt says, `allowed` having been decided. */
 export function decisionOf(allowed: boolean, debt: number, policy: BucketPolicy): BucketDecision {
   const units = tokenUnitsOf(policy);
@@ -241,23 +247,39 @@ export class MemoryBucketStore implements BucketStore {
     const now = this.#nowMicroseconds();
     const table = this.#tableOf(policy);
     const debt = table.debtOf(key, now, policy);
-    const units = tokenUnitsOf(policy);
-    if (debt + units > units * policy.burst) return decisionOf(false, debt, policy);
-    table.set(key, debt + units, now, policy);
-    return decisionOf(true, debt + units, policy);
+    if (!fits(debt, policy)) return decisionOf(false, debt, policy);
+    const owed = debt + tokenUnitsOf(policy);
+    table.set(key, owed, now, policy);
+    return decisionOf(true, owed, policy);
   }
 
   takeAll(wants: readonly BucketWant[]): readonly BucketDecision[] {
+    if (wants.length === 1) return [this.take(wants[0]!.key, wants[0]!.policy)];
     assert(wants.length <= wantsMax, `${wants.length} tokens were wanted at once`);
-    const seen = wants.map(({ key, policy }) => this.peek(key, policy));
-    if (!seen.every(({ allowed }) => allowed)) return seen;
-    return wants.map(({ key, policy }) => this.take(key, policy));
+    const now = this.#nowMicroseconds();
+    let isEveryOneThere = true;
+    const debts: number[] = [];
+    for (const { key, policy } of wants) {
+      const debt = this.#tableOf(policy).debtOf(key, now, policy);
+      debts.push(debt);
+      if (!fits(debt, policy)) isEveryOneThere = false;
+    }
+    const decisions: BucketDecision[] = [];
+    for (let index = 0; index < wants.length; index++) {
+      const { key, policy } = wants[index]!;
+      const debt = debts[index]!;
+      if (isEveryOneThere) {
+        const owed = debt + tokenUnitsOf(policy);
+        this.#tableOf(policy).set(key, owed, now, policy);
+        decisions.push(decisionOf(true, owed, policy));
+      } else decisions.push(decisionOf(fits(debt, policy), debt, policy));
+    }
+    return decisions;
   }
 
   peek(key: string, policy: BucketPolicy): BucketDecision {
     const debt = this.#tableOf(policy).debtOf(key, this.#nowMicroseconds(), policy);
-    const units = tokenUnitsOf(policy);
-    return decisionOf(debt + units <= units * policy.burst, debt, policy);
+    return decisionOf(fits(debt, policy), debt, policy);
   }
 
   forget(key: string, policy: BucketPolicy): void {
