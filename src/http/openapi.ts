@@ -50,7 +50,7 @@ export function openApiDocument(routes: readonly Route[], info: DocumentInfo): J
       schemas: { ...schemas.components(), Problem: problemSchema, ProblemFault: problemFaultSchema },
       responses: problemResponses(),
       parameters: { IdempotencyKey: idempotencyParameter },
-      headers: { RequestId: requestIdHeader, IdempotencyReplayed: replayedHeader },
+      headers: { RequestId: requestIdHeader, IdempotencyReplayed: replayedHeader, ...limitHeaders },
       securitySchemes: {
         ApiKey: { type: "apiKey", in: "header", name: "X-API-Key", description: "A key: `bso_<id>_<secret>`." },
         Bearer: { type: "http", scheme: "bearer", description: "The same key as a bearer token." },
@@ -155,6 +155,7 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
         "X-Request-Id": { $ref: "#/components/headers/RequestId" },
         ...(route.isIdempotent && { "Idempotency-Replayed": { $ref: "#/components/headers/IdempotencyReplayed" } }),
         ...(route.tables && tableHeaders),
+        ...(!route.isUnlimited && limitHeaderReferences),
       },
       ...(!isEmpty && {
         content: {
@@ -180,9 +181,10 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
 function problemsOf(route: Route): readonly ProblemStatus[] {
   const hasParameters = route.parameters.params !== undefined || route.parameters.query !== undefined;
   const found: ProblemStatus[] = [400, 500];
-  if (route.permission !== "public") found.push(401, 403, 429, 503);
+  if (!route.isUnlimited) found.push(429, 503);
+  if (route.permission !== "public") found.push(401, 403);
   // What is open to all and takes a body is a way in: it may refuse what it is shown.
-  else if (route.body) found.push(401, 403, 409, 429, 503);
+  else if (route.body) found.push(401, 403, 409);
   if (route.parameters.params) found.push(404);
   if (route.body) found.push(411, 413, 415, 422);
   if (hasParameters) found.push(422);
@@ -382,9 +384,22 @@ const problemDescriptions: Readonly<Record<ProblemStatus, string>> = {
   503: "Not available now; Retry-After tells when to come back.",
 };
 
+/** Where a client stands with whatever limited it most; absent where nothing does. */
+const limitHeaders: Readonly<Record<string, JsonObject>> = {
+  "X-RateLimit-Limit": { description: "Requests that come back in a minute.", schema: { type: "integer" } },
+  "X-RateLimit-Remaining": { description: "Requests that may follow at once.", schema: { type: "integer" } },
+  "X-RateLimit-Reset": { description: "Seconds until all may that ever may at once.", schema: { type: "integer" } },
+  "RateLimit-Policy": { description: "The same as a structured field: name, q, w.", schema: { type: "string" } },
+  RateLimit: { description: "The same as a structured field: name, r, t.", schema: { type: "string" } },
+};
+
+const limitHeaderReferences: JsonObject = Object.fromEntries(
+  Object.keys(limitHeaders).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+);
+
 const headersOfProblem: Readonly<Partial<Record<ProblemStatus, JsonObject>>> = {
   401: { "WWW-Authenticate": { schema: { type: "string" }, description: "The ways to authenticate." } },
-  429: { "Retry-After": { schema: { type: "integer" }, description: "Seconds." } },
+  429: { ...limitHeaderReferences, "Retry-After": { schema: { type: "integer" }, description: "Seconds." } },
   503: { "Retry-After": { schema: { type: "integer" }, description: "Seconds." } },
 };
 
