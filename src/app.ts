@@ -143,6 +143,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { identity, keys, registration, outbox } = people;
   if (config.mail.smtpUrl === null) {
     log.info({ folder: mailFolder(config) }, "no mail server is configured: mails are written to this folder");
+  } else if (parseSmtpUrl(config.mail.smtpUrl).encryption === "off") {
+    log.warn({}, "mails, and the mail server's password, go over the network in clear (tls=off)");
   }
   const keyFile = adminKeyFile(config);
   const firstKeyText = await keys.ensureFirstAdminKey(keyFile);

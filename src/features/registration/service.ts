@@ -163,10 +163,9 @@ export function createRegistration(options: RegistrationOptions): Registration {
         // Another registration of the address, or its confirming, came in between. That it is known must not be told.
         if (!isOvertaken(error)) throw error;
         if (attempt >= registerAttemptsMax) throw overtaken();
-        people.forget();
       }
     }
-    people.forget();
+    // Nothing that is remembered about users has changed: were it forgotten, a flood of strangers would slow everybody's keys.
   }
 
   interface Entry {
@@ -287,7 +286,7 @@ export function createRegistration(options: RegistrationOptions): Registration {
     const { actorId, name, role, origin, idempotency } = request;
     if (mode === "closed") throw registrationClosed();
     const email = normalizeEmail(request.email);
-    const answer = await storage.write(async (tx) => {
+    return storage.write(async (tx) => {
       const now = clock.nowMicroseconds();
       const person = await people.insertPerson(tx, { email, name, role, isVerified: false, now });
       await sendToken(tx, { userId: person.id, email, kind: "invitation", now });
@@ -297,8 +296,6 @@ export function createRegistration(options: RegistrationOptions): Registration {
       await finish(tx, idempotency, { status: 201, body: JSON.stringify(made) });
       return made;
     });
-    people.forget();
-    return answer;
   }
 
   async function checkPassword(email: string, password: string): Promise<UserRecord | null> {

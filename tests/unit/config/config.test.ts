@@ -169,6 +169,56 @@ describe("configuration", () => {
     ]);
   });
 
+  test.each([
+    ["127.0.0.1", "open"],
+    ["127.0.9.9", "open"],
+    ["localhost", "open"],
+    ["LOCALHOST", "open"],
+    ["::1", "open"],
+    ["0.0.0.0", "closed"],
+    ["::", "closed"],
+    ["10.0.0.1", "closed"],
+    ["127.0.0.1.example", "closed"],
+    ["localhost.example", "closed"],
+  ] as const)("S1.01 listening on %s, registration is %s unless it is said", (host, registration) => {
+    expect(loadConfig({ ...nothing, environment: { BSOPT_HOST: host } }).registration).toBe(registration);
+    expect(
+      loadConfig({ ...nothing, environment: { BSOPT_HOST: host, BSOPT_REGISTRATION: "invite" } }).registration,
+    ).toBe("invite");
+  });
+
+  test("S1.02 without settings mails become files, from nobody in particular, with links to where it listens", () => {
+    const { mail, publicUrl } = loadConfig(nothing);
+    expect({ mail, publicUrl }).toEqual({ mail: { smtpUrl: null, from: "bsopt <bsopt@localhost>" }, publicUrl: null });
+  });
+
+  test.each([
+    ["https://bsopt.example", "https://bsopt.example"],
+    ["https://bsopt.example/", "https://bsopt.example"],
+    ["http://10.0.0.1:8080/desk/", "http://10.0.0.1:8080/desk"],
+  ])("S1.02 the public address %s makes links under %s", (given, publicUrl) => {
+    expect(loadConfig({ ...nothing, environment: { BSOPT_PUBLIC_URL: given } }).publicUrl).toBe(publicUrl);
+  });
+
+  test.each([
+    ["BSOPT_PUBLIC_URL", "bsopt.example"],
+    ["BSOPT_PUBLIC_URL", "javascript://x"],
+    ["BSOPT_PUBLIC_URL", "https://user:hidden-secret@bsopt.example"],
+    ["BSOPT_PUBLIC_URL", "https://bsopt.example?x=1"],
+    ["BSOPT_PUBLIC_URL", "https://bsopt.example\nBcc: eve@example.org"],
+    ["BSOPT_REGISTRATION", "anyone"],
+    ["BSOPT_SMTP_URL", "mail.example:25"],
+    ["BSOPT_SMTP_URL", "smtp://user:hidden-secret@"],
+    ["BSOPT_SMTP_URL", "smtps://user:hidden-secret@mail.example?tls=off"],
+    ["BSOPT_SMTP_URL", "smtp://user:hidden secret@mail.example"],
+    ["BSOPT_MAIL_FROM", "desk"],
+    ["BSOPT_MAIL_FROM", "desk@bsopt.example\r\nBcc: eve@example.org"],
+  ])("S1.02 S4.55 %s=%p is a fault that does not repeat it", (name, value) => {
+    const faults = faultsOf({ environment: { [name]: value } }).join("\n");
+    expect(faults).toContain(name);
+    expect(faults).not.toContain("hidden");
+  });
+
   test("S5.10 a file that is not TOML is one fault, and the rest is still checked", () => {
     expect(
       faultsOf({ environment: { BSOPT_PORT: "x" }, file: { name: "bsopt.toml", text: "port = = 1" } }),
