@@ -156,9 +156,9 @@ const noteWindowMilliseconds = 60_000;
 const noteFlushMilliseconds = 5_000;
 /** Refusals written in one work, and rows cut off or read in one statement: a few milliseconds of the event loop each. */
 const notesPerWriteMax = 16;
-const rowsPerCutMax = 500;
-const rowsPerWalkMax = 500;
-const rowsPerExportPageMax = 500;
+const rowsPerCutMax = 200;
+const rowsPerWalkMax = 200;
+const rowsPerExportPageMax = 200;
 /** Index entries looked through in one statement for what a filter wants, and in one request for a page. */
 const rowsPerWindowMax = 2_000;
 const windowsPerPageMax = 100;
