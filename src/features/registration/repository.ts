@@ -1,7 +1,7 @@
 // Registration's SQL: passwords and mailed tokens. Every function takes the database it works on, so that what must be true together
 // is written in one transaction by whoever calls; nothing here decides anything or knows a password or a token's text.
 
-import { and, eq, gt, inArray, isNotNull, isNull, lte } from "drizzle-orm";
+import { and, eq, gt, inArray, isNotNull, isNull, lte, sql } from "drizzle-orm";
 import type { ReadDatabase, Tx } from "../../storage/storage";
 import { mailedTokens, passwords, type TokenPurpose } from "./table";
 
@@ -32,6 +32,14 @@ export async function putPasswordHash(tx: Tx, password: { userId: string; hash: 
     .insert(passwords)
     .values({ userId, hash, changedAt: now })
     .onConflictDoUpdate({ target: passwords.userId, set: { hash, changedAt: now } });
+}
+
+/** Writes a user's password as it is. */
+export async function touchPassword(tx: Tx, userId: string): Promise<void> {
+  await tx
+    .update(passwords)
+    .set({ hash: sql`${passwords.hash}` })
+    .where(eq(passwords.userId, userId));
 }
 
 /** The same password hashed anew: only while it is still the one that was checked. */

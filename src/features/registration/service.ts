@@ -34,6 +34,7 @@ import {
   sweepCountMax,
   sweepTokens,
   tokenTimes,
+  touchPassword,
   useToken,
 } from "./repository";
 import {
@@ -184,8 +185,10 @@ export function createRegistration(options: RegistrationOptions): Registration {
   }
 
   /** The address is known. Confirmed: its owner is told. Not confirmed: what was registered last counts, once a mail may say so. */
-  async function enterAgain(tx: Tx, { email, hash, origin }: Entry, known: UserRecord): Promise<void> {
+  async function enterAgain(tx: Tx, entry: Entry, known: UserRecord): Promise<void> {
+    const { email, hash, origin } = entry;
     const now = clock.nowMicroseconds();
+    await enterInVain(tx, entry, known, now);
     const isOpen = known.disabledAt === null && known.erasedAt === null;
     const sentAt = await tokenTimes(tx, { userId: known.id, purpose: "verify_email", since: now - dayMicroseconds });
     if (!isOpen || !mayMail(sentAt, now)) await sendNothing(tx, email, now);
@@ -201,6 +204,20 @@ export function createRegistration(options: RegistrationOptions): Registration {
       await sendToken(tx, { userId: known.id, email, kind: "verify_email", now });
     }
     await audit.append(tx, acted("auth.register", "register", known.id, origin, { is_known: true }));
+  }
+
+  /** What entering somebody new costs, to no effect: an answer that came sooner would tell that the address is known. */
+  async function enterInVain(tx: Tx, { email, name }: Entry, known: UserRecord, now: EpochMicroseconds): Promise<void> {
+    try {
+      await people.insertPerson(tx, { email, name, role: "viewer", isVerified: false, now });
+    } catch (error) {
+      if (!isOvertaken(error)) throw error;
+      await touchPassword(tx, known.id);
+      await burnTokens(tx, { userId: "", purposes: ["verify_email"], now });
+      return;
+    }
+    // Erased meanwhile: the address is free, and what was just written is undone.
+    throw overtaken();
   }
 
   async function verifyEmail({ token, origin }: Parameters<Registration["verifyEmail"]>[0]): Promise<User> {

@@ -196,6 +196,22 @@ describe("registering", () => {
     expect(await registration.checkPassword(ada.email, ada.password)).not.toBeNull();
   });
 
+  test("S1.01 of an address whose user is erased at that moment makes a new user, and nothing else", async () => {
+    const fixture = await withAda();
+    const { registration, identity } = fixture;
+    const before = (await identity.findUserByEmail(ada.email))!;
+    await identity.eraseUser({ actor: { userId: null, origin: noOrigin }, userId: before.id });
+    const real = identity.findUserByEmail;
+    let stale = 1;
+    Object.assign(identity, { findUserByEmail: async (email: string) => (stale-- > 0 ? before : real(email)) });
+    await registration.register({ ...ada, password: "eight-blue-trains" });
+    Object.assign(identity, { findUserByEmail: real });
+    const after = await identity.findUserByEmail(ada.email);
+    expect(after).toMatchObject({ emailVerifiedAt: null });
+    expect(after!.id).not.toBe(before.id);
+    expect((await fixture.sendMails()).map(({ subject }) => subject)).toEqual(["Confirm your address"]);
+  });
+
   test.each([
     ["a password that is refused", { password: "password" }, "PASSWORD_COMMON"],
     ["a password like the address", { email: "greenboats@x.org", password: "greenboats77" }, "PASSWORD_LIKE_ADDRESS"],
@@ -517,6 +533,26 @@ describe("checking a password", () => {
     expect(work[0]).toEqual(work[1]);
     expect(work[0]).toEqual(work[2]);
     expect(work[0]).toMatchObject({ verifications: 1, hashes: 0, writes: 0 });
+  });
+
+  test("S1.03 of an unknown address, or of somebody without one, verifies a hash of the same cost", async () => {
+    const verified: string[] = [];
+    const slowHash = {
+      ...quickHash,
+      verify: async (password: string, hash: string) => {
+        verified.push(hash);
+        return quickHash.verify(password, hash);
+      },
+    };
+    const fixture = await withAda({ slowHash });
+    const { registration, identity, storage, clock } = fixture;
+    const grace = { email: "grace@example.org", name: "Grace", role: "viewer", isVerified: true } as const;
+    await storage.write((tx) => identity.insertPerson(tx, { ...grace, now: clock.nowMicroseconds() }));
+    for (const email of [ada.email, grace.email, "nobody@example.org", "no address"]) {
+      await registration.checkPassword(email, "not-the-password");
+    }
+    const cost = /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/;
+    expect(verified.map((hash) => cost.test(hash))).toEqual([true, true, true, true]);
   });
 
   test("S1.03 hashed with parameters of the past hashes it anew, once", async () => {
