@@ -11,6 +11,7 @@ import { systemRandom } from "../../src/foundation/random";
 import { createSecretBox } from "../../src/foundation/secret-box";
 import { type Finished, Installation, type Serving } from "./executable";
 import { type Answer, answerOf } from "./http";
+import { publishedPermissions } from "./permission-rows";
 
 export interface CallOptions {
   /** A role's name for that role's key, or a key's text. */
@@ -49,6 +50,7 @@ export class SecuredServer {
   readonly #leaks: string[] = [];
   #people = 0;
   #strangers = 0;
+  #administrator: Promise<SignedIn> | null = null;
 
   private constructor(
     installation: Installation,
@@ -133,6 +135,18 @@ export class SecuredServer {
     if (made.code !== 0) throw new Error(`no ${role}: ${made.stderr}`);
     const listed = await this.call("GET", `/api/v1/admin/users?email=${encodeURIComponent(email)}`, { key: "admin" });
     return { id: listed.json.data[0].id, email, password, role };
+  }
+
+  /**
+   * What lets an administrator in at an operation: the key, or the token of somebody signed in where the table of permissions lets no
+   * key in; nothing where it is public.
+   */
+  async credentialsFor(operation: { readonly method: string; readonly path: string; readonly isPublic: boolean }) {
+    if (operation.isPublic) return {};
+    const row = publishedPermissions().get(`${operation.method} ${operation.path}`);
+    if (row?.key !== "403") return { key: "admin" };
+    this.#administrator ??= this.person("admin").then((person) => this.signIn(person));
+    return { bearer: (await this.#administrator).accessToken };
   }
 
   /** An address that nobody has called from before, as a header. */

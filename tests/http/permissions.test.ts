@@ -2,35 +2,27 @@
 // absent: whoever is let in finds nothing, and only the gate answers 401 and 403. A guard that vanished lets somebody in and fails here.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { root } from "../../build/fingerprint.mjs";
-import { accessColumns, declaredRoutes, yes } from "../../build/permissions-page";
+import { declaredRoutes, yes } from "../../build/permissions-page";
 import { declaredServer } from "../../src/app";
 import { buildInfo } from "../../src/config/build-info";
 import { loadConfig } from "../../src/config/config";
-import { type Permission, permissions, permissionsOfRole, type Role, roles } from "../../src/domain/permission";
+import {
+  type Access,
+  type Permission,
+  permissions,
+  permissionsOfRole,
+  type Role,
+  roles,
+} from "../../src/domain/permission";
 import type { Authenticator, Principal } from "../../src/domain/principal";
 import { systemClock } from "../../src/foundation/clock";
 import { BsoptError } from "../../src/foundation/errors";
 import { silentLog } from "../../src/foundation/log";
 import { systemRandom } from "../../src/foundation/random";
 import { answerOf, requestFor } from "../harness/http";
+import { publishedPermissions } from "../harness/permission-rows";
 
-/** The page's rows as a reader finds them: route → column → cell. */
-const page = new Map<string, Readonly<Record<string, string>>>(
-  readFileSync(join(root, "docs/reference/permissions.md"), "utf8")
-    .split("\n")
-    .filter((line) => /^\| (GET|POST|PUT|PATCH|DELETE) /.test(line))
-    .map((line) => {
-      const [route = "", ...cells] = line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim());
-      expect(cells.length).toBe(accessColumns.length);
-      return [route, Object.fromEntries(accessColumns.map((column, index) => [column, cells[index]!]))] as const;
-    }),
-);
+const page = publishedPermissions();
 
 /** A scope as a bearer token can hold it. */
 const wordOf = (permission: Permission) => permission.replace(":", "-");
@@ -65,10 +57,13 @@ const server = declaredServer(
 );
 afterAll(() => server.drain());
 
+const nameOf = ({ method, pattern }: { method: string; pattern: string }) =>
+  `${method} ${pattern.replace(/:([A-Za-z0-9_]+)/g, "{$1}")}`;
+
 const routes = declaredRoutes().map(({ method, pattern }) => ({
   method,
   path: pattern.replace(/:[A-Za-z0-9_]+/g, "abcdefghijkl"),
-  name: `${method} ${pattern.replace(/:([A-Za-z0-9_]+)/g, "{$1}")}`,
+  name: nameOf({ method, pattern }),
 }));
 
 /** 401, 403, or `yes` where the gate let the request pass to what follows, whatever that said. */
@@ -108,6 +103,22 @@ describe("S2.13 the table of permissions", () => {
       }
     });
   }
+
+  test("S4.54 a guard that vanished shows: with any one route turned public, what a guest gets differs from the table", async () => {
+    for (const route of server.routes.routes) {
+      if (route.permission === "public") continue;
+      const { method, path, name } = routes.find((each) => each.name === nameOf(route))!;
+      const declared = route.permission;
+      const mutable = route as { permission: Access };
+      mutable.permission = "public";
+      try {
+        expect([name, await verdict(method, path, null)]).not.toEqual([name, page.get(name)!.guest]);
+      } finally {
+        mutable.permission = declared;
+      }
+      expect([name, await verdict(method, path, null)]).toEqual([name, "401"]);
+    }
+  });
 
   test("lets a guest into nothing but what the contract names", () => {
     const open = [...page].filter(([, row]) => row.guest === yes).map(([name]) => name.split(" ")[1]!);
