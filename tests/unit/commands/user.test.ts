@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
+import { root } from "../../../build/fingerprint.mjs";
 import { openIdentity } from "../../../src/app";
 import type { CommandIo } from "../../../src/commands/io";
 import { runCommandLine } from "../../../src/commands/run";
@@ -209,6 +210,21 @@ describe("S2.13 user list, disable, enable and role", () => {
         1,
         "error: This is the last administrator who can act; make another one first.\n",
       ]);
+    }
+  });
+
+  const guide = readFileSync(join(root, "docs/operating/users.md"), "utf8");
+  const lines = [...guide.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, text]) => text!.trim().split("\n"));
+  test("run as the guide prints them", async () => {
+    expect(lines.length).toBe(7);
+    for (const line of lines) {
+      const { data } = JSON.parse((await run(["list", "--json"])).out);
+      const ada = data.find(({ name }: { name: string }) => name === "ada")?.id ?? "";
+      const [program, ...words] = line.replace(/ < .*$/, "").match(/"[^"]*"|\S+/g)!;
+      expect(program).toBe("bsopt");
+      const argv = words.slice(1).map((word) => (/^019a/.test(word) ? ada : word.replaceAll('"', "")));
+      const said = await run(argv, line.includes("<") ? { piped: `${password}\n` } : { typed: [password, password] });
+      expect([line, said.code, said.err.includes("error")]).toEqual([line, 0, false]);
     }
   });
 
