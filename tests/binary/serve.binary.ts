@@ -344,7 +344,7 @@ describe("serve and its surroundings", () => {
       const serving = await installation.serve({ args: ["--database-url", "file:elsewhere/prices.db"] });
       const headers = { "x-api-key": serving.key() };
       expect((await fetch(`${serving.url}/api/v1/status`, { headers })).status).toBe(200);
-      expect(readdirSync(installation.path("bsopt-data"))).toEqual(["admin-api-key"]);
+      expect(readdirSync(installation.path("bsopt-data")).sort()).toEqual(["admin-api-key", "master-key"]);
       expect(existsSync(installation.path("elsewhere", "prices.db"))).toBe(true);
       await serving.stop();
     } finally {
