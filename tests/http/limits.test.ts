@@ -1,14 +1,17 @@
 // Rate limits over the whole server: who counts where, what every limited answer says, and which tricks do not help.
 
 import { afterAll, describe, expect, test } from "bun:test";
+import { Type } from "@sinclair/typebox";
+import { Elysia } from "elysia";
 import { parseEndpointLimit } from "../../src/config/rate-limits";
-import type { Authenticator, Principal, RateClass } from "../../src/domain/principal";
+import type { Authenticator, Principal, RateClass, RequestOrigin } from "../../src/domain/principal";
 import { ManualClock, systemClock } from "../../src/foundation/clock";
 import { BsoptError } from "../../src/foundation/errors";
 import { type BucketStore, MemoryBucketStore } from "../../src/foundation/token-bucket";
 import { createLimits } from "../../src/http/limits";
+import { originOf } from "../../src/http/request-context";
 import { type Answer, type CallOptions, type TestServer, testPrincipal, testServer } from "../harness/http";
-import { rawRequest } from "../harness/http-socket";
+import { RawConnection, rawRequest } from "../harness/http-socket";
 import { probeRoutes } from "./probe-routes";
 
 /** Knows keys bso_<class>_<role>_<name>; every key is a user of its own name. */
@@ -194,6 +197,75 @@ describe("S2.30 what a limited answer says", () => {
       server.clock.advance(7);
     }
   });
+});
+
+describe("S2.30 what watches the server", () => {
+  const answered = Type.Object({}, { additionalProperties: false, $id: "Watched" });
+  const paths = ["/health", "/liveness", "/readiness", "/metrics"];
+  const watched = () => {
+    const clock = new ManualClock();
+    const rate = { perMinute: 60, burst: 2 };
+    let feature = new Elysia();
+    for (const [index, path] of paths.entries()) {
+      const detail = {
+        operationId: `watch${index}`,
+        summary: "Watches",
+        tags: ["Watch"],
+        permission: "public" as const,
+      };
+      feature = feature.get(path, () => ({}), { response: { 200: answered }, detail }) as never;
+    }
+    const store = new MemoryBucketStore({ clock });
+    const limits = createLimits({ store, clock, address: rate, user: rate, bot: rate, endpoints: [] });
+    return testServer({ features: [probeRoutes(), feature], clock, limits });
+  };
+
+  test.each(paths)("%s is outside the limits, for every method, and costs nobody a token", async (path) => {
+    const server = watched();
+    for (let i = 0; i < 20; i++) {
+      for (const [method, status] of [
+        ["GET", 200],
+        ["HEAD", 200],
+        ["OPTIONS", 204],
+        ["POST", 405],
+      ] as const) {
+        const answer = await server.call(method, path);
+        expect([method, answer.status, ...told(answer)]).toEqual([method, status, ...untold]);
+      }
+    }
+    expect(await passed(server, 10, "GET", "/open")).toBe(2);
+    expect((await server.call("GET", path)).status).toBe(200);
+    // What only looks like it is something else.
+    expect(told(await server.call("GET", `${path}/`))[1]).toBe("0");
+  });
+});
+
+test("S2.32 the address of a client that left before the act was done is known all the same", async () => {
+  const begun = Promise.withResolvers<void>();
+  const origin = Promise.withResolvers<RequestOrigin>();
+  const acting = new Elysia().post(
+    "/act",
+    async ({ request }) => {
+      const left = new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+      begun.resolve();
+      await left;
+      origin.resolve(originOf(request));
+      return {};
+    },
+    {
+      response: { 200: Type.Object({}, { additionalProperties: false, $id: "Acted" }) },
+      detail: { permission: "orders:write", operationId: "act", summary: "Acts", tags: ["Act"] },
+    },
+  );
+  const server = testServer({ features: [acting] });
+  const { port } = server.listen();
+  const connection = new RawConnection(port);
+  const head = "X-API-Key: bso_test_trader\r\nUser-Agent: leaver\r\nContent-Length: 0";
+  connection.send(`POST /act HTTP/1.1\r\nHost: localhost\r\n${head}\r\n\r\n`);
+  await begun.promise;
+  connection.close();
+  expect(await origin.promise).toEqual({ ipAddress: "127.0.0.1", userAgent: "leaver" });
+  await server.close();
 });
 
 describe("S2.29 classes and endpoints", () => {

@@ -117,7 +117,6 @@ export function createRedisBucketStore(options: RedisBucketStoreOptions): RedisB
   function lose(lost: Connection, error: unknown): void {
     if (connection !== lost) return;
     connection = null;
-    lost.client.onclose = null;
     lost.client.close();
     if (!isClosed) tellLost(error);
   }

@@ -8,6 +8,7 @@ import { seededRandom } from "../../../src/foundation/random";
 import {
   type BucketDecision,
   type BucketPolicy,
+  debtAfter,
   MemoryBucketStore,
   wantsMax,
 } from "../../../src/foundation/token-bucket";
@@ -143,6 +144,12 @@ describe("S2.27 a bucket in memory, against exact fractions", () => {
       clock.advance(store.take("k", policy).retryAfterSeconds * 1000);
       expect([perMinute, store.take("k", policy).allowed]).toEqual([perMinute, true]);
     }
+  });
+
+  test("a clock that steps back neither pays nor charges", () => {
+    expect(debtAfter(90_000_000, -5, user)).toBe(90_000_000);
+    expect(debtAfter(90_000_000, 0, user)).toBe(90_000_000);
+    expect(debtAfter(90_000_000, 5, user)).toBe(90_000_000 - 500);
   });
 
   test.each([

@@ -158,6 +158,10 @@ describe.skipIf(!hasRedis)("S2.31 buckets in Redis", () => {
     const later = Math.floor(Date.now() / 1000 + 3600) * 1e6;
     await client.send("SET", [`bsopt:bucket:test:${key}`, `${5 * 60_000_000}:${later}`]);
     expect(await store.take(key, policy)).toMatchObject({ allowed: false, remaining: 0 });
+    // With one token left it is taken, and the later moment stays: pay begins again when the time has caught up.
+    await client.send("SET", [`bsopt:bucket:test:${key}`, `${4 * 60_000_000}:${later}`]);
+    expect(await store.take(key, policy)).toMatchObject({ allowed: true, remaining: 0 });
+    expect(await client.send("GET", [`bsopt:bucket:test:${key}`])).toBe(`${5 * 60_000_000}:${later}`);
     client.close();
   });
 
