@@ -10,6 +10,12 @@ const path = Bun.which("redis-server");
 export const hasRedis = path !== null;
 if (!hasRedis) process.stderr.write("left out: tests with Redis need redis-server on the PATH\n");
 
+/** Those that run: a test that fails half-way must not leave one behind. */
+const running = new Set<Subprocess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 export class RedisServer {
   readonly port: number;
   #process: Subprocess | null = null;
@@ -36,6 +42,7 @@ export class RedisServer {
       { stdin: "ignore", stdout: "pipe", stderr: "ignore" },
     );
     this.#process = child;
+    running.add(child);
     const decoder = new TextDecoder();
     let said = "";
     const reader = child.stdout.getReader();
@@ -63,6 +70,7 @@ export class RedisServer {
     this.#process = null;
     child?.kill("SIGKILL");
     await child?.exited;
+    if (child) running.delete(child);
   }
 }
 
