@@ -30,10 +30,17 @@ export interface Person {
   readonly role: Role;
 }
 
-/** What a sign-in gave: by tokens, or (cookie) by a Cookie header with its CSRF token. */
+/** What a sign-in by tokens gave. */
 export interface SignedIn {
   readonly accessToken: string;
   readonly refreshToken: string;
+}
+
+export interface BySessionCookie {
+  /** The whole Set-Cookie header. */
+  readonly setCookie: string;
+  readonly cookie: string;
+  readonly csrfToken: string;
 }
 
 export interface SecuredServerOptions {
@@ -169,7 +176,28 @@ export class SecuredServer {
     };
   }
 
-  /** Another process on the same data, for a command or a second server. */
+  /** A second server on the same data, with the same settings; the caller stops it. */
+  beside(): Promise<Serving> {
+    return this.installation.serve({ environment: this.#environment });
+  }
+
+  /** Signs somebody in as a browser, and gives back what its requests would carry. */
+  async signInByCookie({ email, password }: Pick<Person, "email" | "password">): Promise<BySessionCookie> {
+    const answer = await this.call("POST", "/api/v1/auth/login", {
+      body: { email, password, cookie: true },
+      headers: this.stranger(),
+    });
+    const set = answer.headers.get("set-cookie") ?? "";
+    const cookie = /^__Host-bsopt=([^;]+)/.exec(set)?.[1];
+    if (answer.status !== 200 || cookie === undefined) throw new Error(`no sign-in: ${answer.status} ${answer.text}`);
+    return {
+      setCookie: set,
+      cookie: this.keep(`a session cookie of ${email}`, cookie),
+      csrfToken: this.keep(`a CSRF token of ${email}`, answer.json.csrf_token),
+    };
+  }
+
+  /** Another process on the same data, for a command. */
   run(args: readonly string[], options: { stdin?: string } = {}): Promise<Finished> {
     return this.installation.run(args, options);
   }

@@ -89,7 +89,8 @@ export interface IdentityOptions {
 }
 
 export interface Identity {
-  findUser(id: string): Promise<UserRecord | null>;
+  /** With a transaction: as it stands there, after every write before it. */
+  findUser(id: string, tx?: Tx): Promise<UserRecord | null>;
   /** Takes any spelling; null also where the text is no address. */
   findUserByEmail(email: string): Promise<UserRecord | null>;
   /** Writes a user. Throws `conflict` EMAIL_TAKEN, `invalid` EMAIL_INVALID. */
@@ -320,7 +321,7 @@ export function createIdentity(options: IdentityOptions): Identity {
   }
 
   return {
-    findUser: (id) => findUserById(storage.read, id),
+    findUser: (id, tx) => findUserById(tx ?? storage.read, id),
     findUserByEmail,
     insertPerson,
     async markEmailVerified(tx, userId, now) {

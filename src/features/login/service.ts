@@ -3,7 +3,8 @@
 //   1. Wrong, unknown and disabled are one answer after the same work; that an address is not confirmed is told after its right password.
 //   2. No try costs a slow hash before its buckets let it. Nobody can keep an owner out who comes from where the owner came from before.
 //   3. A code works once, a challenge takes five, a recovery code works once: each judged inside the write that uses it up.
-//   4. No password, code, secret or token is stored in a form that opens anything, logged, or put in an error.
+//   4. What was proven holds for the user as read before it was: whose password, role or state changed meanwhile is refused in the write.
+//   5. No password, code, secret or token is stored in a form that opens anything, logged, or put in an error.
 
 import { createHash } from "node:crypto";
 import { networkOf } from "../../domain/address";
@@ -176,11 +177,7 @@ export function createLogin(options: LoginOptions): Login {
     const user = await registration.checkPassword(email, password);
     if (!user || user.disabledAt !== null || user.erasedAt !== null) {
       audit.note(failure({ code: "LOGIN_FAILED", userId: known?.id ?? null, origin, personal }));
-      throw new BsoptError({
-        reason: "unauthenticated",
-        code: "LOGIN_FAILED",
-        detail: "The address and the password do not open an account here.",
-      });
+      throw loginFailed();
     }
     await giveBack();
     if (user.emailVerifiedAt === null) {
@@ -192,27 +189,43 @@ export function createLogin(options: LoginOptions): Login {
       });
     }
     const kind = cookie ? "cookie" : "token";
-    const factor = await findFactor(storage.read, user.id);
-    if (factor?.confirmedAt != null) return challenge(user, kind);
-    return signedIn(user, await storage.write((tx) => openFor(tx, { user, kind, origin, factor: "none" })));
+    const proven = await storage.write(async (tx) => {
+      if (!(await isUnchanged(tx, user))) return null;
+      const factor = await findFactor(tx, user.id);
+      if (factor?.confirmedAt != null) return insertedChallenge(tx, user, kind);
+      return openFor(tx, { user, kind, origin, factor: "none" });
+    });
+    if (proven === null) {
+      audit.note(failure({ code: "LOGIN_FAILED", userId: user.id, origin, personal }));
+      throw loginFailed();
+    }
+    return proven.kind === "challenge" ? proven : signedIn(user, proven);
   }
 
-  async function challenge(
+  /**
+   * Whether nothing has happened to the user that ends sessions since the record was read. A slow hash waits its turn and takes its
+   * time: a password that was right when it was looked up may have been changed by the time it is known to be right.
+   */
+  async function isUnchanged(tx: Tx, user: UserRecord): Promise<boolean> {
+    const present = await identity.findUser(user.id, tx);
+    return present !== null && present.disabledAt === null && present.sessionsValidFrom === user.sessionsValidFrom;
+  }
+
+  async function insertedChallenge(
+    tx: Tx,
     user: UserRecord,
     kind: SessionKind,
   ): Promise<{ kind: "challenge"; answer: LoginChallenge }> {
     const token = newToken();
     const now = clock.nowMicroseconds();
-    await storage.write((tx) =>
-      insertChallenge(tx, {
-        tokenHash: nameOf(token),
-        userId: user.id,
-        kind,
-        createdAt: now,
-        expiresAt: now + challengeMicroseconds,
-        attempts: 0,
-      }),
-    );
+    await insertChallenge(tx, {
+      tokenHash: nameOf(token),
+      userId: user.id,
+      kind,
+      createdAt: now,
+      expiresAt: now + challengeMicroseconds,
+      attempts: 0,
+    });
     return { kind: "challenge", answer: { mfa_required: true, mfa_token: token } };
   }
 
@@ -231,6 +244,7 @@ export function createLogin(options: LoginOptions): Login {
             if (!found || found.usedAt !== null || now >= found.expiresAt) return null;
             // A password changed or an account ended since: what was right then is nothing now.
             if (found.attempts >= challengeAttemptsMax || found.createdAt < user.sessionsValidFrom) return null;
+            if (!(await isUnchanged(tx, user))) return null;
             const factor = await findFactor(tx, user.id);
             const means = factor?.confirmedAt == null ? null : await useCode(tx, { factor, code, now });
             if (means === null) {
@@ -454,6 +468,14 @@ export function createLogin(options: LoginOptions): Login {
       }),
     ],
   };
+}
+
+function loginFailed(): BsoptError {
+  return new BsoptError({
+    reason: "unauthenticated",
+    code: "LOGIN_FAILED",
+    detail: "The address and the password do not open an account here.",
+  });
 }
 
 function totpEnabled(): BsoptError {
