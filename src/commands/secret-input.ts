@@ -53,15 +53,25 @@ export async function readPipedLine(input: AsyncIterable<Uint8Array>): Promise<s
   return line;
 }
 
+/** What of the process's streams asking needs. */
+export interface Terminal {
+  readonly stdin: Pick<NodeJS.ReadStream, "isTTY" | "setRawMode" | "on" | "off" | "resume" | "pause">;
+  readonly stderr: { write(text: string): unknown };
+}
+
 /** Asks on the process's own terminal, or undefined where standard input is none. The terminal is put back whatever happens. */
-export function terminalSecrets(): ((prompt: string) => Promise<string>) | undefined {
-  const { stdin, stderr } = process;
+export function terminalSecrets({
+  stdin,
+  stderr,
+}: Terminal = process): ((prompt: string) => Promise<string>) | undefined {
   if (stdin.isTTY !== true) return undefined;
+  // What was typed ahead, or pasted behind a line's end, answers the next question.
+  const ahead: Uint8Array[] = [];
   return async (prompt) => {
     stderr.write(prompt);
     stdin.setRawMode(true);
     try {
-      return await readTypedLine(linewise(stdin));
+      return await readTypedLine(keysOf(stdin, ahead));
     } finally {
       stdin.setRawMode(false);
       stdin.pause();
@@ -70,21 +80,30 @@ export function terminalSecrets(): ((prompt: string) => Promise<string>) | undef
   };
 }
 
-/** A terminal's keys, so that what one question leaves unread is not thrown away with its iterator. */
-async function* linewise(stdin: NodeJS.ReadStream): AsyncGenerator<Uint8Array> {
+/** A terminal's keys as they come, no piece reaching past a line's end. */
+async function* keysOf(stdin: Terminal["stdin"], ahead: Uint8Array[]): AsyncGenerator<Uint8Array> {
   while (true) {
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | null>();
-    const onData = (chunk: Uint8Array) => resolve(chunk);
-    const onEnd = () => resolve(null);
-    stdin.once("data", onData).once("end", onEnd).once("error", reject);
-    stdin.resume();
-    try {
-      const chunk = await promise;
-      if (chunk === null) return;
-      yield chunk;
-    } finally {
-      stdin.off("data", onData).off("end", onEnd).off("error", reject);
-      stdin.pause();
-    }
+    const chunk = ahead.shift() ?? (await nextChunk(stdin));
+    if (chunk === null) return;
+    const end = chunk.findIndex((byte) => byte === 0x0a || byte === 0x0d);
+    const length = end < 0 ? chunk.length : chunk[end] === 0x0d && chunk[end + 1] === 0x0a ? end + 2 : end + 1;
+    if (length < chunk.length) ahead.unshift(chunk.subarray(length));
+    yield chunk.subarray(0, length);
   }
+}
+
+/** The next piece that arrives, or null where the terminal is gone. */
+function nextChunk(stdin: Terminal["stdin"]): Promise<Uint8Array | null> {
+  const { promise, resolve } = Promise.withResolvers<Uint8Array | null>();
+  // At once, not when the promise is looked at: a piece that comes in between would be lost.
+  const settle = (chunk: Uint8Array | null) => {
+    stdin.pause();
+    stdin.off("data", onData).off("end", onEnd).off("error", onEnd);
+    resolve(chunk);
+  };
+  const onData = (chunk: Uint8Array) => settle(chunk);
+  const onEnd = () => settle(null);
+  stdin.on("data", onData).on("end", onEnd).on("error", onEnd);
+  stdin.resume();
+  return promise;
 }

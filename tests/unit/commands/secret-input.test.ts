@@ -1,8 +1,9 @@
 // How a password is taken: keys of a terminal as they arrive, and one line out of a pipe.
 
 import { describe, expect, test } from "bun:test";
+import { PassThrough } from "node:stream";
 import { CommandExit, UsageError } from "../../../src/commands/io";
-import { readPipedLine, readTypedLine } from "../../../src/commands/secret-input";
+import { readPipedLine, readTypedLine, type Terminal, terminalSecrets } from "../../../src/commands/secret-input";
 
 async function* chunks(...texts: readonly (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
   for (const text of texts) yield typeof text === "string" ? new TextEncoder().encode(text) : text;
@@ -53,4 +54,49 @@ describe("S1.01 a password piped in", () => {
       await expect(readPipedLine(chunks(input))).rejects.toThrow(words);
     });
   }
+});
+
+describe("S1.01 a terminal", () => {
+  function terminal(): { keys: PassThrough; said: string[]; modes: boolean[]; parts: Terminal } {
+    const keys = new PassThrough();
+    const [said, modes]: [string[], boolean[]] = [[], []];
+    const stdin = Object.assign(keys, { isTTY: true, setRawMode: (isRaw: boolean) => void modes.push(isRaw) });
+    const stderr = { write: (text: string) => void said.push(text) };
+    return { keys, said, modes, parts: { stdin: stdin as unknown as Terminal["stdin"], stderr } };
+  }
+
+  test("is asked on without showing what is typed, and put back as it was", async () => {
+    const { keys, said, modes, parts } = terminal();
+    const asked = terminalSecrets(parts)!("password: ");
+    expect(modes).toEqual([true]);
+    keys.write("sec");
+    keys.write("ret\r");
+    expect(await asked).toBe("secret");
+    expect([modes, said.join("")]).toEqual([[true, false], "password: \n"]);
+  });
+
+  test("keeps what was pasted behind the first line for the next question", async () => {
+    const { keys, parts } = terminal();
+    const ask = terminalSecrets(parts)!;
+    keys.write("one\r\ntwo\nthree");
+    expect([await ask("first: "), await ask("second: ")]).toEqual(["one", "two"]);
+    keys.write("!\r");
+    expect(await ask("third: ")).toBe("three!");
+  });
+
+  test("is put back where the question is given up, or the terminal goes away", async () => {
+    for (const end of [(keys: PassThrough) => keys.write("ab\u0003"), (keys: PassThrough) => keys.end("ab")]) {
+      const { keys, modes, parts } = terminal();
+      const asked = terminalSecrets(parts)!("password: ");
+      end(keys);
+      expect(await asked.catch((error: unknown) => error)).toBeInstanceOf(Error);
+      expect(modes).toEqual([true, false]);
+    }
+  });
+
+  test("is not asked where there is none", () => {
+    const { parts } = terminal();
+    const stdin = Object.assign(parts.stdin, { isTTY: false }) as Terminal["stdin"];
+    expect(terminalSecrets({ ...parts, stdin })).toBeUndefined();
+  });
 });
