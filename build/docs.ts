@@ -9,6 +9,7 @@ import { verify } from "../src/engine/verify";
 import { systemClock } from "../src/foundation/clock";
 import { kernelWasmBytes } from "../src/storage/assets";
 import { root } from "./fingerprint.mjs";
+import { metricsPage } from "./metrics-page";
 import { openApiText } from "./openapi";
 import { permissionsPage } from "./permissions-page";
 import { buildWasm } from "./wasm";
@@ -68,6 +69,7 @@ ${rows.map(line).join("\n")}
 export const pages: Readonly<Record<string, () => string>> = {
   "docs/reference/accuracy.md": accuracyPage,
   "docs/reference/configuration.md": configurationPage,
+  "docs/reference/metrics.md": metricsPage,
   "docs/reference/permissions.md": permissionsPage,
   "openapi.json": openApiText,
 };

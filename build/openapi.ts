@@ -3,7 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { apiDocument } from "../src/app";
+import { apiDocument } from "../src/app/routes";
 import { buildInfo } from "../src/config/build-info";
 import { loadConfig } from "../src/config/config";
 import { systemClock } from "../src/foundation/clock";

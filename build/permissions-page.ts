@@ -1,7 +1,7 @@
 // docs/reference/permissions.md: who is let in where, from the routes' own declarations and the roles. Separate from docs.ts, which writes
 // the pages, because a test reads the page's rows again and holds the server to them. It must never decide anything itself.
 
-import { declaredServer } from "../src/app";
+import { declaredServer } from "../src/app/routes";
 import { buildInfo } from "../src/config/build-info";
 import { loadConfig } from "../src/config/config";
 import { type Access, permissions, permissionsOfRole, roles } from "../src/domain/permission";
@@ -53,6 +53,7 @@ function keyCell(access: Access): string {
       return yes;
     case "person":
       return "403";
+    case "local_or_admin":
     case "person_or_admin_key":
       return "`admin`";
     default:
@@ -77,7 +78,8 @@ export function permissionsPage(): string {
 
 Made from the routes' own declarations. A guest is somebody without credentials; viewer, trader, risk and admin are people signed in,
 in that role; a key is let in with the scope named, as far as its owner's role and its maker have that scope too, or with any scope
-where the cell says ${yes}. A route that lets somebody in still shows only what belongs to them: another user's id is 404.
+where the cell says ${yes}. \`GET /metrics\` also
+answers whoever asks from the machine itself, through no proxy. A route that lets somebody in still shows only what belongs to them: another user's id is 404.
 
 ${table(["route", ...accessColumns], declaredRoutes().map(accessRow))}
 

@@ -10,41 +10,31 @@ import { createFolderMailer } from "./adapters/smtp/folder-mailer";
 import { type Mailer, parseSender } from "./adapters/smtp/mail";
 import { parseSmtpUrl } from "./adapters/smtp/server-address";
 import { createServerMailer } from "./adapters/smtp/server-mailer";
+import { documentInfo, featureRoutes } from "./app/routes";
 import type { BuildInfo } from "./config/build-info";
 import { type Config, machineWorkers } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
-import type { Authenticator } from "./domain/principal";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
-import { auditRoutes } from "./features/audit";
 import { type Audit, createAudit } from "./features/audit/service";
 import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/table";
-import { healthRoutes } from "./features/health";
-import { agentsProbe, createHealth, type Health, type Probe } from "./features/health/service";
-import { identityRoutes } from "./features/identity";
+import { agentsProbe, createHealth, type Probe } from "./features/health/service";
 import { createIdentity, type Identity } from "./features/identity/service";
 import { users } from "./features/identity/table";
-import { keysRoutes } from "./features/keys";
 import { createKeys, type Keys } from "./features/keys/service";
 import { apiKeys } from "./features/keys/table";
-import { loginRoutes } from "./features/login";
-import { createLogin, type Login, loginPersonalData } from "./features/login/service";
+import { createLogin, loginPersonalData } from "./features/login/service";
 import { loginChallenges, recoveryCodes, totpFactors } from "./features/login/table";
-import { operationsRoutes } from "./features/operations";
-import { createOperations, type Operations } from "./features/operations/service";
-import { pricingRoutes } from "./features/pricing";
-import { createPricing, type PricingService } from "./features/pricing/service";
-import { registrationRoutes } from "./features/registration";
+import { createMetricsService, observeHealth, observeStorage } from "./features/metrics/service";
+import { createOperations } from "./features/operations/service";
+import { createPricing } from "./features/pricing/service";
 import { createRegistration, type Registration } from "./features/registration/service";
 import { mailedTokens, passwords } from "./features/registration/table";
-import { sessionsRoutes } from "./features/sessions";
-import { createSessions, type Sessions, sessionPolicyOf, sessionsPersonalData } from "./features/sessions/service";
+import { createSessions, sessionPolicyOf, sessionsPersonalData } from "./features/sessions/service";
 import { loginSessions, refreshTokens } from "./features/sessions/table";
-import { tokensRoutes } from "./features/tokens";
-import { openTokens, type Tokens } from "./features/tokens/service";
+import { openTokens } from "./features/tokens/service";
 import { signingKeys } from "./features/tokens/table";
 import type { Agent } from "./foundation/agent";
-import { InvariantError } from "./foundation/assert";
 import type { Clock } from "./foundation/clock";
 import { BsoptError } from "./foundation/errors";
 import type { Log } from "./foundation/log";
@@ -52,26 +42,17 @@ import { createPasswordHasher } from "./foundation/password-hasher";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
 import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
-import { basicCredentialsOf, clearedSessionCookie, sessionCookie } from "./http/credentials";
 import { createLimits } from "./http/limits";
-import { type DocumentInfo, openApiDocument } from "./http/openapi";
-import {
-  acceptedFormatOf,
-  idempotencyOf,
-  markUnavailable,
-  originOf,
-  principalOf,
-  recordOptions,
-  recordTiming,
-  sessionCookieOf,
-} from "./http/request-context";
-import { createServer, type HttpServer } from "./http/server";
+import { createRequestMetrics } from "./http/request-metrics";
+import { type Answered, createServer } from "./http/server";
 import { find } from "./storage/idempotency";
 import { parseDatabaseUrl } from "./storage/location";
 import { createOutbox, type Outbox } from "./storage/outbox";
-import { openStorage, type Storage } from "./storage/storage";
+import { openStorage, type Storage, type StorageObserver } from "./storage/storage";
 import { idempotencyAnswers, outboxMessages } from "./storage/table";
 import { LatencyBook } from "./telemetry/latency";
+import { createMetrics } from "./telemetry/metrics";
+import { readProcess } from "./telemetry/process-readings";
 
 export interface AppOptions {
   readonly config: Config;
@@ -134,7 +115,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   // Whoever waits sees the failure; where nobody does yet, it must not count as unhandled.
   failed.catch(() => undefined);
-  const storage = await openDatabase(options, fail);
+  const metrics = createMetrics();
+  const storage = await openDatabase(options, { onFatal: fail, observer: observeStorage(metrics) });
   const secretBox = openSecretBox({ config, random });
   const audit = openAuditOn(storage, secretBox, options);
   let url = "";
@@ -195,21 +177,26 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...outbox.agents,
     ...registration.agents,
   ];
+  const probes: Probe[] = [
+    { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
+    ...(config.mail.smtpUrl === null
+      ? []
+      : [
+          {
+            component: "smtp",
+            isRequired: false,
+            check: () => mailer.check().then(() => ({ status: "ok" as const })),
+          },
+        ]),
+    agentsProbe(() => agents),
+    ...buckets.probes,
+  ];
   const health = createHealth({
-    probes: [
-      { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
-      ...(config.mail.smtpUrl === null
-        ? []
-        : [
-            {
-              component: "smtp",
-              isRequired: false,
-              check: () => mailer.check().then(() => ({ status: "ok" as const })),
-            },
-          ]),
-      agentsProbe(() => agents),
-      ...buckets.probes,
-    ],
+    probes,
+    ...observeHealth(
+      metrics,
+      probes.map(({ component }) => component),
+    ),
     clock,
     isDraining: () => server.isDraining,
     eventLoopLagMillisecondsMax: config.http.eventLoopLagMillisecondsMax,
@@ -227,9 +214,33 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
   });
 
+  const metricsService = createMetricsService({
+    metrics,
+    build,
+    engine,
+    database: () => storage.statistics(),
+    outbox: () => outbox.statistics(),
+    agents: () => agents,
+    readProcess,
+    check: () => health.readiness(),
+    clock,
+  });
+
   const server = createServer({
     features: featureRoutes(
-      { health, operations, audit, identity, keys, registration, tokens, sessions, login, pricing },
+      {
+        health,
+        metrics: metricsService,
+        operations,
+        audit,
+        identity,
+        keys,
+        registration,
+        tokens,
+        sessions,
+        login,
+        pricing,
+      },
       config,
     ),
     authenticator: sessions,
@@ -250,10 +261,16 @@ export async function createApp(options: AppOptions): Promise<App> {
         details: { kind, code },
         origin,
       }),
-    onAnswered: ({ operation, optionCount, milliseconds }) => {
-      const level = serviceLevelOf(operation, optionCount);
-      if (level) latencies.record(level.name, milliseconds);
+    onAnswered: (answered) => {
+      countRequest(answered);
+      recordLatency(latencies, answered);
     },
+  });
+  const countRequest = createRequestMetrics({
+    metrics,
+    routes: server.routes.routes,
+    requestsInFlight: () => server.underWayCount,
+    endpointLimitCount: config.limits.endpoints.length,
   });
   const stopBehindServer = async () => {
     for (const agent of agents) await agent.stop();
@@ -304,6 +321,13 @@ async function warmUp(
   Bun.gc(true);
 }
 
+/** Only what was answered as asked counts for the published latencies. */
+function recordLatency(latencies: LatencyBook, { route, problem, optionCount, milliseconds }: Answered): void {
+  if (route === null || problem !== null) return;
+  const level = serviceLevelOf(route.detail.operationId ?? "", optionCount);
+  if (level) latencies.record(level.name, milliseconds);
+}
+
 interface Buckets {
   readonly store: BucketStore;
   readonly agents: readonly Agent[];
@@ -330,7 +354,7 @@ async function openBuckets({ config, clock, log }: Pick<AppOptions, "config" | "
 
 function openDatabase(
   options: Omit<AppOptions, "engine" | "build">,
-  onFatal?: (error: unknown) => void,
+  watching: { readonly onFatal?: (error: unknown) => void; readonly observer?: StorageObserver } = {},
 ): Promise<Storage> {
   const { config, clock, random, log } = options;
   return openStorage({
@@ -339,7 +363,7 @@ function openDatabase(
     random,
     log,
     tables: everyTable,
-    ...(onFatal ? { onFatal } : {}),
+    ...watching,
   });
 }
 
@@ -453,98 +477,4 @@ export async function openIdentity(options: Omit<AppOptions, "engine" | "build">
       await storage.close();
     },
   };
-}
-
-interface Services {
-  readonly health: Health;
-  readonly operations: Operations;
-  readonly audit: Audit;
-  readonly identity: Identity;
-  readonly keys: Keys;
-  readonly registration: Registration;
-  readonly tokens: Tokens;
-  readonly sessions: Sessions;
-  readonly login: Login;
-  readonly pricing: PricingService;
-}
-
-/** Every route there is. A new feature is one line here. */
-function featureRoutes(services: Services, config: Config) {
-  const { health, operations, audit, identity, keys, registration, tokens, sessions, login, pricing } = services;
-  return [
-    healthRoutes({ health, markUnavailable }),
-    operationsRoutes({ operations }),
-    auditRoutes({ audit, principalOf, originOf, acceptedFormatOf }),
-    identityRoutes({ identity, principalOf, originOf }),
-    keysRoutes({ keys, principalOf, originOf, idempotencyOf }),
-    registrationRoutes({ registration, principalOf, originOf, idempotencyOf }),
-    tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
-    sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
-    loginRoutes({ login, principalOf, originOf, sessionCookie, basicCredentialsOf }),
-    pricingRoutes({
-      pricing,
-      recordTiming,
-      recordOptions,
-      acceptedFormatOf,
-      limits: {
-        batchBytesMax: config.http.batchBytesMax,
-        tableBytesMax: config.http.tableBytesMax,
-        tableRowsMax: config.pricing.tableRowsMax,
-      },
-    }),
-  ];
-}
-
-function documentInfo(build: BuildInfo): DocumentInfo {
-  return {
-    title: "bsopt",
-    version: build.version,
-    description: "Option prices, Greeks and implied volatilities.",
-  };
-}
-
-/** The OpenAPI document of the server this would be, without opening anything. */
-export function apiDocument(options: DeclarationOptions): object {
-  return openApiDocument(declaredServer(options).routes.routes, documentInfo(options.build));
-}
-
-export type DeclarationOptions = Pick<AppOptions, "config" | "build" | "clock" | "random" | "log">;
-
-/**
- * The server with every route's declaration and no service behind: whoever is let in finds nothing there. For the documents made from
- * the declarations, and for asking the gate alone who is let in where.
- */
-export function declaredServer(options: DeclarationOptions, authenticator: Authenticator = absent()): HttpServer {
-  const { config, build, clock, random, log } = options;
-  const services: Services = {
-    health: absent(),
-    operations: absent(),
-    audit: absent(),
-    identity: absent(),
-    keys: absent(),
-    registration: absent(),
-    tokens: absent(),
-    sessions: absent(),
-    login: absent(),
-    pricing: absent(),
-  };
-  return createServer({
-    features: featureRoutes(services, config),
-    authenticator,
-    idempotencyStore: absent(),
-    config: config.http,
-    log,
-    clock,
-    random,
-    documents: documentInfo(build),
-  });
-}
-
-/** Stands where only the routes' declarations are wanted: using it is a mistake. */
-function absent<T extends object>(): T {
-  return new Proxy({} as T, {
-    get: (_, name) => {
-      throw new InvariantError(`${String(name)} was used of a service that is absent`);
-    },
-  });
 }

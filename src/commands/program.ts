@@ -69,7 +69,8 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
   };
   const document = async () => {
     const config = loadConfig({ flags: {}, environment: {}, file: null });
-    return (await app()).apiDocument({ config, build, clock, random, log: silentLog });
+    const { apiDocument } = await withDatabaseEngine(() => import("../app/routes"));
+    return apiDocument({ config, build, clock, random, log: silentLog });
   };
   return [
     ["serve", async () => (await import("./serve")).serveCommand({ ...source, build, startApp, untilStopped })],

@@ -31,11 +31,12 @@ export const permissionsOfRole: Readonly<Record<Role, ReadonlySet<Permission>>> 
 };
 
 /**
- * What a route may ask of its caller instead of one permission. `public`: nothing at all. `authenticated`: any credential that is
+ * What a route may ask of its caller instead of one permission. `public`: nothing at all. `local_or_admin`: nothing of whoever asks
+ * from this machine itself, of anybody else the permission `admin`. `authenticated`: any credential that is
  * honoured. `person`: somebody signed in, not a key or a token made from one. `person_or_admin_key`: the same, or a key with
  * `admin`.
  */
-export const accessClasses = ["public", "authenticated", "person", "person_or_admin_key"] as const;
+export const accessClasses = ["public", "local_or_admin", "authenticated", "person", "person_or_admin_key"] as const;
 
 export type Access = Permission | (typeof accessClasses)[number];
 

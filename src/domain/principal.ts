@@ -30,6 +30,8 @@ export function isAdmitted({ permissions, credential }: Principal, access: Acces
     case "public":
     case "authenticated":
       return true;
+    case "local_or_admin":
+      return permissions.has("admin");
     case "person":
       return credential.kind === "login_session";
     case "person_or_admin_key":

@@ -25,6 +25,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #abort = new AbortController();
   #failuresInARow = 0;
+  #failureCount = 0;
   #state: AgentState = "idle";
   #loop: Promise<void> | undefined;
 
@@ -35,6 +36,11 @@ export class Agent {
 
   get state(): AgentState {
     return this.#state;
+  }
+
+  /** Rounds that failed, since the start. */
+  get failureCount(): number {
+    return this.#failureCount;
   }
 
   start(): void {
@@ -61,6 +67,7 @@ export class Agent {
         this.#state = "running";
       } catch (error) {
         this.#failuresInARow += 1;
+        this.#failureCount += 1;
         if (this.#failuresInARow >= failuresMax) this.#state = "dead";
         onFailure(error);
         pause = Math.min(intervalMilliseconds * 2 ** Math.min(this.#failuresInARow, 10), backoffMillisecondsMax);

@@ -51,6 +51,22 @@ export function clientAddressRule(trusted: readonly string[]): ClientAddressRule
   }
 }
 
+const loopbackBlocks = [blockOf("127.0.0.0/8"), blockOf("::1/128")];
+
+/** Headers by which a proxy, or a browser that somebody else's page sent, gives itself away. */
+const forwardingHeaders = /^(forwarded|x-forwarded-.*|x-real-ip|via|origin)$/;
+
+/**
+ * Whether a request comes from this machine itself: its peer is a loopback address, and no header says that somebody else stands behind.
+ * Headers can only take this away, never give it, so whoever invents one gains nothing.
+ */
+export function isLocalRequest(peer: string, headers: Headers): boolean {
+  const address = parsePeerAddress(peer);
+  if (address === null || !loopbackBlocks.some((block) => blockHolds(block, address))) return false;
+  for (const name of headers.keys()) if (forwardingHeaders.test(name)) return false;
+  return true;
+}
+
 function blockOf(text: string): AddressBlock {
   const block = parseAddressBlock(text);
   if (block !== null) return block;

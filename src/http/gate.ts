@@ -69,7 +69,7 @@ export function createGate(options: GateOptions): Gate {
     if (!isReading(route)) void context.clientAddress;
 
     if (route.permission === "public") await countAddress(context, route);
-    else await admitted(request, context, route);
+    else if (route.permission !== "local_or_admin" || !context.isLocal) await admitted(request, context, route);
 
     if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context, bodyBudget);
     else if (route.body !== null) context.body = await bodyFor(request, route);
@@ -90,6 +90,8 @@ export function createGate(options: GateOptions): Gate {
   /** Who asks, if he may and not too often. Throws 429, 401 or 403; what fails here counts by address. */
   async function admitted(request: Request, context: RequestContext, route: Route): Promise<void> {
     let credential = "";
+    // What is outside the limits is so for whom it lets in: nobody may try keys there without end.
+    const counted = route.isUnlimited ? null : route;
     let principal: Principal;
     try {
       const credentials = credentialsOf(request, context);
@@ -99,13 +101,13 @@ export function createGate(options: GateOptions): Gate {
       if (verdict !== null && !limits.mayBeClassed(context, credential)) requireAllowed(context, verdict);
       principal = await authenticator.authenticate(credentials);
     } catch (error) {
-      if (context.limit === null) await countAddress(context, route);
+      if (context.limit === null) await countAddress(context, counted);
       throw error;
     }
     // Before it is known whether it is let in: whoever is not, is named where refusals are told.
     context.principal = principal;
     if (!isAdmitted(principal, route.permission)) {
-      await countAddress(context, route);
+      await countAddress(context, counted);
       throw new Refusal({ kind: "forbidden", code: "PERMISSION_MISSING", detail: detailOfMissing(route.permission) });
     }
     const verdict = limits.byPrincipal(principal, context, route, credential);
@@ -198,6 +200,8 @@ function requireKnownQuery(request: Request, route: Route): void {
 
 function detailOfMissing(access: Access): string {
   switch (access) {
+    case "local_or_admin":
+      return "This needs the permission admin, but for this machine itself";
     case "person":
       return "This needs somebody signed in, not a key";
     case "person_or_admin_key":

@@ -98,6 +98,8 @@ function needsOf(access: Access): string {
   switch (access) {
     case "public":
       return "";
+    case "local_or_admin":
+      return "Open to whoever asks from this machine itself, without a proxy between; else needs the permission `admin`.";
     case "authenticated":
       return "Takes any credential.";
     case "person":
@@ -159,7 +161,11 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
       },
       ...(!isEmpty && {
         content: {
-          [bodyFormats.json]: mediaOf(schema, schemas, `${nameOf(route)} response ${status}`),
+          [route.detail.answerMedia ?? bodyFormats.json]: mediaOf(
+            schema,
+            schemas,
+            `${nameOf(route)} response ${status}`,
+          ),
           ...(route.tables && tableContent("The columns of the JSON answer.")),
           ...Object.fromEntries(
             (route.detail.answerFormats ?? []).map((format) => [
@@ -177,11 +183,17 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
   return responses;
 }
 
+/** Every status a route answers with, as far as its declaration tells: its own and its problems'. */
+export function statusesOf(route: Route): readonly string[] {
+  return [...new Set([route.successStatus, ...Object.keys(route.responses), ...problemsOf(route)].map(String))];
+}
+
 /** The statuses the gate and the mapper may answer for a route, read off what it declares. */
 function problemsOf(route: Route): readonly ProblemStatus[] {
   const hasParameters = route.parameters.params !== undefined || route.parameters.query !== undefined;
   const found: ProblemStatus[] = [400, 500];
-  if (!route.isUnlimited) found.push(429, 503);
+  // Outside the limits is a route only for whom it lets in.
+  if (!route.isUnlimited || route.permission !== "public") found.push(429, 503);
   if (route.permission !== "public") found.push(401, 403);
   // What is open to all and takes a body is a way in: it may refuse what it is shown.
   else if (route.body) found.push(401, 403, 409);

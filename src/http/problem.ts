@@ -81,6 +81,9 @@ export const problemTitles = {
   503: "Unavailable",
 } as const satisfies Record<number, string>;
 
+/** What is answered where there is no route, or none by that method. */
+export const unmatchedStatuses = [204, 400, 404, 405, 429, 500];
+
 export type ProblemStatus = keyof typeof problemTitles;
 
 /** The problem's type: a URN, so that it stays the same wherever the server stands. */

@@ -11,6 +11,7 @@ import type { BodyLease } from "./body-budget";
 import { sessionCookieIn } from "./credentials";
 import type { LimitVerdict } from "./limits";
 import { acceptedFormat, type BodyFormat } from "./media";
+import type { Problem } from "./problem";
 import type { Route } from "./routes";
 
 export interface RequestContext {
@@ -21,6 +22,8 @@ export interface RequestContext {
   route: Route | null;
   /** Whose request it is: the socket's peer, or who stands behind trusted proxies; "" where there is no socket. */
   readonly clientAddress: string;
+  /** Asked by this machine itself, as far as can be told: from a loopback address and through no proxy. */
+  readonly isLocal: boolean;
   /** As Elysia routes it: raw, percent-encoded, without the query. */
   readonly path: string;
   /** The gate has let it through; without that no handler runs. */
@@ -45,6 +48,8 @@ export interface RequestContext {
   isUnavailable: boolean;
   /** What a handler threw, until the answer is made of it. */
   failure: { readonly error: unknown } | null;
+  /** What it was refused with. */
+  problem: Problem | null;
 }
 
 /** Where a request carries its context. */

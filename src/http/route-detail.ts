@@ -29,6 +29,8 @@ declare module "elysia/types" {
     answerFormats?: readonly ("ndjson" | "csv")[];
     /** The body may be a form (application/x-www-form-urlencoded) as well as JSON. */
     form?: true;
+    /** The answer's media type, where it is not JSON. */
+    answerMedia?: string;
     /** The route makes something: it honours the Idempotency-Key header. */
     idempotent?: true;
   }

@@ -5,24 +5,24 @@
 
 import { type AnyElysia, Elysia } from "elysia";
 import type { HttpConfig } from "../config/config";
-import type { Authenticator, RequestOrigin } from "../domain/principal";
+import type { Authenticator, Principal, RequestOrigin } from "../domain/principal";
 import { assert } from "../foundation/assert";
 import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { BodyBudget, countedBytesMin } from "./body-budget";
-import { clientAddressRule } from "./client-address";
+import { clientAddressRule, isLocalRequest } from "./client-address";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
 import { documentRoutes } from "./documents";
 import { createGate } from "./gate";
 import { hostRule } from "./host";
 import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
-import { type Limits, noLimits, setLimitHeaders } from "./limits";
+import { type Limits, type LimitVerdict, noLimits, setLimitHeaders } from "./limits";
 import type { DocumentInfo } from "./openapi";
 import { type DenialKind, denialOf, type Problem, problemOf, problemResponse, unavailableResponse } from "./problem";
 import { attachContext, contextOf, originOf, type RequestContext } from "./request-context";
-import { buildRouteTable, type RouteTable } from "./routes";
+import { buildRouteTable, type Route, type RouteTable } from "./routes";
 import { finishedTable } from "./table-answer";
 import { requestNames } from "./trace";
 
@@ -37,7 +37,7 @@ export interface HttpServerOptions {
   readonly documents: DocumentInfo;
   /** Default: nothing is limited. */
   readonly limits?: Limits;
-  /** Told of every request that was answered with 200. */
+  /** Told of every answer; must return at once and never throw. */
   readonly onAnswered?: (answered: Answered) => void;
   /** Told of every request that was kept out; must return at once and never throw. */
   readonly onRefused?: (refused: Refused) => void;
@@ -45,9 +45,22 @@ export interface HttpServerOptions {
 
 /** What is told of an answer. */
 export interface Answered {
-  readonly operation: string;
+  /** Null: nothing stands at the address, or it answers another method. */
+  readonly route: Route | null;
+  readonly method: string;
+  readonly status: number;
+  readonly requestId: string;
+  /** The gate let it through. */
+  readonly isAdmitted: boolean;
+  /** Who asked, where that was proven. */
+  readonly principal: Principal | null;
+  readonly limit: LimitVerdict | null;
+  /** What it was refused with. */
+  readonly problem: Problem | null;
   /** How many options were priced, where the feature said so. */
   readonly optionCount: number | null;
+  /** Time in the engine. */
+  readonly engineMilliseconds: number;
   /** From the request's head to the answer, before its body is sent. */
   readonly milliseconds: number;
 }
@@ -73,6 +86,8 @@ export interface HttpServer {
   handle(request: Request): Promise<Response>;
   /** Compiles what requests would otherwise compile first, one schema a step, for a quiet moment after the start. */
   warmUp(): Generator<void, void, void>;
+  /** Requests whose answer is being made. */
+  readonly underWayCount: number;
   /** True from the first moment of drain(). */
   readonly isDraining: boolean;
   /** Asks clients to leave, then stops listening and waits for the requests under way, up to the deadline. */
@@ -106,6 +121,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   const crossOrigin = crossOriginOf(config.corsOrigins);
   let socket: Bun.Server<unknown> | null = null;
   let isDraining = false;
+  let underWayCount = 0;
 
   const features = [...options.features, documentRoutes({ info: options.documents, routes: () => routes.routes })];
   const routes = buildRouteTable(features, config);
@@ -170,6 +186,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
         );
         return address;
       },
+      get isLocal() {
+        return isLocalRequest(socket?.requestIP(received)?.address ?? "", received.headers);
+      },
       route: null,
       path: pathOf(request.url),
       isAdmitted: false,
@@ -183,8 +202,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
       traceId: null,
       isUnavailable: false,
       failure: null,
+      problem: null,
     };
     attachContext(request, context);
+    underWayCount += 1;
     let response: Response;
     try {
       response = (await gate(request, context)) ?? (await app.fetch(request));
@@ -193,6 +214,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     } catch (error) {
       response = failed(request, error);
     } finally {
+      underWayCount -= 1;
       if (context.ticketHeld && context.ticket) running.release(context.ticket);
     }
     if (context.route?.tables) {
@@ -220,6 +242,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     const context = contextOf(request);
     context.traceId ??= names.traceId(request);
     const told = problemOf(error);
+    context.problem = told;
     // Work given up because the client has left is no failure of ours.
     const isGivenUp = request.signal.aborted && error instanceof BsoptError && error.reason === "unavailable";
     if (told.status >= 500 && !isGivenUp) {
@@ -263,11 +286,33 @@ export function createServer(options: HttpServerOptions): HttpServer {
     for (const part of context.timings) timing += `, ${part.name};dur=${part.durationMilliseconds.toFixed(3)}`;
     headers.set("server-timing", timing);
     if (isDraining) headers.set("connection", "close");
-    if (response.status === 200 && context.route !== null && onAnswered) {
-      const operation = context.route.detail.operationId ?? "";
-      onAnswered({ operation, optionCount: context.optionCount, milliseconds: total });
-    }
+    if (onAnswered) tellAnswer(response, request, context, total, onAnswered);
     return response;
+  }
+
+  function tellAnswer(
+    { status }: Response,
+    { method }: Request,
+    context: RequestContext,
+    milliseconds: number,
+    tell: (answered: Answered) => void,
+  ): void {
+    const { route, requestId, isAdmitted, principal, limit, problem, optionCount } = context;
+    let engineMilliseconds = 0;
+    for (const part of context.timings) if (part.name === "engine") engineMilliseconds += part.durationMilliseconds;
+    tell({
+      route,
+      method,
+      status,
+      requestId,
+      isAdmitted,
+      principal,
+      limit,
+      problem,
+      optionCount,
+      engineMilliseconds,
+      milliseconds,
+    });
   }
 
   /** What goes out where answering itself failed: never the runtime's own page. Who asked is not known here. */
@@ -331,6 +376,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
         body?.fits(undefined);
         yield;
       }
+    },
+    get underWayCount() {
+      return underWayCount;
     },
     get isDraining() {
       return isDraining;

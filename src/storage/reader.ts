@@ -14,6 +14,8 @@ export interface ReaderOptions {
   /** Throws where reading is not allowed just now: inside a write. */
   readonly requireAllowed: () => void;
   readonly onCorruption: (error: unknown) => void;
+  /** Told how long each select took that was answered at its first try. */
+  readonly onRead?: ((milliseconds: number) => void) | undefined;
 }
 
 /** Runs selects; on SQLITE_BUSY replaces its connection (the failed statement would pin an old view) and tries again. */
@@ -29,11 +31,17 @@ export class Reader implements Executor {
   }
 
   async execute(statement: InStatement): Promise<ResultSet> {
-    const { connection, patience, requireAllowed, onCorruption } = this.#options;
+    const { connection, patience, requireAllowed, onCorruption, onRead } = this.#options;
     requireAllowed();
     requireStorable(statement);
     try {
-      if (connection.isTuned) return await connection.client.execute(statement);
+      if (connection.isTuned) {
+        const { clock } = patience;
+        const begunAt = clock.monotonicMilliseconds();
+        const answer = await connection.client.execute(statement);
+        onRead?.(clock.monotonicMilliseconds() - begunAt);
+        return answer;
+      }
     } catch (error) {
       if (isCorruption(error)) onCorruption(asBsoptError(error));
       // A read in flight while another one replaced the connection finds it closed.

@@ -20,10 +20,10 @@ import { whileBusy } from "./patience";
 import { Reader } from "./reader";
 import { schemaDifferences } from "./schema-check";
 import { idempotencyAnswers } from "./table";
-import { defaultWriterLimits, Writer, type WriterLimits, type WriterStatistics } from "./writer";
+import { defaultWriterLimits, type StorageObserver, Writer, type WriterLimits, type WriterStatistics } from "./writer";
 
 export type { ReadDatabase, Tx } from "./bind";
-export type { WriterLimits, WriterStatistics } from "./writer";
+export type { StorageObserver, WriterLimits, WriterStatistics } from "./writer";
 
 export interface Storage {
   /**
@@ -41,9 +41,15 @@ export interface Storage {
   onForeignWrite(listener: () => void): () => void;
   /** The loops this room runs: `database-watch` (started by onForeignWrite) and `idempotency-sweep`. Whoever serves starts them; close stops them. */
   readonly agents: readonly Agent[];
-  statistics(): WriterStatistics;
+  statistics(): StorageStatistics;
   /** Settles what is queued, stops the agents, closes the connections. */
   close(): Promise<void>;
+}
+
+export interface StorageStatistics extends WriterStatistics {
+  /** Sizes of the database and of its write-ahead log; 0 where a file cannot be seen. */
+  readonly databaseBytes: number;
+  readonly walBytes: number;
 }
 
 export interface StorageOptions {
@@ -64,6 +70,7 @@ export interface StorageOptions {
   /** The executable's own unless a test brings others. */
   readonly migrations?: readonly Migration[];
   readonly limits?: Partial<WriterLimits>;
+  readonly observer?: StorageObserver;
 }
 
 const watchIntervalMilliseconds = 1000;
@@ -114,12 +121,14 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     log,
     limits,
     onFatal: options.onFatal ?? (() => {}),
+    observer: options.observer,
   });
   const reader = new Reader({
     connection: readerConnection,
     patience: readPatience,
     requireAllowed: () => writer.requireOutside("storage.read"),
     onCorruption: (error) => writer.fail(error),
+    onRead: options.observer && ((milliseconds) => options.observer?.read(milliseconds)),
   });
 
   const listeners = new Set<() => void>();
@@ -165,7 +174,11 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       return () => listeners.delete(listener);
     },
     agents: [watch, sweeper],
-    statistics: () => writer.statistics,
+    statistics: () => ({
+      ...writer.statistics,
+      databaseBytes: sizeOf(location.path),
+      walBytes: sizeOf(`${location.path}-wal`),
+    }),
     async close() {
       // In one step: no round begins any more, no write is accepted; then wait for what is under way.
       await Promise.all([watch.stop(), sweeper.stop(), writer.close()]);
@@ -195,6 +208,10 @@ function notMigrated(): BsoptError {
     detail: "The database lacks migrations that this executable needs.",
     hint: "Run `bsopt migrate up`.",
   });
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 async function requireIntact(connection: Connection, path: string, log: Log): Promise<void> {

@@ -62,6 +62,14 @@ export interface WriterStatistics {
   readonly queuedCount: number;
 }
 
+/** What is told of the database's work as it happens; must return at once and never throw. */
+export interface StorageObserver {
+  /** A transaction of so many writes was committed, the COMMIT itself taking so long. */
+  committed(writeCount: number, commitMilliseconds: number): void;
+  /** A select was answered. */
+  read(milliseconds: number): void;
+}
+
 export interface WriterOptions {
   readonly connection: Connection;
   readonly clock: Clock;
@@ -70,6 +78,7 @@ export interface WriterOptions {
   readonly limits: WriterLimits;
   /** Called once, when the writer has stopped for good. */
   readonly onFatal: (error: unknown) => void;
+  readonly observer?: StorageObserver | undefined;
 }
 
 type Work = (tx: Tx) => Promise<unknown>;
@@ -221,6 +230,8 @@ export class Writer {
       this.fail(group.corruption);
       return;
     }
+    const { clock, observer } = this.#options;
+    const begunAt = clock.monotonicMilliseconds();
     try {
       await transaction.commit();
     } catch (error) {
@@ -229,6 +240,7 @@ export class Writer {
     }
     this.#groupCount += 1;
     this.#writeCount += group.members.length;
+    observer?.committed(group.members.length, clock.monotonicMilliseconds() - begunAt);
     for (const { queued, outcome } of group.members) {
       if (outcome.isDone) queued.resolve(outcome.value as never);
       else queued.reject(outcome.error);

@@ -51,7 +51,7 @@ export const street = [
 ];
 
 /** Features beside the street: they import no other feature. */
-export const besideStreet = ["health", "operations", "webhooks"];
+export const besideStreet = ["health", "metrics", "operations", "webhooks"];
 
 /** The kernel's rooms and which of the others each may import. */
 const kernelRooms: Readonly<Record<string, readonly string[]>> = {

@@ -604,6 +604,7 @@ test("a request that the gate has not admitted reaches no handler, even inside t
     route: route && { ...route, pattern },
     isAdmitted,
     clientAddress: "",
+    isLocal: false,
     limit: null,
     body: undefined,
     principal: null,
@@ -614,6 +615,7 @@ test("a request that the gate has not admitted reaches no handler, even inside t
     traceId: null,
     isUnavailable: false,
     failure: null,
+    problem: null,
   });
   const rows = [
     [context(true, "/open"), '{"open":true}'],

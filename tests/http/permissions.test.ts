@@ -3,7 +3,7 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { declaredRoutes, yes } from "../../build/permissions-page";
-import { declaredServer } from "../../src/app";
+import { declaredServer } from "../../src/app/routes";
 import { buildInfo } from "../../src/config/build-info";
 import { loadConfig } from "../../src/config/config";
 import {

@@ -36,6 +36,10 @@ export interface HealthOptions {
   /** True from the first moment of stopping: not ready any more, whatever the components say. */
   readonly isDraining: () => boolean;
   readonly eventLoopLagMillisecondsMax: number;
+  /** Told of each check that was made. */
+  readonly onChecked?: (check: Check) => void;
+  /** Told at each beat how late it came. */
+  readonly onBeat?: (lagMilliseconds: number) => void;
 }
 
 /** Each check's time limit (contract: 2 s). */
@@ -47,7 +51,7 @@ const heartbeatFailuresMax = 3;
 
 /** Health over the given probes. Two probes of one component are a mistake and throw InvariantError. */
 export function createHealth(options: HealthOptions): Health {
-  const { clock, isDraining, eventLoopLagMillisecondsMax } = options;
+  const { clock, isDraining, eventLoopLagMillisecondsMax, onChecked, onBeat } = options;
   const checkers = options.probes.map((probe) => new Checker(probe, clock));
   assert(
     new Set(options.probes.map(({ component }) => component)).size === checkers.length,
@@ -67,7 +71,10 @@ export function createHealth(options: HealthOptions): Health {
     clock,
     round: () => {
       const now = clock.monotonicMilliseconds();
-      if (dueMilliseconds !== null) lastLagMilliseconds = Math.max(0, now - dueMilliseconds);
+      if (dueMilliseconds !== null) {
+        lastLagMilliseconds = Math.max(0, now - dueMilliseconds);
+        onBeat?.(lastLagMilliseconds);
+      }
       dueMilliseconds = now + heartbeatIntervalMilliseconds;
       lastBeat = clock.nowMicroseconds();
     },
@@ -80,6 +87,7 @@ export function createHealth(options: HealthOptions): Health {
     underWay ??= Promise.all(checkers.map((checker) => checker.check()))
       .then((found) => {
         cached = { checks: found, atMilliseconds: clock.monotonicMilliseconds() };
+        if (onChecked) for (const check of found) onChecked(check);
         return found;
       })
       .finally(() => {

@@ -1,0 +1,185 @@
+// Every metric there is: one row each, from which the registry, docs/reference/metrics.md and the tests of alert rules and
+// dashboards come. Separate from the registry because it is only data. A row that nothing feeds is a defect, and so is a label
+// whose values a client could choose.
+
+export type MetricKind = "counter" | "gauge" | "histogram";
+
+export interface MetricDefinition {
+  readonly kind: MetricKind;
+  /** What it tells, in one sentence; printed with the metric and in the reference. */
+  readonly help: string;
+  /** Names of its labels, with what their values may be. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Upper bounds of a histogram's buckets, ascending. */
+  readonly buckets?: readonly number[];
+}
+
+const requestSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+const lagSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const diskSeconds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
+const kernelSeconds = [0.000005, 0.00001, 0.000025, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5];
+const options = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+const writes = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+
+const routeLabels = {
+  method: "the route's method; HEAD counts as GET, `any` where there is no route",
+  route: "the route's pattern, `unmatched` where there is none",
+};
+const operation = { operation: "an operation's id in the API document" };
+const agent = { agent: "a background loop's name" };
+const component = { component: "what is checked: database, agents; redis and smtp where configured" };
+
+/** By name, in the order of the reference. Seconds and bytes throughout, but for the health checks' milliseconds. */
+export const metricDefinitions = {
+  http_requests_total: {
+    kind: "counter",
+    help: "Requests answered.",
+    labels: { ...routeLabels, status: "the answer's status" },
+  },
+  http_request_duration_seconds: {
+    kind: "histogram",
+    help: "From a request's head to its answer, before the answer's body is sent.",
+    labels: routeLabels,
+    buckets: requestSeconds,
+  },
+  http_requests_in_flight: { kind: "gauge", help: "Requests that are being answered now.", labels: {} },
+  bsopt_pricing_options: {
+    kind: "histogram",
+    help: "Options in each request that was priced or solved; the sum is all of them.",
+    labels: operation,
+    buckets: options,
+  },
+  bsopt_pricing_kernel_seconds: {
+    kind: "histogram",
+    help: "Time in the engine of each request that was priced or solved.",
+    labels: operation,
+    buckets: kernelSeconds,
+  },
+  bsopt_engine_batches_under_way: { kind: "gauge", help: "Large batches being computed or waiting.", labels: {} },
+  bsopt_engine_batches_dropped_total: {
+    kind: "counter",
+    help: "Large batches given up because whoever asked went away.",
+    labels: {},
+  },
+  bsopt_engine_chunks_total: {
+    kind: "counter",
+    help: "Chunks of large batches that were computed.",
+    labels: { thread: "main or worker" },
+  },
+  bsopt_engine_workers_running: { kind: "gauge", help: "Worker threads that run now.", labels: {} },
+  bsopt_engine_workers_max: { kind: "gauge", help: "Worker threads that large batches may start.", labels: {} },
+  bsopt_database_writes_queued: { kind: "gauge", help: "Writes waiting for their transaction.", labels: {} },
+  bsopt_database_writes_total: { kind: "counter", help: "Writes whose transaction was committed.", labels: {} },
+  bsopt_database_commit_writes: {
+    kind: "histogram",
+    help: "Writes in each committed transaction.",
+    labels: {},
+    buckets: writes,
+  },
+  bsopt_database_commit_seconds: {
+    kind: "histogram",
+    help: "Time of each COMMIT, its flush to the disk included.",
+    labels: {},
+    buckets: diskSeconds,
+  },
+  bsopt_database_busy_total: {
+    kind: "counter",
+    help: "Times that another process held the database when a transaction was to begin.",
+    labels: {},
+  },
+  bsopt_database_read_seconds: {
+    kind: "histogram",
+    help: "Time of each select.",
+    labels: {},
+    buckets: diskSeconds,
+  },
+  bsopt_database_file_bytes: {
+    kind: "gauge",
+    help: "Size of the database's files.",
+    labels: { file: "database or wal" },
+  },
+  bsopt_auth_admitted_total: {
+    kind: "counter",
+    help: "Requests that were let in by a credential.",
+    labels: { credential: "api_key, key_token, access_token or cookie" },
+  },
+  bsopt_auth_refused_total: {
+    kind: "counter",
+    help: "Requests answered with 401 or 403.",
+    labels: {
+      kind: "unauthenticated or forbidden",
+      code: "the problem's code, `OTHER` where it is none of those listed",
+    },
+  },
+  bsopt_rate_limit_decisions_total: {
+    kind: "counter",
+    help: "Requests that counted against a limit, by the tightest bucket.",
+    labels: { bucket: "address, user, bot or endpoint-N, the Nth of endpoint_limits", decision: "allowed or refused" },
+  },
+  bsopt_outbox_messages_pending: {
+    kind: "gauge",
+    help: "Messages neither delivered nor given up, when the sender last looked.",
+    labels: {},
+  },
+  bsopt_outbox_messages_total: {
+    kind: "counter",
+    help: "What became of messages; retried counts attempts.",
+    labels: { outcome: "sent, retried or given_up" },
+  },
+  bsopt_agent_up: {
+    kind: "gauge",
+    help: "1 while a background loop runs, 0 where it is dead or stopped.",
+    labels: agent,
+  },
+  bsopt_agent_failures_total: { kind: "counter", help: "Rounds of a background loop that failed.", labels: agent },
+  health_check_status: {
+    kind: "gauge",
+    help: "What the last check found: 1 ok, 0.5 degraded, 0 failed.",
+    labels: component,
+  },
+  health_check_latency_ms: { kind: "gauge", help: "How long the last check took, in milliseconds.", labels: component },
+  health_check_total: {
+    kind: "counter",
+    help: "Checks made.",
+    labels: { ...component, status: "ok, degraded or failed" },
+  },
+  bsopt_event_loop_lag_seconds: {
+    kind: "histogram",
+    help: "How late a timer ran, looked at four times a second.",
+    labels: {},
+    buckets: lagSeconds,
+  },
+  bsopt_heap_used_bytes: { kind: "gauge", help: "Bytes in use on the JavaScript heap.", labels: {} },
+  bsopt_build_info: {
+    kind: "gauge",
+    help: "Always 1; the labels tell what runs.",
+    labels: {
+      version: "the program's version",
+      commit: "the commit it was built from",
+      wasm_sha256: "SHA-256 of the kernel",
+    },
+  },
+  process_cpu_seconds_total: { kind: "counter", help: "Processor time of the process, user and system.", labels: {} },
+  process_resident_memory_bytes: { kind: "gauge", help: "Resident memory.", labels: {} },
+  process_start_time_seconds: { kind: "gauge", help: "When the process started, in seconds since 1970.", labels: {} },
+  process_open_fds: { kind: "gauge", help: "Open files and sockets; 0 where the system does not tell.", labels: {} },
+  process_max_fds: {
+    kind: "gauge",
+    help: "Files and sockets that may be open; 0 where the system does not tell.",
+    labels: {},
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
+
+export type MetricName = keyof typeof metricDefinitions;
+
+type NameOfKind<Kind extends MetricKind> = {
+  [Name in MetricName]: (typeof metricDefinitions)[Name]["kind"] extends Kind ? Name : never;
+}[MetricName];
+
+export type HistogramName = NameOfKind<"histogram">;
+export type ValueName = NameOfKind<"counter" | "gauge">;
+
+/** A value for each of a metric's labels. */
+export type LabelsOf<Name extends MetricName> = {
+  readonly [Label in keyof (typeof metricDefinitions)[Name]["labels"]]: string;
+};
