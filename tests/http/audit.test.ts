@@ -3,8 +3,10 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Value } from "@sinclair/typebox/value";
+import { Elysia, t } from "elysia";
 import { auditRoutes } from "../../src/features/audit";
 import { AuditPage, auditColumns } from "../../src/features/audit/model";
+import { BsoptError, type Reason } from "../../src/foundation/errors";
 import type { Limits } from "../../src/http/limits";
 import { acceptedFormatOf, originOf, principalOf } from "../../src/http/request-context";
 import type { Refused } from "../../src/http/server";
@@ -241,6 +243,30 @@ describe("S2.32 whoever is kept out", () => {
       expect(refused[0]!.origin.userAgent).toBe("probe/1");
     });
   }
+
+  test("by a public route's own judgement is that feature's to record, by a limit is told", async () => {
+    const failing = (code: string, reason: Reason, retryAfterSeconds?: number) => () => {
+      throw new BsoptError({ reason, code, detail: "no", ...(retryAfterSeconds && { retryAfterSeconds }) });
+    };
+    const detail = (operationId: string) => ({
+      response: { 204: t.Void() },
+      detail: { permission: "public" as const, operationId, summary: "Refuses", tags: ["Probe"] },
+    });
+    const routes = new Elysia({ name: "refusing" })
+      .get("/password", failing("PASSWORD_WRONG", "unauthenticated"), detail("wrongPassword"))
+      .get("/disabled", failing("USER_DISABLED", "forbidden"), detail("disabledUser"))
+      .get("/often", failing("TOO_OFTEN", "limit-breached", 5), detail("tooOften"));
+    const own = testServer({ features: [routes], onRefused: (each) => refused.push(each) });
+    for (const [path, status] of [
+      ["/password", 401],
+      ["/disabled", 403],
+      ["/often", 429],
+    ] as const) {
+      expect((await own.call("GET", path)).status).toBe(status);
+    }
+    expect(refused).toMatchObject([{ kind: "too-many-requests", code: "TOO_OFTEN", route: "/often" }]);
+    await own.close();
+  });
 
   for (const [name, call] of [
     ["let in", { key: "risk" }],

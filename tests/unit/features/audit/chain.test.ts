@@ -548,6 +548,31 @@ describe("S3.18 retention", () => {
   });
 });
 
+test("S3.18 a checkpoint made up while the walk is under way excuses nothing", async () => {
+  await fixture.storage.write(async (tx) => {
+    for (let count = 0; count < 500; count++) await fixture.audit.append(tx, eventOf());
+  });
+  let pages = 0;
+  const read = new Proxy(fixture.storage.read, {
+    get(target, name, receiver) {
+      if (name !== "all") return Reflect.get(target, name, receiver);
+      return async (query: Parameters<typeof target.all>[0]) => {
+        const rows = await target.all(query);
+        pages += 1;
+        if (pages === 2) {
+          await fixture.tamper(
+            "INSERT INTO audit_checkpoints SELECT 300, hash, 1, hash FROM audit_events WHERE id = 300",
+          );
+          await fixture.tamper("DELETE FROM audit_events WHERE id <= 300");
+        }
+        return rows;
+      };
+    },
+  });
+  const report = await fixture.another({ storage: { ...fixture.storage, read } }).verify([]);
+  expect(kindsOf(report)).toEqual(["rows_missing 201"]);
+});
+
 test("the key is 32 bytes", () => {
   expect(auditKey.length).toBe(32);
   expect(() => fixture.another({ key: new Uint8Array(31) })).toThrow("31 bytes");
