@@ -4,7 +4,7 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { Installation, readJson, type Serving } from "../harness/executable";
-import { type MailServer, startMailServer } from "../harness/mail-server";
+import { type MailServer, plainMail, startMailServer, subjectOfMail, tokenInMail } from "../harness/mail-server";
 import { until } from "../harness/storage";
 
 const ada = { email: "ada@example.org", password: "seven-green-boats" };
@@ -37,12 +37,6 @@ async function post(serving: Serving, path: string, body: object, headers: Recor
   return { status: response.status, body: await readJson(Promise.resolve(response)) };
 }
 
-/** Undoes quoted-printable: soft line ends and encoded characters. */
-const plain = (mail: string) =>
-  mail.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
-const tokenIn = (mail: string) => /#([A-Za-z0-9_-]{43})/.exec(plain(mail))![1]!;
-const subjectOf = (mail: string) => /^Subject: (.*?)\r?$/m.exec(mail)![1]!;
-
 async function smtpOf(serving: Serving): Promise<string> {
   const { checks } = await readJson(fetch(`${serving.url}/readiness`));
   return checks.find(({ component }: { component: string }) => component === "smtp")?.status ?? "absent";
@@ -69,8 +63,8 @@ describe("the executable with a mail server", () => {
       isEncrypted: true,
       user: "desk",
     });
-    expect(plain(verification.text)).toContain("https://bsopt.example/account/verify-email#");
-    const token = tokenIn(verification.text);
+    expect(plainMail(verification.text)).toContain("https://bsopt.example/account/verify-email#");
+    const token = tokenInMail(verification.text);
     const verified = await post(serving, "verify-email", { token });
     expect(verified).toMatchObject({ status: 200, body: { user: { email: ada.email, role: "viewer" } } });
     expect(await post(serving, "verify-email", { token })).toMatchObject({
@@ -80,10 +74,10 @@ describe("the executable with a mail server", () => {
 
     expect(await post(serving, "password/forgot", { email: ada.email })).toMatchObject({ status: 202 });
     await until("the second mail has come", () => mail.mails.length === 2);
-    const reset = { token: tokenIn(mail.mails[1]!.text), password: "eight-blue-trains" };
+    const reset = { token: tokenInMail(mail.mails[1]!.text), password: "eight-blue-trains" };
     expect(await post(serving, "password/reset", reset)).toMatchObject({ status: 200 });
     await until("the third mail has come", () => mail.mails.length === 3);
-    expect(mail.mails.map(({ text }) => subjectOf(text))).toEqual([
+    expect(mail.mails.map(({ text }) => subjectOfMail(text))).toEqual([
       "Confirm your address",
       "Set a new password",
       "Your password was changed",
@@ -107,7 +101,9 @@ describe("the executable with a mail server", () => {
     await until("a first attempt has failed", () => serving.said().includes("it will be tried again"));
     const back = await serveMail({ port: first.port });
     await until("the mail has come", () => back.mails.length === 1);
-    expect(await post(serving, "verify-email", { token: tokenIn(back.mails[0]!.text) })).toMatchObject({ status: 200 });
+    expect(await post(serving, "verify-email", { token: tokenInMail(back.mails[0]!.text) })).toMatchObject({
+      status: 200,
+    });
     await serving.stop();
   }, 60_000);
 });
@@ -128,9 +124,9 @@ describe("the executable without a mail server", () => {
     const path = `${folder}/${name}`;
     expect([statSync(folder).mode & 0o777, statSync(path).mode & 0o777]).toEqual([0o700, 0o600]);
     const text = readFileSync(path, "utf8");
-    expect(plain(text)).toContain(`${serving.url}/account/verify-email#`);
-    expect(serving.said()).not.toContain(tokenIn(text));
-    expect(await post(serving, "verify-email", { token: tokenIn(text) })).toMatchObject({ status: 200 });
+    expect(plainMail(text)).toContain(`${serving.url}/account/verify-email#`);
+    expect(serving.said()).not.toContain(tokenInMail(text));
+    expect(await post(serving, "verify-email", { token: tokenInMail(text) })).toMatchObject({ status: 200 });
     await serving.stop();
   }, 60_000);
 

@@ -117,3 +117,22 @@ export async function startMailServer(options: MailServerOptions = {}): Promise<
     close: () => new Promise((resolve) => server.close(resolve)),
   };
 }
+
+/** A mail's text without quoted-printable: soft line ends and encoded characters undone. */
+export function plainMail(mail: string): string {
+  return mail
+    .replace(/=\r?\n/g, "")
+    .replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
+/** The token in a mail's link. Throws where there is none. */
+export function tokenInMail(mail: string): string {
+  const token = /#([A-Za-z0-9_-]{43})/.exec(plainMail(mail))?.[1];
+  if (token === undefined) throw new Error(`no token in ${mail}`);
+  return token;
+}
+
+/** The Subject header. */
+export function subjectOfMail(mail: string): string {
+  return /^Subject: (.*?)\r?$/m.exec(mail)?.[1] ?? "";
+}

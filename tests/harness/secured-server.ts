@@ -11,6 +11,7 @@ import { systemRandom } from "../../src/foundation/random";
 import { createSecretBox } from "../../src/foundation/secret-box";
 import { type Finished, Installation, type Serving } from "./executable";
 import { type Answer, answerOf } from "./http";
+import type { MailServer } from "./mail-server";
 import { publishedPermissions } from "./permission-rows";
 
 export interface CallOptions {
@@ -45,6 +46,8 @@ export interface BySessionCookie {
 
 export interface SecuredServerOptions {
   readonly environment?: Readonly<Record<string, string>>;
+  /** Where its mails go; without it they become files in the data folder. */
+  readonly mail?: MailServer;
 }
 
 export class SecuredServer {
@@ -72,7 +75,7 @@ export class SecuredServer {
     for (const [role, key] of Object.entries(keys)) this.keep(`the ${role}'s key`, key);
   }
 
-  static async start({ environment = {} }: SecuredServerOptions = {}): Promise<SecuredServer> {
+  static async start({ environment = {}, mail }: SecuredServerOptions = {}): Promise<SecuredServer> {
     const installation = new Installation();
     const settings = {
       BSOPT_LOG_LEVEL: "debug",
@@ -80,6 +83,10 @@ export class SecuredServer {
       BSOPT_RATE_LIMITS: "off",
       // So that a test can be many strangers: the stricter limits of signing in hold always.
       BSOPT_TRUSTED_PROXIES: "127.0.0.0/8",
+      ...(mail && {
+        BSOPT_SMTP_URL: `smtp://127.0.0.1:${mail.port}?tls=off`,
+        BSOPT_PUBLIC_URL: "https://bsopt.example",
+      }),
       ...environment,
     };
     const serving = await installation.serve({ environment: settings });

@@ -170,9 +170,12 @@ export function createLogin(options: LoginOptions): Login {
 
   async function login(request: Parameters<Login["login"]>[0]): ReturnType<Login["login"]> {
     const { email, password, cookie = false, origin } = request;
-    const personal = { email };
+    // What is no address may be anything, even the password typed into the wrong field: the audit log must not keep it.
+    const address = addressIn(email);
+    const personal: Readonly<Record<string, string>> = address === null ? {} : { email: address };
     const known = await identity.findUserByEmail(email);
-    const account = nameOf(accountSpelling(email));
+    // What is no address at all is an account of its own.
+    const account = nameOf(address ?? email.trim().toLowerCase());
     const giveBack = await takeTurn({ account, userId: known?.id ?? null, origin, personal });
     const user = await registration.checkPassword(email, password);
     if (!user || user.disabledAt !== null || user.erasedAt !== null) {
@@ -503,11 +506,11 @@ function nameOf(text: string): string {
   return createHash("sha256").update(text, "utf8").digest("hex");
 }
 
-/** One spelling for all that mean one account; what is no address at all is an account of its own. */
-function accountSpelling(email: string): string {
+/** The one spelling of all that mean one address, or null where the text is none. */
+function addressIn(email: string): string | null {
   try {
     return normalizeEmail(email);
   } catch {
-    return email.trim().toLowerCase();
+    return null;
   }
 }
