@@ -4,7 +4,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
-import { masterKeyFileName, openMasterKey } from "./adapters/master-key";
+import { masterKeyFileName, masterKeyMark, openMasterKey } from "./adapters/master-key";
 import { createRedisBucketStore } from "./adapters/redis/bucket-store";
 import { createFolderMailer } from "./adapters/smtp/folder-mailer";
 import { type Mailer, parseSender } from "./adapters/smtp/mail";
@@ -48,6 +48,7 @@ import { type Answered, createServer } from "./http/server";
 import { find } from "./storage/idempotency";
 import { parseDatabaseUrl } from "./storage/location";
 import { createOutbox, type Outbox } from "./storage/outbox";
+import { openSafety } from "./storage/safety";
 import { openStorage, type Storage, type StorageObserver } from "./storage/storage";
 import { idempotencyAnswers, outboxMessages } from "./storage/table";
 import { LatencyBook } from "./telemetry/latency";
@@ -63,6 +64,8 @@ export interface AppOptions {
   readonly log: Log;
   /** What business/252 can count by; those built in unless the user has more. */
   readonly calendars?: Calendars;
+  /** The module that storage's threads start from; the process's own unless a test brings another. */
+  readonly entrance?: string;
 }
 
 /** Every table of every room: what the database must hold, compared with it at the start. */
@@ -166,7 +169,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     tableRowsMax: config.pricing.tableRowsMax,
     ...(options.calendars && { calendars: options.calendars }),
   });
+  const safety = openSafety({
+    ...{ storage, ...config.storage, build, clock, random, log, entrance: options.entrance ?? Bun.main },
+    masterKeyMark: masterKeyMark(config.storage.dataDirectory, random),
+  });
   const agents: Agent[] = [
+    ...safety.agents,
     ...buckets.agents,
     ...storage.agents,
     ...audit.agents,
@@ -190,6 +198,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         ]),
     agentsProbe(() => agents),
     ...buckets.probes,
+    ...safety.probes,
   ];
   const health = createHealth({
     probes,
@@ -273,6 +282,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     endpointLimitCount: config.limits.endpoints.length,
   });
   const stopBehindServer = async () => {
+    safety.close();
     for (const agent of agents) await agent.stop();
     await engine.stop();
     await sessions.close();

@@ -1,7 +1,8 @@
 // The process: hands its streams, environment and signals to the commands and leaves with their exit code. In a thread, where
-// the engine starts this same module, it is a worker of the kernel instead. It holds no logic of its own, because only
+// the engine or storage starts this same module, it is a worker of theirs instead. It holds no logic of its own, because only
 // subprocesses run it.
 
+import { threadName } from "node:worker_threads";
 import { systemIo } from "./commands/io";
 import { buildProgram, type ProgramDependencies } from "./commands/program";
 import { runCommandLine } from "./commands/run";
@@ -14,6 +15,7 @@ import { serveKernel } from "./engine/worker";
 import { systemClock } from "./foundation/clock";
 import { systemRandom } from "./foundation/random";
 import { kernelWasmBytes } from "./storage/assets";
+import { longThreadName } from "./storage/long-work";
 
 async function main(): Promise<never> {
   const askSecret = terminalSecrets();
@@ -48,4 +50,5 @@ async function main(): Promise<never> {
 }
 
 if (Bun.isMainThread) await main();
+else if (threadName === longThreadName) (await import("./storage/long-worker")).serveLongWork();
 else serveKernel();

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { BsoptError } from "../foundation/errors";
 import type { Random } from "../foundation/random";
-import { masterKeyBytes } from "../foundation/secret-box";
+import { createSecretBox, masterKeyBytes } from "../foundation/secret-box";
 import { type KeyFile, openKeyFile } from "./key-file";
 
 /** The file's name in the data folder. */
@@ -30,6 +30,18 @@ export function masterKeyOf(file: KeyFile, random: Random): Uint8Array {
   if (file.create(Buffer.from(made).toString("base64url"))) return made;
   // Another start was first: its key is the key.
   return bytesOf(file.read() ?? "");
+}
+
+/**
+ * Tells the folder's master key from another's without telling anything of it: 32 hex digits; null where the folder has no key.
+ * Makes nothing. Throws as openMasterKey does.
+ */
+export function masterKeyMark(dataDirectory: string, random: Random): string | null {
+  const text = openKeyFile(join(dataDirectory, masterKeyFileName), { holds: "the master key" }).read();
+  if (text === null) return null;
+  return Buffer.from(createSecretBox(bytesOf(text), random).keyFor("mark"))
+    .toString("hex")
+    .slice(0, 32);
 }
 
 function bytesOf(text: string): Uint8Array {

@@ -62,7 +62,12 @@ export interface Config {
     readonly batchesMax: number;
   };
   readonly login: LoginConfig;
-  readonly storage: { readonly dataDirectory: string; readonly databaseUrl: string };
+  readonly storage: {
+    readonly dataDirectory: string;
+    readonly databaseUrl: string;
+    /** Where the server makes backups, how often, and how many stay; null: it makes none. */
+    readonly backups: { readonly folder: string; readonly everyHours: number; readonly keepCount: number } | null;
+  };
   readonly limits: {
     /** False: nothing is limited. */
     readonly isEnabled: boolean;
@@ -110,6 +115,39 @@ const testPrefix = "BSOPT_TEST_";
  * Throws BsoptError `invalid` CONFIGURATION_INVALID with one fault per wrong setting.
  */
 export function loadConfig(sources: ConfigSources): Config {
+  return freeze(settle(sources));
+}
+
+/** A setting as it stands: its value, and where it comes from. A secret's value is withheld. */
+export interface SettledSetting {
+  readonly key: SettingKey;
+  /** Null where it depends on other settings or on the machine, as its description says, or is a secret. */
+  readonly value: unknown;
+  /** The flag's or the environment's name, the file's with the key, or `default`. */
+  readonly origin: string;
+  readonly isSecret: boolean;
+  readonly isSet: boolean;
+}
+
+/** Every setting in order, with where it comes from. Throws as loadConfig does. */
+export function settledSettings(sources: ConfigSources): SettledSetting[] {
+  const values = settle(sources);
+  const file = readFile(sources.file, []);
+  return settings.map((setting: Setting) => {
+    const isSecret = setting.isSecret === true;
+    const value = values.get(setting.key);
+    return {
+      key: setting.key as SettingKey,
+      value: value === undefined || isSecret ? null : value,
+      origin: rawValue(setting, sources, file)[0],
+      isSecret,
+      isSet: value !== undefined,
+    };
+  });
+}
+
+/** Every setting's value by key; throws with every fault. */
+function settle(sources: ConfigSources): Map<string, unknown> {
   const faults: FieldFault[] = [];
   const file = readFile(sources.file, faults);
   for (const name of Object.keys(sources.environment)) {
@@ -142,12 +180,25 @@ export function loadConfig(sources: ConfigSources): Config {
       faults,
     });
   }
-  return freeze(values);
+  return values;
 }
 
 /** Threads that this machine has room for beside the process's own. */
 export function machineWorkers(): number {
   return Math.min(workersMax, Math.max(0, availableParallelism() - 1));
+}
+
+/** Where a setting's value comes from, the strongest source first, and the value as it stands there. */
+function rawValue(setting: Setting, sources: ConfigSources, file: Record<string, unknown>): [string, unknown] {
+  const flag = sources.flags[setting.key as SettingKey];
+  const variable = sources.environment[environmentName(setting)];
+  return flag !== undefined
+    ? [flagName(setting), fromText(setting, flag)]
+    : variable !== undefined && variable !== ""
+      ? [environmentName(setting), fromText(setting, variable)]
+      : setting.key in file
+        ? [`${sources.file?.name}: ${setting.key}`, file[setting.key]]
+        : ["default", setting.default];
 }
 
 function settingValue(
@@ -156,16 +207,7 @@ function settingValue(
   file: Record<string, unknown>,
   faults: FieldFault[],
 ): unknown {
-  const flag = sources.flags[setting.key as SettingKey];
-  const variable = sources.environment[environmentName(setting)];
-  const [origin, raw] =
-    flag !== undefined
-      ? [flagName(setting), fromText(setting, flag)]
-      : variable !== undefined && variable !== ""
-        ? [environmentName(setting), fromText(setting, variable)]
-        : setting.key in file
-          ? [`${sources.file?.name}: ${setting.key}`, file[setting.key]]
-          : ["default", setting.default];
+  const [origin, raw] = rawValue(setting, sources, file);
   if (raw === undefined) return undefined;
   if (!Value.Check(setting.schema, raw)) {
     // The value itself is left out: settings to come hold secrets, and the name says which one to look at.
@@ -273,6 +315,13 @@ function freeze(values: Map<string, unknown>): Config {
     storage: Object.freeze({
       dataDirectory,
       databaseUrl: get<string | undefined>("database_url") ?? `file:${dataDirectory.replace(/\/+$/, "")}/bsopt.db`,
+      backups: values.get("backup_dir")
+        ? Object.freeze({
+            folder: get<string>("backup_dir"),
+            everyHours: get<number>("backup_every_hours"),
+            keepCount: get<number>("backup_keep"),
+          })
+        : null,
     }),
     limits: Object.freeze({
       isEnabled: get<"on" | "off">("rate_limits") === "on",

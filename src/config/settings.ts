@@ -59,6 +59,27 @@ export const settings = [
     rule: "must be file:PATH, the path of a file on this machine without parameters",
   },
   {
+    key: "backup_dir",
+    schema: Type.String({ minLength: 1, maxLength: 4096 }),
+    default: undefined,
+    description: "Folder that backups are made in by the server itself. None by default: none are made.",
+    rule: "must be the path of a folder",
+  },
+  {
+    key: "backup_every_hours",
+    schema: Type.Integer({ minimum: 1, maximum: 8760 }),
+    default: 24,
+    description: "Hours between two backups that the server makes.",
+    rule: "must be a whole number from 1 to 8760",
+  },
+  {
+    key: "backup_keep",
+    schema: Type.Integer({ minimum: 1, maximum: 10_000 }),
+    default: 7,
+    description: "Backups of the server's own that are kept; older ones go once a newer one stands.",
+    rule: "must be a whole number from 1 to 10000",
+  },
+  {
     key: "allowed_hosts",
     schema: Type.Array(
       Type.String({ minLength: 1, maxLength: 255, pattern: "^(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)$" }),

@@ -14,6 +14,9 @@ export interface DatabaseLocation {
   readonly clientUrl: string;
 }
 
+/** How the name of a database's lock file follows from the database's: see folder-lock.ts. */
+export const lockSuffix = ".lock";
+
 function invalidUrl(detail: string): BsoptError {
   return new BsoptError({
     reason: "invalid",
@@ -49,8 +52,12 @@ export function parseDatabaseUrl(url: string): DatabaseLocation {
   if (path.includes(":memory:")) throw invalidUrl("A database in memory would forget what was acknowledged.");
   if (path.includes("?")) throw invalidUrl("The database address takes no parameters after a question mark.");
   const absolute = resolve(path);
-  const escaped = absolute.replace(/[%#]/g, encodeURIComponent);
-  return { path: absolute, clientUrl: `file:${escaped}` };
+  return { path: absolute, clientUrl: clientUrlOf(absolute) };
+}
+
+/** The driver's address of an absolute path. */
+export function clientUrlOf(path: string): string {
+  return `file:${path.replace(/[%#]/g, encodeURIComponent)}`;
 }
 
 /**
@@ -66,6 +73,7 @@ export function prepareFiles(location: DatabaseLocation, log: Log): void {
     // The umask may have narrowed the mode further than the owner needs.
     if (made !== undefined) chmodSync(folder, 0o700);
     if (!existsSync(location.path)) makeEmptyFile(location.path);
+    if (!existsSync(location.path + lockSuffix)) makeEmptyFile(location.path + lockSuffix);
     const stats = statSync(location.path);
     if (!stats.isFile()) throw Object.assign(new Error("not a file"), { code: "EISDIR" });
     mode = stats.mode & 0o777;
@@ -81,7 +89,7 @@ export function prepareFiles(location: DatabaseLocation, log: Log): void {
 }
 
 /** Only whoever really makes the file ever holds a handle on it; a process that comes second leaves it alone. */
-function makeEmptyFile(path: string): void {
+export function makeEmptyFile(path: string): void {
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch (error) {

@@ -15,6 +15,7 @@ import type { EpochMicroseconds } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import { Connection, lockSql } from "./connection";
 import { asBsoptError, isBusy } from "./database-error";
+import { lockFolder } from "./folder-lock";
 import { parseDatabaseUrl, prepareFiles } from "./location";
 import { type Migration, migrationHash } from "./migration";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
@@ -51,10 +52,13 @@ export interface MigrateOptions extends Omit<Patience, "busyMillisecondsMax"> {
 /** Starts wait longer than writes: another process may be migrating. */
 export const startBusyMillisecondsMax = 30_000;
 
-interface AppliedRow {
+interface Mark {
   readonly number: number;
   readonly tag: string;
   readonly hash: string;
+}
+
+interface AppliedRow extends Mark {
   readonly appliedAtMicroseconds: EpochMicroseconds;
 }
 
@@ -98,12 +102,14 @@ async function withConnection<T>(
   };
   const location = parseDatabaseUrl(options.url);
   prepareFiles(location, options.log);
+  const lock = await lockFolder(location, "shared", patience);
   const connection = new Connection(location.clientUrl, isWriting ? "writer" : "reader");
   try {
     await whileBusy(patience, () => connection.tune());
     return await work(connection, options.migrations ?? embeddedMigrations, patience);
   } finally {
     connection.close();
+    await lock.release();
   }
 }
 
@@ -267,7 +273,7 @@ async function readApplied(from: Connection | Transaction): Promise<AppliedRow[]
 }
 
 /** The problem that keeps `applied` from being a prefix of `migrations`, or null. */
-function prefixProblem(applied: readonly AppliedRow[], migrations: readonly Migration[]): BsoptError | null {
+export function prefixProblem(applied: readonly Mark[], migrations: readonly Migration[]): BsoptError | null {
   for (const [index, row] of applied.entries()) {
     const migration = migrations[index];
     if (row.number === index && migration === undefined) {

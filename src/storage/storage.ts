@@ -12,11 +12,12 @@ import type { Random } from "../foundation/random";
 import type { ReadDatabase, Tx } from "./bind";
 import { Connection } from "./connection";
 import { asBsoptError, databaseCorrupt, databaseFailed } from "./database-error";
+import { type FolderLock, lockFolder } from "./folder-lock";
 import { answerKeptMicroseconds, sweep, sweepCountMax } from "./idempotency";
-import { parseDatabaseUrl, prepareFiles } from "./location";
+import { type DatabaseLocation, parseDatabaseUrl, prepareFiles } from "./location";
 import { applyPending, type Migration, pendingCount, startBusyMillisecondsMax } from "./migrate";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
-import { whileBusy } from "./patience";
+import { type Patience, whileBusy } from "./patience";
 import { Reader } from "./reader";
 import { schemaDifferences } from "./schema-check";
 import { idempotencyAnswers } from "./table";
@@ -42,6 +43,11 @@ export interface Storage {
   /** The loops this room runs: `database-watch` (started by onForeignWrite) and `idempotency-sweep`. Whoever serves starts them; close stops them. */
   readonly agents: readonly Agent[];
   statistics(): StorageStatistics;
+  /**
+   * The last process that had the file open did not close it (a crash, a kill, a power cut), and the file was too large to be
+   * checked whole at this start: whoever serves has it checked beside.
+   */
+  readonly isCheckDue: boolean;
   /** Settles what is queued, stops the agents, closes the connections. */
   close(): Promise<void>;
 }
@@ -93,15 +99,20 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const startPatience = { clock, random, log, busyMillisecondsMax: startBusyMillisecondsMax };
   const readPatience = { clock, random, log, busyMillisecondsMax: limits.busyMillisecondsMax };
 
+  const wasLeftOpen = await isLeftOpen(location, startPatience);
+  const lock = await lockFolder(location, "shared", startPatience);
   const writerConnection = new Connection(location.clientUrl, "writer");
   const readerConnection = new Connection(location.clientUrl, "reader");
   const closeConnections = () => {
     writerConnection.close();
     readerConnection.close();
   };
+  let isCheckDue = false;
   try {
     await whileBusy(startPatience, () => writerConnection.tune());
-    await requireIntact(writerConnection, location.path, log);
+    const isChecked = await requireIntact(writerConnection, location.path, log);
+    if (wasLeftOpen) log.warn({ checked: isChecked }, "the database was not closed by whoever had it open last");
+    isCheckDue = wasLeftOpen && !isChecked;
     if (options.migrate ?? true) {
       const applied = await applyPending(writerConnection, migrations, startPatience);
       if (applied.length > 0) log.info({ applied }, "database migrated");
@@ -111,6 +122,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     await whileBusy(startPatience, () => readerConnection.tune());
   } catch (error) {
     closeConnections();
+    await lock.release();
     throw asBsoptError(error);
   }
 
@@ -179,10 +191,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       databaseBytes: sizeOf(location.path),
       walBytes: sizeOf(`${location.path}-wal`),
     }),
+    isCheckDue,
     async close() {
       // In one step: no round begins any more, no write is accepted; then wait for what is under way.
       await Promise.all([watch.stop(), sweeper.stop(), writer.close()]);
       reader.close();
+      await leave(location, lock, writerConnection, readPatience);
       closeConnections();
     },
   };
@@ -214,13 +228,40 @@ function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-async function requireIntact(connection: Connection, path: string, log: Log): Promise<void> {
+/** Whether a log with content lies beside the file and no process has them open: `leave` empties the log. */
+async function isLeftOpen(location: DatabaseLocation, patience: Patience): Promise<boolean> {
+  if ((statSync(`${location.path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return false;
+  const lock = await lockFolder(location, "alone", { ...patience, busyMillisecondsMax: 0 }).catch(() => null);
+  await lock?.release();
+  return lock !== null;
+}
+
+/** Gives the lock back. The last to leave moves the log's content into the file, so that the next start sees that it was closed. */
+async function leave(
+  location: DatabaseLocation,
+  lock: FolderLock,
+  connection: Connection,
+  patience: Patience,
+): Promise<void> {
+  await lock.release();
+  const alone = await lockFolder(location, "alone", { ...patience, busyMillisecondsMax: 0 }).catch(() => null);
+  if (alone === null) return;
+  // Where it fails, the next start has a check more to make.
+  if (connection.isTuned) {
+    await connection.client.executeMultiple("PRAGMA wal_checkpoint(TRUNCATE)").catch(() => undefined);
+  }
+  await alone.release();
+}
+
+/** False where the file is too large to be checked here. */
+async function requireIntact(connection: Connection, path: string, log: Log): Promise<boolean> {
   const { size } = statSync(path);
   if (size > checkedBytesMax) {
     log.info({ size_bytes: size }, "database not checked whole at the start: it is large");
-    return;
+    return false;
   }
   const answer = await connection.client.execute("PRAGMA quick_check(1)");
   const verdict = String(answer.rows[0]?.[0]);
   if (verdict !== "ok") throw databaseCorrupt(new Error(verdict));
+  return true;
 }

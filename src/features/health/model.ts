@@ -31,6 +31,9 @@ const CheckMessage = Type.Union([
   Type.Literal("reduced"),
   Type.Literal("a loop has stopped"),
   Type.Literal("draining"),
+  Type.Literal("being checked"),
+  Type.Literal("damaged"),
+  Type.Literal("the last backup failed"),
 ]);
 
 export const ComponentCheck = Type.Object(

@@ -25,7 +25,11 @@ describe("configuration", () => {
     const config = loadConfig(nothing);
     expect(config.http.host).toBe("127.0.0.1");
     expect(config.http.port).toBe(8080);
-    expect(config.storage).toEqual({ dataDirectory: "./bsopt-data", databaseUrl: "file:./bsopt-data/bsopt.db" });
+    expect(config.storage).toEqual({
+      dataDirectory: "./bsopt-data",
+      databaseUrl: "file:./bsopt-data/bsopt.db",
+      backups: null,
+    });
     expect(Object.isFrozen(config) && Object.isFrozen(config.http) && Object.isFrozen(config.http.allowedHosts)).toBe(
       true,
     );

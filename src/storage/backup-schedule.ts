@@ -1,0 +1,121 @@
+// Makes a backup every so many hours and keeps the newest few. Separate from making one because it decides when and which go. Of
+// several servers on one database one does it: whoever holds the schedule's lock. It removes only what this schedule made, and
+// only after a newer one stands. A backup that fails is told by the log and by readiness, and does not stop the server.
+
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Agent } from "../foundation/agent";
+import type { Clock, EpochMicroseconds } from "../foundation/clock";
+import type { Log } from "../foundation/log";
+import type { Random } from "../foundation/random";
+import { type Backup, backupName, finishedBackups, makeBackup, unfinishedSuffix } from "./backup";
+import { lockFolder } from "./folder-lock";
+import { clientUrlOf, type DatabaseLocation, lockSuffix, makeEmptyFile } from "./location";
+import type { LongWork } from "./long-work";
+
+export interface BackupScheduleOptions {
+  readonly location: DatabaseLocation;
+  /** Where the backups go; made where it is missing. */
+  readonly folder: string;
+  readonly everyHours: number;
+  /** How many of the schedule's backups are kept, the newest. */
+  readonly keepCount: number;
+  readonly masterKeyMark: string | null;
+  readonly build: { readonly version: string; readonly commit: string };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly longWork: LongWork;
+}
+
+export interface BackupSchedule {
+  readonly agent: Agent;
+  /** False where the last try failed. */
+  isWell(): boolean;
+}
+
+const lookMilliseconds = 60_000;
+const hourMicroseconds = 3_600_000_000n;
+/** What this schedule's backups are called; others in the folder are somebody's own. */
+const ownName = /^scheduled-\d{8}T\d{6}\.\d{6}Z$/;
+
+/** The schedule as a loop; whoever serves starts and stops it. */
+export function createBackupSchedule(options: BackupScheduleOptions): BackupSchedule {
+  const { clock, random, log, location } = options;
+  const folder = resolve(options.folder);
+  let isWell = true;
+
+  /** Looks whether one is due, and makes it. */
+  async function round(): Promise<void> {
+    if (!isDue(newestOf(folder), clock.nowMicroseconds(), options.everyHours)) return;
+    const schedule = `${location.path}-backups`;
+    if (!existsSync(schedule + lockSuffix)) makeEmptyFile(schedule + lockSuffix);
+    const patience = { clock, random, log, busyMillisecondsMax: 0 };
+    const turn = { path: schedule, clientUrl: clientUrlOf(schedule) };
+    const lock = await lockFolder(turn, "alone", patience).catch(() => null);
+    // Another server is at it.
+    if (lock === null) return;
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      // It may have finished between the look and the lock.
+      if (!isDue(newestOf(folder), clock.nowMicroseconds(), options.everyHours)) return;
+      removeUnfinished(folder);
+      const made = await makeBackup({ ...options, to: join(folder, backupName("scheduled", clock)), keys: [] });
+      log.info({ path: made.path, bytes: made.manifest.database.bytes }, "backup made");
+      for (const old of ownBackups(folder).slice(options.keepCount)) rmSync(old.path, { recursive: true, force: true });
+    } finally {
+      await lock.release();
+    }
+  }
+
+  const agent = new Agent({
+    name: "backups",
+    intervalMilliseconds: lookMilliseconds,
+    failuresMax: Number.POSITIVE_INFINITY,
+    clock,
+    round: async () => {
+      try {
+        await round();
+        isWell = true;
+      } catch (error) {
+        isWell = false;
+        throw error;
+      }
+    },
+    onFailure: (error) => log.error({ err: error }, "no backup could be made"),
+  });
+  return { agent, isWell: () => isWell };
+}
+
+/** Whether the newest backup is so old, or of the future, or there is none, that another is due. Pure. */
+export function isDue(newest: EpochMicroseconds | null, now: EpochMicroseconds, everyHours: number): boolean {
+  return newest === null || newest > now || now - newest >= BigInt(everyHours) * hourMicroseconds;
+}
+
+function ownBackups(folder: string): Backup[] {
+  return existsSync(folder)
+    ? finishedBackups(
+        readdirSync(folder).filter((name) => ownName.test(name)),
+        folder,
+      )
+    : [];
+}
+
+/** When the newest of the schedule's backups was made. */
+export function newestOf(folder: string): EpochMicroseconds | null {
+  const [newest] = ownBackups(folder);
+  return newest === undefined ? null : microsecondsOf(newest.manifest.created_at);
+}
+
+/** 2026-01-02T03:04:05.678901Z in microseconds since the epoch. */
+function microsecondsOf(timestamp: string): EpochMicroseconds {
+  return BigInt(Date.parse(`${timestamp.slice(0, 19)}Z`)) * 1000n + BigInt(timestamp.slice(20, 26));
+}
+
+/** What a killed server left; nobody else is at it, for the lock is held. */
+function removeUnfinished(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const isOwn = name.endsWith(unfinishedSuffix) && ownName.test(`${name.split("Z.")[0]}Z`);
+    if (isOwn) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
