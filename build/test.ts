@@ -15,7 +15,8 @@ export function reportArguments(folder: string): string[] {
 }
 
 async function bunTest(args: string[]): Promise<boolean> {
-  const done = Bun.spawn([process.execPath, "test", ...args], {
+  // A test waits for conditions; on a busy machine that takes as long as it takes.
+  const done = Bun.spawn([process.execPath, "test", "--timeout", "30000", ...args], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, NODE_ENV: "test" },
