@@ -8,6 +8,7 @@ import { createEngine } from "../src/engine/engine";
 import { verify } from "../src/engine/verify";
 import { systemClock } from "../src/foundation/clock";
 import { kernelWasmBytes } from "../src/storage/assets";
+import { healthDashboard, serviceDashboard } from "./dashboards";
 import { root } from "./fingerprint.mjs";
 import { metricsPage } from "./metrics-page";
 import { openApiText } from "./openapi";
@@ -67,6 +68,8 @@ ${rows.map(line).join("\n")}
 }
 
 export const pages: Readonly<Record<string, () => string>> = {
+  "deploy/grafana/health.json": healthDashboard,
+  "deploy/grafana/service.json": serviceDashboard,
   "docs/reference/accuracy.md": accuracyPage,
   "docs/reference/configuration.md": configurationPage,
   "docs/reference/metrics.md": metricsPage,

@@ -1,0 +1,201 @@
+// deploy/grafana/*.json, from short tables of panels: written by hand, Grafana's form is some sixty lines a panel of which three tell anything.
+// A test holds every name in them to the metrics that there are.
+
+export interface Panel {
+  readonly title: string;
+  /** Grafana's name of the unit. */
+  readonly unit: string;
+  /** What each line is called, and the expression it shows. `$instance` is chosen above the panels. */
+  readonly lines: readonly (readonly [string, string])[];
+}
+
+const selected = 'job="bsopt",instance=~"$instance"';
+const rate = (metric: string, more = "") => `rate(${metric}{${selected}${more}}[$__rate_interval])`;
+const quantile = (share: number, metric: string, by = "", more = "") =>
+  `histogram_quantile(${share}, sum by (${by}le) (${rate(`${metric}_bucket`, more)}))`;
+const quantiles = (metric: string, more = ""): Panel["lines"] => [
+  ["p50", quantile(0.5, metric, "", more)],
+  ["p99", quantile(0.99, metric, "", more)],
+];
+
+const healthPanels: readonly Panel[] = [
+  { title: "Health checks", unit: "percentunit", lines: [["{{component}}", `health_check_status{${selected}}`]] },
+  { title: "Time of checks", unit: "ms", lines: [["{{component}}", `health_check_latency_ms{${selected}}`]] },
+  {
+    title: "Checks by outcome",
+    unit: "cps",
+    lines: [["{{component}} {{status}}", `sum by (component, status) (${rate("health_check_total")})`]],
+  },
+  { title: "Loops that run", unit: "bool_on_off", lines: [["{{agent}}", `bsopt_agent_up{${selected}}`]] },
+  {
+    title: "Failed rounds of loops",
+    unit: "cps",
+    lines: [["{{agent}}", `sum by (agent) (${rate("bsopt_agent_failures_total")})`]],
+  },
+  { title: "Lateness of the event loop", unit: "s", lines: quantiles("bsopt_event_loop_lag_seconds") },
+  { title: "Processor", unit: "percentunit", lines: [["{{instance}}", rate("process_cpu_seconds_total")]] },
+  {
+    title: "Memory",
+    unit: "bytes",
+    lines: [
+      ["resident {{instance}}", `process_resident_memory_bytes{${selected}}`],
+      ["heap {{instance}}", `bsopt_heap_used_bytes{${selected}}`],
+    ],
+  },
+  {
+    title: "Open files",
+    unit: "short",
+    lines: [
+      ["open {{instance}}", `process_open_fds{${selected}}`],
+      ["most {{instance}}", `process_max_fds{${selected}}`],
+    ],
+  },
+  {
+    title: "Time since the start",
+    unit: "s",
+    lines: [["{{instance}}", `time() - process_start_time_seconds{${selected}}`]],
+  },
+  { title: "What runs", unit: "short", lines: [["{{version}} {{commit}}", `bsopt_build_info{${selected}}`]] },
+];
+
+const servicePanels: readonly Panel[] = [
+  {
+    title: "Requests by status",
+    unit: "reqps",
+    lines: [["{{status}}", `sum by (status) (${rate("http_requests_total")})`]],
+  },
+  {
+    title: "Requests by route",
+    unit: "reqps",
+    lines: [["{{method}} {{route}}", `topk(10, sum by (method, route) (${rate("http_requests_total")}))`]],
+  },
+  { title: "Time of all requests", unit: "s", lines: quantiles("http_request_duration_seconds") },
+  {
+    title: "p99 by route",
+    unit: "s",
+    lines: [["{{route}}", `topk(10, ${quantile(0.99, "http_request_duration_seconds", "route, ")})`]],
+  },
+  { title: "Requests in flight", unit: "short", lines: [["{{instance}}", `http_requests_in_flight{${selected}}`]] },
+  {
+    title: "Options priced",
+    unit: "ops",
+    lines: [["{{operation}}", `sum by (operation) (${rate("bsopt_pricing_options_sum")})`]],
+  },
+  { title: "Options in a request", unit: "short", lines: quantiles("bsopt_pricing_options") },
+  {
+    title: "p99 in the engine",
+    unit: "s",
+    lines: [["{{operation}}", quantile(0.99, "bsopt_pricing_kernel_seconds", "operation, ")]],
+  },
+  {
+    title: "Large batches",
+    unit: "short",
+    lines: [
+      ["under way", `sum(bsopt_engine_batches_under_way{${selected}})`],
+      ["workers running", `sum(bsopt_engine_workers_running{${selected}})`],
+      ["workers at most", `sum(bsopt_engine_workers_max{${selected}})`],
+      ["dropped a second", `sum(${rate("bsopt_engine_batches_dropped_total")})`],
+    ],
+  },
+  {
+    title: "Chunks of large batches",
+    unit: "ops",
+    lines: [["{{thread}}", `sum by (thread) (${rate("bsopt_engine_chunks_total")})`]],
+  },
+  {
+    title: "Writes",
+    unit: "ops",
+    lines: [
+      ["committed", `sum(${rate("bsopt_database_writes_total")})`],
+      ["commits", `sum(${rate("bsopt_database_commit_seconds_count")})`],
+      ["found it busy", `sum(${rate("bsopt_database_busy_total")})`],
+    ],
+  },
+  { title: "Writes waiting", unit: "short", lines: [["{{instance}}", `bsopt_database_writes_queued{${selected}}`]] },
+  { title: "Time of a commit", unit: "s", lines: quantiles("bsopt_database_commit_seconds") },
+  { title: "Writes in a commit", unit: "short", lines: quantiles("bsopt_database_commit_writes") },
+  { title: "Time of a select", unit: "s", lines: quantiles("bsopt_database_read_seconds") },
+  { title: "Size of the database", unit: "bytes", lines: [["{{file}}", `bsopt_database_file_bytes{${selected}}`]] },
+  {
+    title: "Let in, by credential",
+    unit: "reqps",
+    lines: [["{{credential}}", `sum by (credential) (${rate("bsopt_auth_admitted_total")})`]],
+  },
+  {
+    title: "Kept out, by code",
+    unit: "reqps",
+    lines: [["{{code}}", `sum by (code) (${rate("bsopt_auth_refused_total")})`]],
+  },
+  {
+    title: "Limits' decisions",
+    unit: "reqps",
+    lines: [["{{bucket}} {{decision}}", `sum by (bucket, decision) (${rate("bsopt_rate_limit_decisions_total")})`]],
+  },
+  {
+    title: "Messages",
+    unit: "cps",
+    lines: [["{{outcome}}", `sum by (outcome) (${rate("bsopt_outbox_messages_total")})`]],
+  },
+  { title: "Messages waiting", unit: "short", lines: [["{{instance}}", `bsopt_outbox_messages_pending{${selected}}`]] },
+];
+
+const source = { type: "prometheus", uid: "$source" };
+const columns = 3;
+const [width, height] = [24 / columns, 8];
+
+function panelOf({ title, unit, lines }: Panel, index: number): object {
+  return {
+    id: index + 1,
+    type: "timeseries",
+    title,
+    datasource: source,
+    gridPos: { x: (index % columns) * width, y: Math.floor(index / columns) * height, w: width, h: height },
+    fieldConfig: { defaults: { unit, min: 0 }, overrides: [] },
+    options: { legend: { displayMode: "list", placement: "bottom" }, tooltip: { mode: "multi" } },
+    targets: lines.map(([legendFormat, expr], line) => ({
+      refId: String.fromCharCode(65 + line),
+      datasource: source,
+      expr,
+      legendFormat,
+    })),
+  };
+}
+
+/** A dashboard as Grafana imports it; the data source and the instances are chosen above the panels. */
+function dashboardText(uid: string, title: string, panels: readonly Panel[]): string {
+  const dashboard = {
+    uid,
+    title,
+    tags: ["bsopt"],
+    schemaVersion: 39,
+    version: 1,
+    editable: true,
+    timezone: "browser",
+    refresh: "30s",
+    time: { from: "now-1h", to: "now" },
+    templating: {
+      list: [
+        { name: "source", type: "datasource", query: "prometheus", label: "Data source" },
+        {
+          name: "instance",
+          type: "query",
+          label: "Instance",
+          datasource: source,
+          query: { query: 'label_values(bsopt_build_info{job="bsopt"}, instance)', refId: "instance" },
+          refresh: 2,
+          multi: true,
+          includeAll: true,
+          allValue: ".*",
+        },
+      ],
+    },
+    panels: panels.map(panelOf),
+  };
+  return `${JSON.stringify(dashboard, null, 2)}\n`;
+}
+
+/** deploy/grafana/health.json: whether it lives, and how the process fares. */
+export const healthDashboard = () => dashboardText("bsopt-health", "bsopt: health", healthPanels);
+
+/** deploy/grafana/service.json: what it does. */
+export const serviceDashboard = () => dashboardText("bsopt-service", "bsopt: requests, pricing, data", servicePanels);
