@@ -340,9 +340,14 @@ export const settings = [
   {
     key: "endpoint_limits",
     schema: Type.Array(Type.String({ pattern: endpointLimitPattern, maxLength: 300 }), { maxItems: 100 }),
-    default: [],
+    default: [
+      // Each costs a slow hash, or a mail to whoever is named.
+      "POST /api/v1/auth/register=10/min burst 20",
+      "POST /api/v1/auth/resend-verification=10/min burst 20",
+      "POST /api/v1/auth/password*=10/min burst 20",
+    ],
     description:
-      "Paces of single routes for each user, or for each address on public routes, such as POST /api/v1/api-keys=10/min burst 2 or /api/v1/pricing/*=50/min; the first that fits holds, off behind one switches it off.",
+      "Paces of single routes for each user, or for each address on public routes, such as POST /api/v1/api-keys=10/min burst 2 or /api/v1/pricing/*=50/min; the first that fits holds, off behind one switches it off. A list of your own replaces the default.",
     rule: "must be routes with a pace, such as POST /api/v1/api-keys=10/min burst 2, separated by commas",
   },
   {

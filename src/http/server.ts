@@ -108,7 +108,7 @@ const answerHeaders: readonly (readonly [string, string])[] = [
   ["x-frame-options", "DENY"],
   ["referrer-policy", "no-referrer"],
 ];
-const apiContentPolicy = "default-src 'none'; frame-ancestors 'none'";
+const apiContentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /**
  * Builds the server around the features. Throws BsoptError `internal` naming the route where one declares no

@@ -220,6 +220,55 @@ describe("behind a trusted proxy, a stranger whose address is spent", () => {
   });
 });
 
+describe("with the limits as they come", () => {
+  let server: SecuredServer;
+  beforeAll(async () => {
+    server = await SecuredServer.start({ environment: { BSOPT_RATE_LIMITS: "on" } });
+  });
+  afterAll(() => server.close());
+
+  const costly: readonly [path: string, body: (index: number) => object][] = [
+    [
+      "register",
+      (index) => ({ email: `flood-${index}@canary-mail.example`, password: "canary flooding gannet-plough" }),
+    ],
+    ["resend-verification", (index) => ({ email: `flood-${index}@canary-mail.example` })],
+    ["password/forgot", (index) => ({ email: `flood-${index}@canary-mail.example` })],
+    ["password/reset", () => ({ token: "A".repeat(43), password: "canary flooding gannet-plough" })],
+  ];
+  test.each(costly)(
+    "S2.29 S4.54 a flood of %s from one address costs it, and nobody else: no hash and no mail past twenty",
+    async (path, body) => {
+      const headers = server.stranger();
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, (_, index) =>
+          server.call("POST", `/api/v1/auth/${path}`, { body: body(index), headers }),
+        ),
+      );
+      const refused = answers.filter(({ status, json }) => status === 429 && json.code === "RATE_LIMITED");
+      expect(refused.length).toBeGreaterThanOrEqual(39);
+      const other = await server.call("POST", `/api/v1/auth/${path}`, { body: body(100), headers: server.stranger() });
+      expect(other.status).not.toBe(429);
+    },
+  );
+
+  test("S4.54 trying passwords with a stolen token has a pace of its own", async () => {
+    const person = await server.person("viewer");
+    const { accessToken } = await server.signIn(person);
+    const statuses: number[] = [];
+    for (let index = 0; index < 12; index++) {
+      const answer = await server.call("POST", "/api/v1/auth/password", {
+        bearer: accessToken,
+        headers: server.stranger(),
+        body: { current_password: `guess ${index}`, new_password: "canary stolen gannet-plough" },
+      });
+      statuses.push(answer.status);
+    }
+    expect(statuses).toContain(429);
+    expect(statuses).not.toContain(200);
+  });
+});
+
 describe("with no trusted proxy", () => {
   let server: SecuredServer;
   beforeAll(async () => {

@@ -67,6 +67,8 @@ describe("auth bypass: a stranger", () => {
     ["X-Original-URL", `GET /health HTTP/1.1`, [`X-Original-URL: ${guarded}`]],
     ["X-Rewrite-URL", `GET /health HTTP/1.1`, [`X-Rewrite-URL: ${guarded}`]],
     ["HEAD", `HEAD ${guarded} HTTP/1.1`, []],
+    ["TRACE", `TRACE ${guarded} HTTP/1.1`, []],
+    ["CONNECT", `CONNECT ${guarded} HTTP/1.1`, []],
     ["a method override", `POST /health HTTP/1.1`, ["X-HTTP-Method-Override: GET", "Content-Length: 0"]],
   ];
   test.each(targets)("S4.54 auth bypass: is not let in by %s", async (_name, line, headers) => {
@@ -77,6 +79,24 @@ describe("auth bypass: a stranger", () => {
     expect(connection.rest).toMatch(/^HTTP\/1\.1 (4\d\d|200 OK)/);
     if (connection.rest.startsWith("HTTP/1.1 200")) expect(connection.rest).toEndWith('{"status":"ok"}');
   });
+
+  const forwarded = [
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "origin",
+  ];
+  test.each(forwarded)(
+    "S4.54 auth bypass: does not see the metrics through a proxy, by a page or by saying %s",
+    async (name) => {
+      const value = name === "forwarded" ? "for=127.0.0.1" : name === "origin" ? "http://localhost" : "127.0.0.1";
+      expect((await raw("GET /metrics HTTP/1.1", [`${name}: ${value}`])).status).toBe(401);
+      expect((await raw("GET /metrics HTTP/1.1")).status).toBe(200);
+    },
+  );
 
   const claims: readonly [name: string, path: string, headers: Record<string, string>][] = [
     ["a role in a header", guarded, { "x-user-role": "admin", "x-role": "admin", "x-admin": "true" }],
@@ -136,7 +156,9 @@ describe("auth bypass: a stranger", () => {
     expect(guardedOnes.length).toBeGreaterThanOrEqual(10);
     for (const { method, path } of guardedOnes) {
       const answer = await server.call(method, `${path.replace(/\{[^}]+\}/g, "x")}?nonsense=1`, {
-        ...(method !== "GET" && { body: "{", headers: { "content-type": "text/plain" } }),
+        // From beyond this machine, where the metrics are guarded too.
+        headers: { ...server.stranger(), ...(method !== "GET" && { "content-type": "text/plain" }) },
+        ...(method !== "GET" && { body: "{" }),
       });
       expect([method, path, answer.status, answer.json.code]).toEqual([method, path, 401, "CREDENTIALS_MISSING"]);
     }
@@ -480,7 +502,7 @@ describe("XSS: what a browser is told", () => {
       expect([path, headers.get("x-frame-options")]).toEqual([path, "DENY"]);
       expect([path, headers.get("content-security-policy")]).toEqual([
         path,
-        "default-src 'none'; frame-ancestors 'none'",
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
       ]);
       expect([path, headers.get("referrer-policy")]).toEqual([path, "no-referrer"]);
       expect([path, headers.get("x-powered-by"), headers.get("server")]).toEqual([path, null, null]);

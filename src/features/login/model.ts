@@ -128,7 +128,11 @@ export const RecoveryCodes = Type.Object(
       description: "Each stands in for one code when the app is lost. Shown this once.",
     }),
   },
-  { ...closed, $id: "RecoveryCodes", examples: [{ recovery_codes: ["abcd-efgh-ijkl-mnop", "qrst-uvwx-yz23-4567"] }] },
+  {
+    ...closed,
+    $id: "RecoveryCodes",
+    examples: [{ recovery_codes: ["abcd-efgh-ijkl-mnop-qrst-uvwx", "yz23-4567-abcd-efgh-ijkl-mnop"] }],
+  },
 );
 export type RecoveryCodes = Static<typeof RecoveryCodes>;
 

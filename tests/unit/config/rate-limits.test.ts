@@ -58,12 +58,18 @@ describe("S2.27 S2.28 S2.29 paces", () => {
 
   test("without settings: 1000 a minute and 100 at once an address, 100 and 10 a user, no Redis, nobody trusted", () => {
     const { limits, http } = load({});
+    // What costs a slow hash or a mail has a pace of its own.
+    const slow = { method: "POST", isEnabled: true, rate: { perMinute: 10, burst: 20 } };
     expect(limits).toEqual({
       isEnabled: true,
       address: { perMinute: 1000, burst: 100 },
       user: { perMinute: 100, burst: 10 },
       bot: { perMinute: 6000, burst: 600 },
-      endpoints: [],
+      endpoints: [
+        { ...slow, path: "/api/v1/auth/register", isPrefix: false },
+        { ...slow, path: "/api/v1/auth/resend-verification", isPrefix: false },
+        { ...slow, path: "/api/v1/auth/password", isPrefix: true },
+      ],
       fallback: "local",
       redisUrl: null,
     });
