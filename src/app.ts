@@ -415,7 +415,7 @@ function mailFolder(config: Config): string {
 }
 
 /** What takes mails: the configured server, else a folder. Throws `invalid` where a setting says nothing that can be used. */
-function openMailer(config: Config): Mailer {
+export function openMailer(config: Config): Mailer {
   const sender = parseSender(config.mail.from);
   if (sender === null) {
     throw new BsoptError({

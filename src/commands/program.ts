@@ -26,6 +26,8 @@ export interface ProgramDependencies {
   readonly engine: (limits?: Config["engine"]) => Engine;
   /** Resolves when the process is asked to stop. */
   readonly untilStopped: () => Promise<void>;
+  /** The module that storage's threads start from; the process's own unless a test brings another. */
+  readonly entrance?: string;
 }
 
 /** A subcommand's name and how to make it. */
@@ -67,6 +69,10 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
       status: () => migrationStatus(options),
     };
   };
+  const machine = { clock, random, entrance: dependencies.entrance ?? Bun.main };
+  const openKeeper = async (config: Config) =>
+    (await withDatabaseEngine(() => import("./keeper"))).openKeeper({ ...machine, config, build });
+  const openExaminer = async () => (await withDatabaseEngine(() => import("./examiner"))).openExaminer(machine);
   const document = async () => {
     const config = loadConfig({ flags: {}, environment: {}, file: null });
     const { apiDocument } = await withDatabaseEngine(() => import("../app/routes"));
@@ -80,6 +86,10 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ["key", async () => (await import("./key")).keyCommand({ ...source, openIdentity })],
     ["user", async () => (await import("./user")).userCommand({ ...source, openIdentity })],
     ["migrate", async () => (await import("./migrate")).migrateCommand({ ...source, openMigrator })],
+    ["config", async () => (await import("./config")).configCommand(source)],
+    ["backup", async () => (await import("./backup")).backupCommand({ ...source, clock, openKeeper })],
+    ["restore", async () => (await import("./backup")).restoreCommand({ ...source, clock, openKeeper })],
+    ["doctor", async () => (await import("./doctor")).doctorCommand({ ...source, clock, build, openExaminer })],
     [
       "verify",
       async () => {

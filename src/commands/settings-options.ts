@@ -2,7 +2,7 @@
 // every command that works on an installation. A wrong setting is wrong usage: each fault on a line, exit code 2.
 
 import type { Command } from "commander";
-import { type Config, loadConfig } from "../config/config";
+import { type Config, type ConfigSources, loadConfig } from "../config/config";
 import { environmentName, flagName, type Setting, type SettingKey, settings } from "../config/settings";
 import { BsoptError } from "../foundation/errors";
 import { type CommandIo, UsageError } from "./io";
@@ -31,7 +31,16 @@ export function addSettings(command: Command, keys?: readonly SettingKey[]): Com
 }
 
 /** Reads the configuration for a parsed command; throws UsageError with every fault listed. */
-export async function readSettings(command: Command, source: SettingsSource): Promise<Config> {
+export function readSettings(command: Command, source: SettingsSource): Promise<Config> {
+  return readSettingsWith(loadConfig, command, source);
+}
+
+/** The same with what another reader makes of the sources. */
+export async function readSettingsWith<T>(
+  read: (sources: ConfigSources) => T,
+  command: Command,
+  source: SettingsSource,
+): Promise<T> {
   const options = command.opts<Record<string, string | undefined>>();
   const flags: Partial<Record<SettingKey, string>> = {};
   for (const { key } of settings) {
@@ -39,7 +48,7 @@ export async function readSettings(command: Command, source: SettingsSource): Pr
     if (flag !== undefined) flags[key] = flag;
   }
   try {
-    return loadConfig({ flags, environment: source.environment, file: await readFile(source.io, options.config) });
+    return read({ flags, environment: source.environment, file: await readFile(source.io, options.config) });
   } catch (error) {
     if (!(error instanceof BsoptError) || error.code !== "CONFIGURATION_INVALID") throw error;
     const lines = error.faults.map(({ pointer, detail }) => `  ${pointer} ${detail}`);

@@ -3,7 +3,9 @@
 // The lock is SQLite's own on an empty file beside the database: the system gives it back whatever ends the process, and it
 // works wherever the database does. The file is never written, and never removed: two processes could then hold two of them.
 
+import { statSync } from "node:fs";
 import { type Client, createClient } from "@libsql/client/sqlite3";
+import type { Connection } from "./connection";
 import { type DatabaseLocation, lockSuffix } from "./location";
 import { type Patience, whileBusy } from "./patience";
 
@@ -14,7 +16,7 @@ export interface FolderLock {
 
 // In this mode a connection keeps the lock of its first read or write until it is closed.
 const sharedSql = "PRAGMA locking_mode = EXCLUSIVE; SELECT count(*) FROM sqlite_schema";
-const aloneSql = "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT";
+const aloneSql = "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; ROLLBACK";
 // The mode ends with the next read. Closing alone would not do: the driver keeps a closed connection until it is collected.
 const releaseSql = "PRAGMA locking_mode = NORMAL; SELECT count(*) FROM sqlite_schema";
 
@@ -50,4 +52,29 @@ export async function lockFolder(
 async function release(client: Client): Promise<void> {
   await client.executeMultiple(releaseSql).catch(() => undefined);
   client.close();
+}
+
+/** Whether a log with content lies beside the file and no process has them open: `leaveFolder` empties the log. */
+export async function isLeftOpen(location: DatabaseLocation, patience: Patience): Promise<boolean> {
+  if ((statSync(`${location.path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return false;
+  const lock = await lockFolder(location, "alone", { ...patience, busyMillisecondsMax: 0 }).catch(() => null);
+  await lock?.release();
+  return lock !== null;
+}
+
+/** Gives the lock back. The last to leave moves the log's content into the file, so that the next start sees that it was closed. */
+export async function leaveFolder(
+  location: DatabaseLocation,
+  lock: FolderLock,
+  connection: Connection,
+  patience: Patience,
+): Promise<void> {
+  await lock.release();
+  const alone = await lockFolder(location, "alone", { ...patience, busyMillisecondsMax: 0 }).catch(() => null);
+  if (alone === null) return;
+  // Where it fails, the next start has a check more to make.
+  if (connection.isTuned) {
+    await connection.client.executeMultiple("PRAGMA wal_checkpoint(TRUNCATE)").catch(() => undefined);
+  }
+  await alone.release();
 }

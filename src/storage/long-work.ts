@@ -74,6 +74,8 @@ export function createLongWork(entrance: string): LongWork {
     stop() {
       isStopped = true;
       abandon?.();
+      // Whoever waits wakes to be refused.
+      for (let next = waiting.shift(); next; next = waiting.shift()) next();
     },
   };
 }

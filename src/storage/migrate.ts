@@ -15,7 +15,7 @@ import type { EpochMicroseconds } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import { Connection, lockSql } from "./connection";
 import { asBsoptError, isBusy } from "./database-error";
-import { lockFolder } from "./folder-lock";
+import { leaveFolder, lockFolder } from "./folder-lock";
 import { parseDatabaseUrl, prepareFiles } from "./location";
 import { type Migration, migrationHash } from "./migration";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
@@ -108,8 +108,8 @@ async function withConnection<T>(
     await whileBusy(patience, () => connection.tune());
     return await work(connection, options.migrations ?? embeddedMigrations, patience);
   } finally {
+    await leaveFolder(location, lock, connection, patience);
     connection.close();
-    await lock.release();
   }
 }
 

@@ -12,12 +12,12 @@ import type { Random } from "../foundation/random";
 import type { ReadDatabase, Tx } from "./bind";
 import { Connection } from "./connection";
 import { asBsoptError, databaseCorrupt, databaseFailed } from "./database-error";
-import { type FolderLock, lockFolder } from "./folder-lock";
+import { isLeftOpen, leaveFolder, lockFolder } from "./folder-lock";
 import { answerKeptMicroseconds, sweep, sweepCountMax } from "./idempotency";
-import { type DatabaseLocation, parseDatabaseUrl, prepareFiles } from "./location";
+import { parseDatabaseUrl, prepareFiles } from "./location";
 import { applyPending, type Migration, pendingCount, startBusyMillisecondsMax } from "./migrate";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
-import { type Patience, whileBusy } from "./patience";
+import { whileBusy } from "./patience";
 import { Reader } from "./reader";
 import { schemaDifferences } from "./schema-check";
 import { idempotencyAnswers } from "./table";
@@ -196,7 +196,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       // In one step: no round begins any more, no write is accepted; then wait for what is under way.
       await Promise.all([watch.stop(), sweeper.stop(), writer.close()]);
       reader.close();
-      await leave(location, lock, writerConnection, readPatience);
+      await leaveFolder(location, lock, writerConnection, readPatience);
       closeConnections();
     },
   };
@@ -226,31 +226,6 @@ function notMigrated(): BsoptError {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** Whether a log with content lies beside the file and no process has them open: `leave` empties the log. */
-async function isLeftOpen(location: DatabaseLocation, patience: Patience): Promise<boolean> {
-  if ((statSync(`${location.path}-wal`, { throwIfNoEntry: false })?.size ?? 0) === 0) return false;
-  const lock = await lockFolder(location, "alone", { ...patience, busyMillisecondsMax: 0 }).catch(() => null);
-  await lock?.release();
-  return lock !== null;
-}
-
-/** Gives the lock back. The last to leave moves the log's content into the file, so that the next start sees that it was closed. */
-async function leave(
-  location: DatabaseLocation,
-  lock: FolderLock,
-  connection: Connection,
-  patience: Patience,
-): Promise<void> {
-  await lock.release();
-  const alone = await lockFolder(location, "alone", { ...patience, busyMillisecondsMax: 0 }).catch(() => null);
-  if (alone === null) return;
-  // Where it fails, the next start has a check more to make.
-  if (connection.isTuned) {
-    await connection.client.executeMultiple("PRAGMA wal_checkpoint(TRUNCATE)").catch(() => undefined);
-  }
-  await alone.release();
 }
 
 /** False where the file is too large to be checked here. */

@@ -1,0 +1,124 @@
+// The doctor's looks that need the database engine or another server. Separate from doctor.ts because the engine's loading is
+// itself something that can fail and must be told, and from the checks that any machine can make.
+
+import { existsSync } from "node:fs";
+import { createRedisBucketStore } from "../adapters/redis/bucket-store";
+import { everyTable, openMailer } from "../app";
+import type { Config } from "../config/config";
+import type { Clock } from "../foundation/clock";
+import { silentLog } from "../foundation/log";
+import type { Random } from "../foundation/random";
+import { newestOf } from "../storage/backup-schedule";
+import { parseDatabaseUrl } from "../storage/location";
+import { createLongWork } from "../storage/long-work";
+import { schemaReport } from "../storage/schema-report";
+import type { Examiner } from "./doctor";
+import { backupFinding, type Finding } from "./doctor-checks";
+
+export interface ExaminerOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The module that storage's threads start from. */
+  readonly entrance: string;
+}
+
+const busyMillisecondsMax = 5000;
+const mailMilliseconds = 5000;
+const restoreMend = "Stop the server, keep a copy of the data folder, and restore a backup: bsopt restore FOLDER.";
+
+/** The looks themselves; each changes nothing. */
+export function openExaminer({ clock, random, entrance }: ExaminerOptions): Examiner {
+  return {
+    async database(config) {
+      const location = parseDatabaseUrl(config.storage.databaseUrl);
+      if (!existsSync(location.path)) {
+        const mend = "The first start of bsopt serve makes it; else look at --data-dir.";
+        return [{ check: "database", status: "warn", detail: "there is no database yet", mend }];
+      }
+      const { damage, brokenReferences } = await createLongWork(entrance).run({
+        kind: "inspect",
+        path: location.path,
+        depth: "whole",
+      });
+      if (damage.length > 0) {
+        return [
+          { check: "database", status: "fail", detail: `the database is damaged: ${damage[0]}`, mend: restoreMend },
+        ];
+      }
+      const findings: Finding[] = [
+        brokenReferences.length === 0
+          ? { check: "database", status: "ok", detail: "the database is sound: every page, row and index was read" }
+          : {
+              check: "database",
+              status: "fail",
+              detail: `rows point nowhere: ${brokenReferences.join(", ")}`,
+              mend: restoreMend,
+            },
+      ];
+      const { problem, pendingCount, differences } = await schemaReport(location, everyTable, {
+        clock,
+        random,
+        busyMillisecondsMax,
+      });
+      return [...findings, schemaFinding(problem, pendingCount, differences)];
+    },
+    backups({ storage: { backups } }) {
+      if (backups === null) {
+        const detail = "the server makes no backups";
+        return [{ check: "backups", status: "warn", detail, mend: "Set backup_dir, or run bsopt backup by a timer." }];
+      }
+      const newest = newestOf(backups.folder);
+      const ageHours = newest === null ? null : Number(clock.nowMicroseconds() - newest) / 3_600_000_000;
+      return [backupFinding(ageHours, backups.everyHours)];
+    },
+    async dependencies(config) {
+      const findings: Finding[] = [];
+      if (config.limits.redisUrl !== null) findings.push(await redisFinding(config, clock));
+      if (config.mail.smtpUrl !== null) findings.push(await mailFinding(config));
+      return findings;
+    },
+  };
+}
+
+function schemaFinding(
+  problem: { readonly detail: string; readonly hint: string | undefined } | null,
+  pendingCount: number,
+  differences: readonly string[],
+): Finding {
+  const check = "schema";
+  if (problem !== null) return { check, status: "fail", detail: problem.detail, mend: problem.hint ?? restoreMend };
+  if (pendingCount > 0) {
+    const mend = "Make a backup; the next start, or bsopt migrate up, applies them.";
+    return { check, status: "warn", detail: `${pendingCount} migrations are pending`, mend };
+  }
+  if (differences.length > 0) {
+    const mend = "Somebody changed the schema by hand, or another build made it: restore a backup or use that build.";
+    return { check, status: "fail", detail: `the schema is not as expected: ${differences.join("; ")}`, mend };
+  }
+  return { check, status: "ok", detail: "the schema is as this executable expects" };
+}
+
+async function redisFinding(config: Config, clock: Clock): Promise<Finding> {
+  const store = createRedisBucketStore({ url: config.limits.redisUrl!, clock, log: silentLog, local: null });
+  try {
+    await store.open();
+    await store.ping();
+    return { check: "redis", status: "ok", detail: "Redis answers" };
+  } catch {
+    // The driver's words may hold the address with its password.
+    const mend = "Look at redis_url (bsopt config show says where it comes from), the network, and Redis itself.";
+    return { check: "redis", status: "fail", detail: "Redis does not answer", mend };
+  } finally {
+    store.close();
+  }
+}
+
+async function mailFinding(config: Config): Promise<Finding> {
+  try {
+    await openMailer(config).check(AbortSignal.timeout(mailMilliseconds));
+    return { check: "smtp", status: "ok", detail: "the mail server answers and takes the sign-in" };
+  } catch {
+    const mend = "Look at smtp_url (user, password, port, TLS) and the network.";
+    return { check: "smtp", status: "fail", detail: "the mail server does not answer or refuses the sign-in", mend };
+  }
+}

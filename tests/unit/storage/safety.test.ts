@@ -1,0 +1,184 @@
+// What a server does for its data beside serving: scheduled backups, the check after an unclean stop, the threads they run in.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ManualClock } from "../../../src/foundation/clock";
+import { silentLog } from "../../../src/foundation/log";
+import { seededRandom } from "../../../src/foundation/random";
+import { finishedBackups } from "../../../src/storage/backup";
+import { createBackupSchedule, isDue } from "../../../src/storage/backup-schedule";
+import { startIntegrityCheck } from "../../../src/storage/integrity-check";
+import { parseDatabaseUrl } from "../../../src/storage/location";
+import { createLongWork, type LongWork } from "../../../src/storage/long-work";
+import { openSafety } from "../../../src/storage/safety";
+import { addItems, entrance, testLongWork } from "../../harness/backup";
+import { openTestStorage, recordingLog, StorageChild, temporaryFolder, until } from "../../harness/storage";
+
+const longWork = testLongWork();
+const hour = 3_600_000_000n;
+const build = { version: "9.9.9", commit: "abc" };
+
+describe("a scheduled backup", () => {
+  const now = 1_750_000_000_000_000n;
+  const rows: { name: string; newest: bigint | null; due: boolean }[] = [
+    { name: "where none was made", newest: null, due: true },
+    { name: "right after one", newest: now, due: false },
+    { name: "a microsecond early", newest: now - 24n * hour + 1n, due: false },
+    { name: "on time", newest: now - 24n * hour, due: true },
+    { name: "where the newest is of the future, the clock having been set back", newest: now + 1n, due: true },
+  ];
+  test.each(rows)("S2.50 $name: is one due?", ({ newest, due }) => expect(isDue(newest, now, 24)).toBe(due));
+
+  test("S2.50 is made when due, the newest few are kept, and nothing of anybody else is removed", async () => {
+    const folder = join(temporaryFolder(), "backups");
+    const storage = await openTestStorage();
+    await addItems(storage, ["one"]);
+    const clock = new ManualClock();
+    const schedule = createBackupSchedule({
+      location: parseDatabaseUrl(storage.url),
+      ...{ folder, everyHours: 1, keepCount: 2, masterKeyMark: null, build, longWork },
+      ...{ clock, random: seededRandom(3n), log: silentLog },
+    });
+    mkdirSync(join(folder, "scheduled-20200101T000000.000000Z.aabb.unfinished"), { recursive: true });
+    mkdirSync(join(folder, "manual-20200101T000000.000000Z.aabb.unfinished"));
+    writeFileSync(join(folder, "notes.txt"), "mine");
+    afterAll(() => schedule.agent.stop());
+    schedule.agent.start();
+    const scheduled = () => readdirSync(folder).filter((name) => /^scheduled-.*Z$/.test(name));
+    const seen: string[] = [];
+    for (let round = 1; round <= 3; round++) {
+      await until(`backup ${round} stands`, () => {
+        const fresh = scheduled().find((name) => !seen.includes(name));
+        if (fresh === undefined) clock.advance(61_000);
+        else seen.push(fresh);
+        return fresh !== undefined;
+      });
+      clock.advance(3_600_000);
+    }
+    await until("the first has gone", () => scheduled().length <= 2);
+    expect(scheduled()).not.toContain(seen[0]!);
+    expect(schedule.isWell()).toBe(true);
+    expect(readdirSync(folder)).toContain("notes.txt");
+    expect(readdirSync(folder)).toContain("manual-20200101T000000.000000Z.aabb.unfinished");
+    expect(readdirSync(folder)).not.toContain("scheduled-20200101T000000.000000Z.aabb.unfinished");
+    expect(finishedBackups(readdirSync(folder), folder).length).toBe(scheduled().length);
+  });
+
+  test("S2.50 that fails is logged and degrades readiness, and the loop goes on", async () => {
+    const storage = await openTestStorage();
+    const folder = join(temporaryFolder(), "file");
+    writeFileSync(folder, "");
+    const log = recordingLog();
+    const clock = new ManualClock();
+    const safety = openSafety({
+      ...{
+        storage,
+        databaseUrl: storage.url,
+        masterKeyMark: null,
+        build,
+        entrance,
+        clock,
+        random: seededRandom(3n),
+        log,
+      },
+      backups: { folder: join(folder, "inside"), everyHours: 1, keepCount: 2 },
+    });
+    const [agent] = safety.agents;
+    agent!.start();
+    await until("the failure is logged", () => log.lines.some(({ level }) => level === "error"));
+    expect(safety.probes.map(({ component, isRequired, check }) => [component, isRequired, check()])).toEqual([
+      ["backups", false, { status: "degraded", message: "the last backup failed" }],
+    ]);
+    expect(agent!.state).toBe("running");
+    safety.close();
+    await agent!.stop();
+  });
+});
+
+describe("after an unclean stop", () => {
+  /** A database over 8 MiB that a killed process left open. */
+  async function killed(): Promise<string> {
+    const url = `file:${join(temporaryFolder(), "test.db")}`;
+    const storage = await openTestStorage({ url });
+    await addItems(
+      storage,
+      Array.from({ length: 300 }, (_, index) => `${index}-${"x".repeat(40_000)}`),
+    );
+    await storage.close();
+    const child = new StorageChild(["acknowledge", url, "load"]);
+    await child.line("ack load-5");
+    child.kill("SIGKILL");
+    await child.ended();
+    return url;
+  }
+
+  test("S1.06 a large database is due to be checked, a closed one is not, and the check finds it sound", async () => {
+    const url = await killed();
+    const log = recordingLog();
+    const storage = await openTestStorage({ url, log });
+    expect(storage.isCheckDue).toBe(true);
+    expect(log.lines.some(({ message }) => message.includes("was not closed"))).toBe(true);
+    const clock = new ManualClock();
+    const safety = openSafety({
+      ...{ storage, databaseUrl: url, masterKeyMark: null, build, entrance, clock, random: seededRandom(3n), log },
+      backups: null,
+    });
+    const probe = safety.probes.find(({ component }) => component === "integrity")!;
+    expect(probe.isRequired).toBe(true);
+    expect(probe.check()).toEqual({ status: "degraded", message: "being checked" });
+    await until("the check has ended", () => probe.check().status !== "degraded");
+    expect(probe.check()).toEqual({ status: "ok" });
+    safety.close();
+    await storage.close();
+    expect(statSync(`${url.slice("file:".length)}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0);
+    const again = await openTestStorage({ url });
+    expect(again.isCheckDue).toBe(false);
+  }, 30_000);
+
+  test("S1.06 a check that finds damage says so for good", async () => {
+    const path = join(temporaryFolder(), "bad.db");
+    const storage = await openTestStorage({ url: `file:${path}` });
+    await addItems(storage, ["one"]);
+    await storage.close();
+    const bytes = readFileSync(path);
+    bytes.fill(0xab, 4096, bytes.length);
+    const damaged = `${path}.damaged`;
+    writeFileSync(damaged, bytes);
+    const log = recordingLog();
+    const check = startIntegrityCheck({ path: damaged, longWork, log });
+    expect(check.state).toBe("running");
+    await check.finished;
+    expect(check.state).toBe("damaged");
+    expect(log.lines.some(({ level, message }) => level === "error" && message.includes("damaged"))).toBe(true);
+  });
+
+  test("S1.06 a check that cannot be made is not taken for a sound database", async () => {
+    const check = startIntegrityCheck({ path: join(temporaryFolder(), "none.db"), longWork, log: silentLog });
+    await check.finished;
+    expect(check.state).toBe("unknown");
+  });
+});
+
+describe("long work", () => {
+  const codeOf = (work: Promise<unknown>) => work.then(String, (error) => String(error.code ?? error));
+
+  test("S2.50 keeps its order, bounds what waits, and refuses what comes after its end", async () => {
+    const storage = await openTestStorage();
+    const own: LongWork = createLongWork(entrance);
+    const path = storage.url.slice("file:".length);
+    const job = { kind: "inspect", path, depth: "quick" } as const;
+    const codes = Array.from({ length: 10 }, () => codeOf(own.run(job)));
+    expect(await codes[9]).toBe("LONG_WORK_QUEUE_FULL");
+    own.stop();
+    expect(new Set(await Promise.all(codes.slice(0, 9)))).toEqual(new Set(["LONG_WORK_STOPPED"]));
+    expect(await codeOf(own.run(job))).toBe("LONG_WORK_STOPPED");
+  });
+
+  test("S2.50 in a thread that cannot start fails instead of waiting", async () => {
+    const own = createLongWork(join(temporaryFolder(), "missing.ts"));
+    const path = join(temporaryFolder(), "x.db");
+    expect(await codeOf(own.run({ kind: "inspect", path, depth: "quick" }))).not.toContain("object");
+    expect(existsSync(path)).toBe(false);
+  });
+});
