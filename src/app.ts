@@ -43,6 +43,7 @@ import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
 import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
 import { createLimits } from "./http/limits";
+import { createRequestLog } from "./http/request-log";
 import { createRequestMetrics } from "./http/request-metrics";
 import { type Answered, createServer } from "./http/server";
 import { find } from "./storage/idempotency";
@@ -272,9 +273,12 @@ export async function createApp(options: AppOptions): Promise<App> {
       }),
     onAnswered: (answered) => {
       countRequest(answered);
+      logRequest(answered);
       recordLatency(latencies, answered);
     },
   });
+  const { level, slowRequestMilliseconds } = config.log;
+  const logRequest = createRequestLog({ log, isEveryLogged: level === "debug", slowRequestMilliseconds });
   const countRequest = createRequestMetrics({
     metrics,
     routes: server.routes.routes,

@@ -96,7 +96,11 @@ export interface Config {
     /** Rows of one export. */
     readonly exportRowsMax: number;
   };
-  readonly log: { readonly level: "debug" | "info" | "warn" | "error" };
+  readonly log: {
+    readonly level: "debug" | "info" | "warn" | "error";
+    /** From how long on a request is logged at level info. */
+    readonly slowRequestMilliseconds: number;
+  };
 }
 
 export interface ConfigSources {
@@ -344,6 +348,9 @@ function freeze(values: Map<string, unknown>): Config {
       retentionDays: get<number>("audit_retention_days"),
       exportRowsMax: get<number>("audit_export_rows_max"),
     }),
-    log: Object.freeze({ level: get<Config["log"]["level"]>("log_level") }),
+    log: Object.freeze({
+      level: get<Config["log"]["level"]>("log_level"),
+      slowRequestMilliseconds: get<number>("slow_request_ms"),
+    }),
   });
 }

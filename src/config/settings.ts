@@ -161,6 +161,13 @@ export const settings = [
     rule: "must be debug, info, warn or error",
   },
   {
+    key: "slow_request_ms",
+    schema: milliseconds(1, 600_000),
+    default: 1000,
+    description: "Requests that take at least this long are logged at level info; at level debug all are.",
+    rule: "must be a whole number from 1 to 600000",
+  },
+  {
     key: "request_bytes_max",
     schema: bytes(16_777_216),
     default: 1_048_576,

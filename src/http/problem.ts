@@ -122,6 +122,11 @@ export function problemOf(error: unknown): Problem {
   return internalProblem;
 }
 
+/** Whether an answer tells of a fault of this side. */
+export function isServerFault(status: number): boolean {
+  return status >= 500;
+}
+
 /** Which problems tell of somebody kept out: not proven, not allowed, or too often. */
 export type DenialKind = "unauthenticated" | "forbidden" | "too-many-requests";
 

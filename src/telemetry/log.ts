@@ -1,9 +1,10 @@
 // The real log: one JSON line an event on standard error, by pino. Standard output stays free for what a
-// command was asked to print. Fields whose names tell of secrets are blanked here, at the last gate, so that
-// a careless call elsewhere cannot leak one.
+// command was asked to print. Fields whose names tell of secrets are blanked, and each finished line passes redaction.ts, the last gate, so
+// that a careless call elsewhere cannot leak one.
 
 import pino, { type DestinationStream } from "pino";
 import type { Log } from "../foundation/log";
+import { redacted } from "./redaction";
 
 /** Names whose values never reach the log, at the top of an entry or one level down. */
 const secretNames = ["password", "secret", "token", "authorization", "api_key", "apiKey", "x-api-key", "cookie", "key"];
@@ -27,6 +28,7 @@ export function createLog(options: {
   version: string;
   destination?: DestinationStream;
 }): Log {
+  const destination = options.destination ?? logDestination(2);
   return pino(
     {
       level: options.level,
@@ -37,6 +39,6 @@ export function createLog(options: {
       redact: { paths: secretNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`]), censor: "[redacted]" },
       serializers: { error: pino.stdSerializers.err },
     },
-    options.destination ?? logDestination(2),
+    { write: (line: string) => destination.write(redacted(line)) },
   );
 }

@@ -6,7 +6,7 @@ import { buildInfo } from "../../src/config/build-info";
 import { loadConfig } from "../../src/config/config";
 import { createEngine } from "../../src/engine/engine";
 import { systemClock } from "../../src/foundation/clock";
-import { silentLog } from "../../src/foundation/log";
+import { type Log, silentLog } from "../../src/foundation/log";
 import { systemRandom } from "../../src/foundation/random";
 import { kernelWasmBytes } from "../../src/storage/assets";
 
@@ -14,6 +14,7 @@ import { kernelWasmBytes } from "../../src/storage/assets";
 export async function startApp(
   folder: string,
   environment: Readonly<Record<string, string>> = {},
+  log: Log = silentLog,
 ): Promise<App & { readonly key: string }> {
   const app = await createApp({
     config: loadConfig({
@@ -33,7 +34,7 @@ export async function startApp(
     engine: createEngine({ wasmBytes: kernelWasmBytes(), version: buildInfo.version }),
     clock: systemClock,
     random: systemRandom,
-    log: silentLog,
+    log,
   });
   return Object.assign(app, { key: app.firstAdminKey?.text ?? "" });
 }
