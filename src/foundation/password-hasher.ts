@@ -43,6 +43,11 @@ export interface PasswordHasher {
   hash(password: string): Promise<string>;
   /** Whether the hash is the password's; false where the text is no hash. Throws as `hash` does. */
   verify(password: string, hash: string): Promise<boolean>;
+  /**
+   * Throws PASSWORDS_BUSY where a call made now would find no place, for whoever wants to know before doing anything else: a flood
+   * is then refused before it costs a look into the database.
+   */
+  requireRoom(): void;
   /** Whether the hash was made with other parameters than those of today. */
   isDated(hash: string): boolean;
   /** Hashes under way and waiting. */
@@ -74,6 +79,9 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   return {
     hash: (password) => inTurn(() => slowHash.hash(password)),
     verify: (password, hash) => inTurn(() => slowHash.verify(password, hash).catch(() => false)),
+    requireRoom() {
+      if (runningCount >= concurrency && waiting.count >= waitingCountMax) throw busy();
+    },
     isDated: (hash) => !hash.startsWith(presentForm),
     get loadCount() {
       return runningCount + waiting.count;

@@ -11,6 +11,7 @@ import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
+import { RepeatCounter } from "../foundation/repeats";
 import { BodyBudget, countedBytesMin } from "./body-budget";
 import { clientAddressRule, isLocalRequest } from "./client-address";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
@@ -118,6 +119,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   const { config, log, clock, random, idempotencyStore, onAnswered, onRefused } = options;
   const names = requestNames(random);
   const running = new RunningTickets();
+  const unavailable = new RepeatCounter<object>({ windowMilliseconds: 10_000, kindCountMax: 100 });
   const crossOrigin = crossOriginOf(config.corsOrigins);
   let socket: Bun.Server<unknown> | null = null;
   let isDraining = false;
@@ -247,10 +249,24 @@ export function createServer(options: HttpServerOptions): HttpServer {
     const isGivenUp = request.signal.aborted && error instanceof BsoptError && error.reason === "unavailable";
     if (told.status >= 500 && !isGivenUp) {
       const fields = { error, code: told.code, trace_id: context.traceId, request_id: context.requestId };
-      log.error({ ...fields, route: context.route?.pattern, method: request.method }, "request failed");
+      const line = { ...fields, route: context.route?.pattern, method: request.method };
+      if (told.status === 500) log.error(line, "request failed");
+      else tellUnavailable(told.code, line);
     }
     if (onRefused) tellRefusal(request, context, told, onRefused);
     return problemResponse(told, { traceId: context.traceId, path: context.path });
+  }
+
+  /** What is refused for want of room comes in floods: the first is told at once, the others as a number. */
+  function tellUnavailable(code: string, line: object): void {
+    const now = clock.monotonicMilliseconds();
+    tellRepeats(now);
+    if (unavailable.isFirst(code, line, now)) log.error(line, "request failed");
+  }
+
+  function tellRepeats(now: number): void {
+    for (const { value, count } of unavailable.takeEnded(now))
+      log.error({ ...value, count }, "further requests failed");
   }
 
   /** What a public route refuses (a wrong password) it records itself, with what only it knows; only its limits are told here. */
@@ -355,6 +371,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   async function drain(): Promise<void> {
     if (isDraining) return;
     isDraining = true;
+    tellRepeats(Number.POSITIVE_INFINITY);
     if (socket === null) return;
     await clock.sleep(config.drainMilliseconds);
     const stopping = socket.stop(false);

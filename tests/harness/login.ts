@@ -30,6 +30,8 @@ export interface LoginFixture extends TokensFixture {
   readonly server: TestServer;
   /** Texts that were asked of the slow hash. */
   readonly asked: string[];
+  /** What is called where the slow hash must have room; a test makes it throw. */
+  readonly busy: { requireRoom: () => void };
   /** Sessions as another process on the same database would have them. */
   anotherSessions(changes?: Partial<SessionsOptions>): Sessions;
   /** Makes a user with that password. */
@@ -74,11 +76,13 @@ export async function openLogin(options: { seed?: bigint } = {}): Promise<LoginF
   const sessions = anotherSessions();
   const passwords = new Map<string, string>();
   const asked: string[] = [];
+  const busy = { requireRoom: () => {} };
   const login = createLogin({
     storage,
     identity,
     keys,
     registration: {
+      requirePasswordRoom: () => busy.requireRoom(),
       async checkPassword(email, password) {
         asked.push(email);
         const user = await identity.findUserByEmail(email);
@@ -113,6 +117,7 @@ export async function openLogin(options: { seed?: bigint } = {}): Promise<LoginF
     login,
     server,
     asked,
+    busy,
     anotherSessions,
     call,
     async person({ email = ada, password = adasPassword, role = "trader", isVerified = true } = {}) {

@@ -2,8 +2,10 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { ManualClock, systemClock } from "../../src/foundation/clock";
+import { BsoptError } from "../../src/foundation/errors";
 import { testConfig, testServer } from "../harness/http";
 import { RawConnection, rawRequest } from "../harness/http-socket";
+import { recordingLog } from "../harness/storage";
 import { probeRoutes } from "./probe-routes";
 
 const probe = testServer({ features: [probeRoutes()] });
@@ -296,4 +298,46 @@ test("two servers in one process know nothing of each other", async () => {
   const other = testServer({ features: [], config: testConfig });
   expect((await other.call("GET", "/open")).status).toBe(404);
   expect((await probe.call("GET", "/open")).status).toBe(200);
+});
+
+describe("S2.36 the log of requests that failed", () => {
+  const failing = (reason: "unavailable" | "internal") => {
+    const log = recordingLog();
+    const clock = new ManualClock();
+    const onRead = () => {
+      throw new BsoptError({ reason, code: "PROBE_FAILED", detail: "The probe fails.", retryAfterSeconds: 1 });
+    };
+    const server = testServer({ features: [probeRoutes({ onRead })], log, clock });
+    const ask = () => server.call("GET", "/api/v1/things/a", { key: "viewer" });
+    const told = () => log.lines.map(({ message, fields }) => [message, (fields as { count?: number }).count ?? null]);
+    return { clock, ask, told, server };
+  };
+
+  test("tells the first of a flood of 503 at once and the others as a number ten seconds on", async () => {
+    const { clock, ask, told } = failing("unavailable");
+    for (let count = 0; count < 50; count++) expect((await ask()).status).toBe(503);
+    expect(told()).toEqual([["request failed", null]]);
+    clock.advance(10_000);
+    await ask();
+    expect(told().slice(1)).toEqual([
+      ["further requests failed", 49],
+      ["request failed", null],
+    ]);
+  });
+
+  test("tells what was counted when the server stops", async () => {
+    const { ask, told, server } = failing("unavailable");
+    for (let count = 0; count < 3; count++) await ask();
+    await server.close();
+    expect(told()).toEqual([
+      ["request failed", null],
+      ["further requests failed", 2],
+    ]);
+  });
+
+  test("tells every 500, for each has a trace id to be found by", async () => {
+    const { ask, told } = failing("internal");
+    for (let count = 0; count < 3; count++) expect((await ask()).status).toBe(500);
+    expect(told()).toEqual(Array(3).fill(["request failed", null]));
+  });
 });

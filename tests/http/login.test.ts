@@ -5,6 +5,7 @@ import { permissions } from "../../src/domain/permission";
 import { auditEvents } from "../../src/features/audit/table";
 import { acceptedStep, bytesOfBase32, totpCode, totpStepOf } from "../../src/features/login/rules";
 import { loginSessions, refreshTokens } from "../../src/features/sessions/table";
+import { BsoptError } from "../../src/foundation/errors";
 import { craftedTokens, malformedTokens } from "../harness/crafted-tokens";
 import type { Answer } from "../harness/http";
 import { ada, adasPassword, bearer, type LoginFixture, openLogin } from "../harness/login";
@@ -120,6 +121,18 @@ describe("signing in", () => {
     expect(outcome(refused)).toEqual([429, "LOGIN_LIMITED"]);
     expect(refused.json.retryable).toBe(true);
     fixture.advance(Number(refused.headers.get("retry-after")) * second);
+    expect((await fixture.signIn()).status).toBe(200);
+  });
+
+  test("S2.27 where no password can be checked now is 503 with a time, and nothing is looked up for it", async () => {
+    await fixture.person();
+    fixture.busy.requireRoom = () => {
+      throw new BsoptError({ reason: "unavailable", code: "PASSWORDS_BUSY", detail: "Busy.", retryAfterSeconds: 2 });
+    };
+    const answer = await fixture.signIn();
+    expect([...outcome(answer), answer.headers.get("retry-after")]).toEqual([503, "PASSWORDS_BUSY", "2"]);
+    expect(fixture.asked).toEqual([]);
+    fixture.busy.requireRoom = () => {};
     expect((await fixture.signIn()).status).toBe(200);
   });
 

@@ -78,7 +78,7 @@ export interface LoginOptions {
   readonly storage: Pick<Storage, "write" | "read">;
   readonly identity: Pick<Identity, "findUser" | "findUserByEmail" | "userOnWire">;
   readonly keys: Pick<Keys, "authenticate">;
-  readonly registration: Pick<Registration, "checkPassword">;
+  readonly registration: Pick<Registration, "checkPassword" | "requirePasswordRoom">;
   readonly tokens: Pick<Tokens, "issue">;
   readonly sessions: Pick<Sessions, "open" | "pairOf" | "isKnownAddress">;
   readonly audit: Pick<Audit, "append" | "note">;
@@ -134,7 +134,15 @@ export function createLogin(options: LoginOptions): Login {
   const { storage, identity, keys, registration, tokens, sessions, audit, buckets, secretBox, clock, random, log } =
     options;
 
-  /** Takes the tokens of one try, or refuses it. Says how to give the sender's back after a success. */
+  /** What every try costs its sender, before anything is looked up for it. */
+  async function takeSendersTurn(turn: {
+    origin: RequestOrigin;
+    personal?: Readonly<Record<string, string>>;
+  }): Promise<void> {
+    await take([{ key: networkOf(turn.origin.ipAddress), policy: addressPolicy }], { userId: null, ...turn });
+  }
+
+  /** Takes the account's tokens of one try, or refuses it. Says how to give the sender's back after a success. */
   async function takeTurn(turn: {
     account: string;
     userId: string | null;
@@ -143,7 +151,6 @@ export function createLogin(options: LoginOptions): Login {
   }): Promise<() => Promise<void>> {
     const { userId, origin } = turn;
     const sender = networkOf(origin.ipAddress);
-    await take([{ key: sender, policy: addressPolicy }], turn);
     // Asked for an unknown account too: it costs the same, and finds nothing.
     const isKnown = await sessions.isKnownAddress(userId ?? "", origin.ipAddress ?? "");
     await take(wantsOf(turn.account, sender, isKnown), turn);
@@ -173,6 +180,8 @@ export function createLogin(options: LoginOptions): Login {
     // What is no address may be anything, even the password typed into the wrong field: the audit log must not keep it.
     const address = addressIn(email);
     const personal: Readonly<Record<string, string>> = address === null ? {} : { email: address };
+    await takeSendersTurn({ origin, personal });
+    registration.requirePasswordRoom();
     const known = await identity.findUserByEmail(email);
     // What is no address at all is an account of its own.
     const account = nameOf(address ?? email.trim().toLowerCase());
@@ -238,6 +247,7 @@ export function createLogin(options: LoginOptions): Login {
     const seen = await findChallenge(storage.read, tokenHash);
     const user = seen && (await identity.findUser(seen.userId));
     const account = `second ${seen?.userId ?? ""}`;
+    await takeSendersTurn({ origin });
     const giveBack = await takeTurn({ account, userId: user?.id ?? null, origin });
     const opened =
       user && user.disabledAt === null
@@ -331,6 +341,7 @@ export function createLogin(options: LoginOptions): Login {
   async function confirmTotp(request: Parameters<Login["confirmTotp"]>[0]): Promise<RecoveryCodes> {
     const { principal, code, origin } = request;
     const { userId } = principal;
+    await takeSendersTurn({ origin });
     const giveBack = await takeTurn({ account: `second ${userId}`, userId, origin });
     const codes = Array.from({ length: recoveryCodeCount }, () => formatRecoveryCode(random.bytes(recoveryCodeBytes)));
     await storage.write(async (tx) => {
@@ -359,6 +370,7 @@ export function createLogin(options: LoginOptions): Login {
   async function disableTotp(request: Parameters<Login["disableTotp"]>[0]): Promise<void> {
     const { principal, proof, origin } = request;
     const { userId } = principal;
+    await takeSendersTurn({ origin });
     const giveBack = await takeTurn({ account: `second ${userId}`, userId, origin });
     const user = await identity.findUser(userId);
     const isPasswordRight =

@@ -111,6 +111,8 @@ export interface Registration {
    * else: whether the address is confirmed and the user enabled is the caller's to judge. Throws `unavailable` PASSWORDS_BUSY.
    */
   checkPassword(email: string, password: string): Promise<UserRecord | null>;
+  /** Throws `unavailable` PASSWORDS_BUSY where a password could not be checked now. */
+  requirePasswordRoom(): void;
   /** The hash to store for a password. Throws `invalid` PASSWORD_… where it is not taken for that address, `unavailable` PASSWORDS_BUSY. */
   hashPassword(password: string, email?: string | null): Promise<string>;
   /** Gives a user the password of that hash. The sessions are the caller's to end. */
@@ -417,6 +419,7 @@ export function createRegistration(options: RegistrationOptions): Registration {
     changePassword,
     createUser,
     checkPassword,
+    requirePasswordRoom: () => hasher.requireRoom(),
     hashPassword,
     setPassword: (tx, password) => putPasswordHash(tx, password),
     personalData: {

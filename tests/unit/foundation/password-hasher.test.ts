@@ -103,6 +103,7 @@ describe("the hasher's queue", () => {
     const taken = [hasher.hash("a"), hasher.verify("b", "hash of b"), hasher.hash("c")];
     await turns();
     expect(hasher.loadCount).toBe(3);
+    expect(() => hasher.requireRoom()).toThrow(expect.objectContaining({ code: "PASSWORDS_BUSY" }));
     expect(hasher.hash("d")).rejects.toMatchObject({
       reason: "unavailable",
       code: "PASSWORDS_BUSY",
@@ -110,6 +111,7 @@ describe("the hasher's queue", () => {
     });
     slowHash.release();
     await turns();
+    hasher.requireRoom();
     const late = hasher.hash("e");
     for (let released = 0; released < 3; released++) {
       await turns();
