@@ -265,6 +265,15 @@ describe("S4.55 S4.54 secret leakage", () => {
     }
   });
 
+  test("S2.12 a password set anew by mail is not the second factor: signing in with it still asks for that", async () => {
+    const answer = await post("auth/login", {
+      email: "canary.registers@canary-mail.example",
+      password: secrets.get("the next password")!,
+    });
+    expect([answer.status, Object.keys(answer.json).sort()]).toEqual([200, ["mfa_required", "mfa_token"]]);
+    keep("an mfa token after a reset", answer.json.mfa_token);
+  });
+
   test("answers about somebody are kept by no cache", async () => {
     const { accessToken } = await server.signIn(person);
     for (const path of [
