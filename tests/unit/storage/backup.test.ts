@@ -16,7 +16,7 @@ import {
 import { dirname, join } from "node:path";
 import { BsoptError } from "../../../src/foundation/errors";
 import { backupDatabaseName, backupManifestName, makeBackup, readManifest } from "../../../src/storage/backup";
-import { inspectDatabase } from "../../../src/storage/database-copy";
+import { inspectDatabase, runLongJob } from "../../../src/storage/database-copy";
 import { restoreBackup } from "../../../src/storage/restore";
 import type { Storage } from "../../../src/storage/storage";
 import { addItems, backupOptions, itemIds, restoreOptions, testLongWork } from "../../harness/backup";
@@ -349,4 +349,30 @@ test("S2.50 a look at a database finds damage, quick and whole, and says so inst
   copyFileSync(path, join(folder, "fine.db"));
   chmodSync(join(folder, "fine.db"), 0o600);
   expect((await inspectDatabase(join(folder, "fine.db"), "quick")).damage).toEqual([]);
+});
+
+test("S2.50 a copy is one moment of the database, private, and what the thread does is the same as without one", async () => {
+  const { storage, folder } = await withBackup();
+  const path = storage.url.slice("file:".length);
+  const to = join(folder, "copy.db");
+  const facts = await runLongJob({ kind: "copy", path, to });
+  const bytes = readFileSync(to);
+  expect(facts).toEqual({
+    damage: [],
+    brokenReferences: [],
+    marks: [{ number: 0, tag: itemMigrations[0]!.tag, hash: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+    byteCount: bytes.byteLength,
+    sha256: new Bun.CryptoHasher("sha256").update(bytes).digest("hex"),
+  });
+  expect(statSync(to).mode & 0o777).toBe(0o600);
+  const looked = await runLongJob({ kind: "inspect", path, depth: "quick" });
+  expect(looked).toEqual(await longWork.run({ kind: "inspect", path, depth: "quick" }));
+  expect(await codeOf(runLongJob({ kind: "copy", path, to }))).toStartWith("DATABASE_");
+  expect(await codeOf(runLongJob({ kind: "inspect", path: join(folder, "none"), depth: "quick" }))).toBe(
+    "DATABASE_MISSING",
+  );
+  writeFileSync(join(folder, "empty.db"), "");
+  expect(await runLongJob({ kind: "inspect", path: join(folder, "empty.db"), depth: "whole" })).toMatchObject({
+    marks: null,
+  });
 });
