@@ -121,6 +121,47 @@ function found(text: string): string[] {
   return [...secrets].filter(([, secret]) => lower.includes(secret.toLowerCase())).map(([name]) => name);
 }
 
+describe("S4.55 S4.54 secret leakage by a database that fails in the middle", () => {
+  let broken: SecuredServer;
+  beforeAll(async () => {
+    broken = await SecuredServer.start();
+    const database = broken.database();
+    for (const table of ["users", "passwords", "api_keys", "outbox_messages", "login_sessions"]) {
+      const fails = "select raise(abort, 'canary-fault')";
+      await database.batch([`create trigger fail_${table} before insert on ${table} begin ${fails}; end`], "write");
+    }
+    database.close();
+  });
+  afterAll(() => broken.close());
+
+  test("tells and logs neither what was to be written nor the statement's values", async () => {
+    const email = broken.keep("an address that could not be written", "fails@canary-mail.example");
+    const password = broken.keep("a password that could not be written", "canary failing dormouse-anvil");
+    const name = broken.keep("a name that could not be written", "Canary Whose Name Is Not Written");
+    for (const [path, body, key] of [
+      ["auth/register", { email, password, name }, undefined],
+      ["auth/password/forgot", { email }, undefined],
+      ["admin/users", { email, name, role: "viewer" }, "admin"],
+      ["api-keys", { name, scopes: ["pricing:read"] }, "admin"],
+    ] as const) {
+      const answer = await broken.call("POST", `/api/v1/${path}`, {
+        body,
+        ...(key && { key }),
+        headers: broken.stranger(),
+      });
+      expect([path, answer.status, answer.json.code]).toEqual([path, 500, "INTERNAL"]);
+      expect(answer.text).not.toMatch(/canary|insert|trigger/i);
+    }
+    const failures = broken
+      .log()
+      .split("\n")
+      .filter((line) => line.includes("request failed"));
+    expect(failures.length).toBe(4);
+    // No hash either: neither a password's nor a key's.
+    for (const line of failures) expect(line).not.toMatch(/\$argon2|[0-9a-f]{64}|insert into/i);
+  });
+});
+
 describe("S4.55 S4.54 secret leakage", () => {
   test("a whole life leaves none in the log at level debug, nor any mail address", () => {
     expect(secrets.size).toBeGreaterThan(40);

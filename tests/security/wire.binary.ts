@@ -292,6 +292,43 @@ describe("parameter pollution", () => {
   });
 });
 
+describe("parameter pollution of the one form", () => {
+  const id = "4fJ0aVb7QkXz";
+  const grant = "grant_type=client_credentials";
+  const forms: readonly [name: string, form: string, statuses: readonly number[]][] = [
+    ["a field twice", `${grant}&client_id=${id}&client_id=x&client_secret=y`, [400, 422]],
+    ["the grant twice", `${grant}&grant_type=password&client_id=${id}&client_secret=y`, [400, 422]],
+    ["a field that no form has", `${grant}&client_id=${id}&client_secret=y&role=admin`, [400, 422]],
+    ["a prototype", `${grant}&__proto__[scope]=admin&__proto__=x`, [400, 422]],
+    ["brackets", `${grant}&client_id[]=${id}&client_secret=y`, [400, 422]],
+    ["semicolons for ampersands", `${grant};client_id=${id};client_secret=y`, [400, 401, 422]],
+    ["broken encoding", `${grant}&client_id=%zz&client_secret=%ff`, [400, 401, 422]],
+    ["a null byte", `${grant}&client_id=${id}%00&client_secret=y%00`, [400, 401, 422]],
+    ["another grant", `grant_type=password&username=admin&password=admin`, [400, 422]],
+    ["the grant of the implicit flow", `grant_type=implicit&client_id=${id}&client_secret=y`, [400, 422]],
+    ["too much", `${grant}&client_secret=${"y".repeat(2_000_000)}`, [413]],
+    ["100,000 fields", Array.from({ length: 100_000 }, (_, index) => `f${index}=1`).join("&"), [400, 422]],
+    ["JSON", `{"grant_type":"client_credentials"}`, [400, 401, 422]],
+  ];
+  test.each(forms)("S2.14 S3.02 a form with %s gets no token", async (_name, form, statuses) => {
+    const answer = await server.call("POST", "/api/v1/oauth/token", {
+      body: form,
+      headers: { "content-type": "application/x-www-form-urlencoded", ...server.stranger() },
+    });
+    expect(statuses).toContain(answer.status);
+    expect(answer.text).not.toContain("access_token");
+  });
+
+  test("S3.02 the same fields in the address instead of the body get no token", async () => {
+    const [, key = "", secret = ""] = server.keys.viewer.split("_");
+    const answer = await server.call("POST", `/api/v1/oauth/token?${grant}&client_id=${key}&client_secret=${secret}`, {
+      body: "",
+      headers: { "content-type": "application/x-www-form-urlencoded", ...server.stranger() },
+    });
+    expect([400, 401, 422]).toContain(answer.status);
+  });
+});
+
 describe("prototype pollution", () => {
   const bodies = [
     '{"__proto__":{"scopes":["admin"],"name":"x"}}',
