@@ -200,9 +200,34 @@ describe("S4.55 S4.54 secret leakage", () => {
       ["user", "list", "--json"],
       ["key", "list", "--json"],
       ["serve", "--help"],
+      ["config", "show"],
+      ["config", "check"],
+      ["doctor"],
     ]) {
-      const { stdout, stderr } = await server.run(args);
+      const { stdout, stderr } = await server.installation.run(args, {
+        environment: {
+          BSOPT_SMTP_URL: `smtp://desk:${smtpPassword}@127.0.0.1:${mail.port}?tls=off`,
+          BSOPT_REDIS_URL: `redis://desk:${smtpPassword}@127.0.0.1:1/0`,
+        },
+      });
+      expect(stdout + stderr).not.toBe("");
       expect([args, found(stdout + stderr)]).toEqual([args, []]);
+    }
+  });
+
+  test("a backup is for its owner alone and opens nothing: no key goes along unless asked for", async () => {
+    const done = await server.run(["backup", "copy"]);
+    expect([done.code, found(done.stdout + done.stderr)]).toEqual([0, []]);
+    const names = readdirSync(server.installation.path("copy"));
+    expect(names).not.toContain("master-key");
+    expect(names).not.toContain("admin-api-key");
+    for (const name of names) {
+      const path = server.installation.path("copy", name);
+      expect([name, statSync(path).mode & 0o077]).toEqual([name, 0]);
+      const text = readFileSync(path, "latin1");
+      for (const secret of ["the master key", "the admin's key", "the signing key", "the password of who registers"]) {
+        expect([name, secret, text.includes(secrets.get(secret)!)]).toEqual([name, secret, false]);
+      }
     }
   });
 
