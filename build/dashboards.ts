@@ -55,6 +55,11 @@ const healthPanels: readonly Panel[] = [
     unit: "s",
     lines: [["{{instance}}", `time() - process_start_time_seconds{${selected}}`]],
   },
+  {
+    title: "Spans of traces",
+    unit: "cps",
+    lines: [["{{outcome}}", `sum by (outcome) (${rate("bsopt_trace_spans_total")})`]],
+  },
   { title: "What runs", unit: "short", lines: [["{{version}} {{commit}}", `bsopt_build_info{${selected}}`]] },
 ];
 
@@ -114,6 +119,7 @@ const servicePanels: readonly Panel[] = [
   { title: "Writes waiting", unit: "short", lines: [["{{instance}}", `bsopt_database_writes_queued{${selected}}`]] },
   { title: "Time of a commit", unit: "s", lines: quantiles("bsopt_database_commit_seconds") },
   { title: "Writes in a commit", unit: "short", lines: quantiles("bsopt_database_commit_writes") },
+  { title: "Time of a write", unit: "s", lines: quantiles("bsopt_database_write_seconds") },
   { title: "Time of a select", unit: "s", lines: quantiles("bsopt_database_read_seconds") },
   { title: "Size of the database", unit: "bytes", lines: [["{{file}}", `bsopt_database_file_bytes{${selected}}`]] },
   {

@@ -11,6 +11,7 @@ import { type Mailer, parseSender } from "./adapters/smtp/mail";
 import { parseSmtpUrl } from "./adapters/smtp/server-address";
 import { createServerMailer } from "./adapters/smtp/server-mailer";
 import { documentInfo, featureRoutes } from "./app/routes";
+import { openTraces, tracedStorage } from "./app/traces";
 import type { BuildInfo } from "./config/build-info";
 import { type Config, machineWorkers } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
@@ -120,7 +121,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Whoever waits sees the failure; where nobody does yet, it must not count as unhandled.
   failed.catch(() => undefined);
   const metrics = createMetrics();
-  const storage = await openDatabase(options, { onFatal: fail, observer: observeStorage(metrics) });
+  const traces = openTraces(options);
+  const storage = await openDatabase(options, {
+    onFatal: fail,
+    observer: tracedStorage(observeStorage(metrics), traces?.tracing),
+  });
   const secretBox = openSecretBox({ config, random });
   const audit = openAuditOn(storage, secretBox, options);
   let url = "";
@@ -185,6 +190,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...login.agents,
     ...outbox.agents,
     ...registration.agents,
+    ...(traces ? [traces.exporter.agent] : []),
   ];
   const probes: Probe[] = [
     { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
@@ -231,6 +237,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     database: () => storage.statistics(),
     outbox: () => outbox.statistics(),
     agents: () => agents,
+    spans: () => traces?.exporter.statistics() ?? { sentCount: 0, droppedCount: 0 },
     readProcess,
     check: () => health.readiness(),
     clock,
@@ -261,6 +268,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
     random,
     documents: documentInfo(build),
+    ...(traces && { tracing: traces.tracing }),
     onRefused: ({ kind, code, method, route, userId, origin }) =>
       audit.note({
         eventType: "authz.access.denied",
@@ -288,6 +296,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const stopBehindServer = async () => {
     safety.close();
     for (const agent of agents) await agent.stop();
+    await traces?.close();
     await engine.stop();
     await sessions.close();
     tokens.close();

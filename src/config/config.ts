@@ -101,6 +101,14 @@ export interface Config {
     /** From how long on a request is logged at level info. */
     readonly slowRequestMilliseconds: number;
   };
+  readonly traces: {
+    /** Where spans are sent; null: nothing is traced. */
+    readonly otlpUrl: string | null;
+    /** A secret. */
+    readonly otlpHeaders: Readonly<Record<string, string>>;
+    /** Of requests without a traceparent, 0 to 1. */
+    readonly share: number;
+  };
 }
 
 export interface ConfigSources {
@@ -347,6 +355,13 @@ function freeze(values: Map<string, unknown>): Config {
     audit: Object.freeze({
       retentionDays: get<number>("audit_retention_days"),
       exportRowsMax: get<number>("audit_export_rows_max"),
+    }),
+    traces: Object.freeze({
+      otlpUrl: get<string | undefined>("otlp_url") ?? null,
+      otlpHeaders: Object.freeze(
+        Object.fromEntries(get<string[]>("otlp_headers").map((text) => text.split(/=(.*)/s).slice(0, 2))),
+      ),
+      share: get<number>("trace_percent") / 100,
     }),
     log: Object.freeze({
       level: get<Config["log"]["level"]>("log_level"),

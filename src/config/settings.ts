@@ -161,6 +161,35 @@ export const settings = [
     rule: "must be debug, info, warn or error",
   },
   {
+    key: "otlp_url",
+    schema: Type.String({
+      maxLength: 1000,
+      pattern: "^https?://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)(:\\d{1,5})?(/[^?#\\s]*)?$",
+    }),
+    default: undefined,
+    description:
+      "Collector of traces that takes OTLP over HTTP in JSON, such as http://127.0.0.1:4318. Default: requests are not traced.",
+    rule: "must be http://HOST:PORT or https://…, without a user, a password or a question mark",
+  },
+  {
+    key: "otlp_headers",
+    schema: Type.Array(Type.String({ maxLength: 4000, pattern: "^[A-Za-z0-9-]{1,100}=[\\x20-\\x7e]+$" }), {
+      maxItems: 16,
+    }),
+    default: [],
+    description: "Headers for the collector, such as authorization=Bearer ABC; separated by commas.",
+    rule: "must be NAME=VALUE, separated by commas",
+    isSecret: true,
+  },
+  {
+    key: "trace_percent",
+    schema: Type.Integer({ minimum: 0, maximum: 100 }),
+    default: 1,
+    description:
+      "Share of requests that are traced where they bring no traceparent along; one that does is traced where it says so.",
+    rule: "must be a whole number from 0 to 100",
+  },
+  {
     key: "slow_request_ms",
     schema: milliseconds(1, 600_000),
     default: 1000,

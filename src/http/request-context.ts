@@ -7,6 +7,7 @@ import type { Principal, RequestOrigin } from "../domain/principal";
 import { assert } from "../foundation/assert";
 import { BsoptError } from "../foundation/errors";
 import type { IdempotencyTicket } from "../storage/idempotency";
+import type { Trace } from "../telemetry/tracing";
 import type { BodyLease } from "./body-budget";
 import { sessionCookieIn } from "./credentials";
 import type { LimitVerdict } from "./limits";
@@ -44,6 +45,8 @@ export interface RequestContext {
   /** How many options it priced, where a feature said so. */
   optionCount: number | null;
   traceId: string | null;
+  /** Set where the request is followed. */
+  trace: Trace | null;
   /** The answer stands, but tells that the server is unavailable. */
   isUnavailable: boolean;
   /** What a handler threw, until the answer is made of it. */
@@ -107,7 +110,8 @@ const timingsMax = 16;
 
 /** Adds `name;dur=` (a token, milliseconds) to the answer's Server-Timing. Past 16 entries it is dropped. */
 export function recordTiming(request: Request, name: string, durationMilliseconds: number): void {
-  const { timings } = contextOf(request);
+  const { timings, trace } = contextOf(request);
+  trace?.part(name, "internal", durationMilliseconds);
   assert(/^[a-z][a-z0-9_-]*$/.test(name), `timing name ${name} is no token`);
   if (timings.length < timingsMax) timings.push({ name, durationMilliseconds });
 }

@@ -12,6 +12,7 @@ import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { RepeatCounter } from "../foundation/repeats";
+import type { Trace, Tracing } from "../telemetry/tracing";
 import { BodyBudget, countedBytesMin } from "./body-budget";
 import { clientAddressRule, isLocalRequest } from "./client-address";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
@@ -21,11 +22,19 @@ import { hostRule } from "./host";
 import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
 import { type Limits, type LimitVerdict, noLimits, setLimitHeaders } from "./limits";
 import type { DocumentInfo } from "./openapi";
-import { type DenialKind, denialOf, type Problem, problemOf, problemResponse, unavailableResponse } from "./problem";
+import {
+  type DenialKind,
+  denialOf,
+  isServerFault,
+  type Problem,
+  problemOf,
+  problemResponse,
+  unavailableResponse,
+} from "./problem";
 import { attachContext, contextOf, originOf, type RequestContext } from "./request-context";
 import { buildRouteTable, type Route, type RouteTable } from "./routes";
 import { finishedTable } from "./table-answer";
-import { requestNames } from "./trace";
+import { requestNames, traceParentOf } from "./trace";
 
 export interface HttpServerOptions {
   readonly features: readonly AnyElysia[];
@@ -38,6 +47,8 @@ export interface HttpServerOptions {
   readonly documents: DocumentInfo;
   /** Default: nothing is limited. */
   readonly limits?: Limits;
+  /** Follows requests; left out, none is followed. */
+  readonly tracing?: Tracing;
   /** Told of every answer; must return at once and never throw. */
   readonly onAnswered?: (answered: Answered) => void;
   /** Told of every request that was kept out; must return at once and never throw. */
@@ -116,7 +127,7 @@ const apiContentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none
  * permission or could be routed in two ways (see routes.ts): a server that would guess does not start.
  */
 export function createServer(options: HttpServerOptions): HttpServer {
-  const { config, log, clock, random, idempotencyStore, onAnswered, onRefused } = options;
+  const { config, log, clock, random, idempotencyStore, tracing, onAnswered, onRefused } = options;
   const names = requestNames(random);
   const running = new RunningTickets();
   const unavailable = new RepeatCounter<object>({ windowMilliseconds: 10_000, kindCountMax: 100 });
@@ -202,15 +213,20 @@ export function createServer(options: HttpServerOptions): HttpServer {
       timings: [],
       optionCount: null,
       traceId: null,
+      trace: null,
       isUnavailable: false,
       failure: null,
       problem: null,
     };
     attachContext(request, context);
     underWayCount += 1;
+    const trace = tracing?.begin(traceParentOf(request)) ?? null;
+    context.trace = trace;
+    context.traceId = trace?.traceId ?? null;
     let response: Response;
     try {
-      response = (await gate(request, context)) ?? (await app.fetch(request));
+      const answering = async () => (await gate(request, context)) ?? (await app.fetch(request));
+      response = tracing && trace ? await tracing.run(trace, answering) : await answering();
       if (context.failure !== null) response = await failedOrReplayed(request, context);
       else if (context.isUnavailable) response = unavailableResponse(response);
     } catch (error) {
@@ -302,6 +318,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     for (const part of context.timings) timing += `, ${part.name};dur=${part.durationMilliseconds.toFixed(3)}`;
     headers.set("server-timing", timing);
     if (isDraining) headers.set("connection", "close");
+    if (context.trace !== null) endTrace(context.trace, response, request, context, total);
     if (onAnswered) tellAnswer(response, request, context, total, onAnswered);
     return response;
   }
@@ -401,6 +418,29 @@ export function createServer(options: HttpServerOptions): HttpServer {
       return isDraining;
     },
   };
+}
+
+/** OpenTelemetry's names for a request's span (semantic conventions for HTTP 1.x); nothing of who asked. */
+function endTrace(
+  trace: Trace,
+  { status }: Response,
+  { method }: Request,
+  { route, requestId, problem, optionCount }: RequestContext,
+  milliseconds: number,
+): void {
+  trace.end({
+    name: route === null ? method : `${route.method} ${route.pattern}`,
+    attributes: {
+      "http.request.method": method,
+      "http.response.status_code": status,
+      ...(route && { "http.route": route.pattern }),
+      ...(problem && { "error.type": problem.code }),
+      ...(optionCount !== null && { "bsopt.options": optionCount }),
+      "bsopt.request_id": requestId,
+    },
+    isFault: isServerFault(status),
+    milliseconds,
+  });
 }
 
 /** The path exactly as Elysia takes it from an absolute address (its `standardHostname: false`): raw, without the query. */

@@ -173,7 +173,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   });
 
   const storage: Storage = {
-    write: (work) => writer.write(work),
+    write: options.observer ? observedWrite(writer, clock, options.observer) : (work) => writer.write(work),
     read: reader.database,
     async ping() {
       if (writer.failure !== null) throw databaseFailed(writer.failure);
@@ -222,6 +222,17 @@ function notMigrated(): BsoptError {
     detail: "The database lacks migrations that this executable needs.",
     hint: "Run `bsopt migrate up`.",
   });
+}
+
+function observedWrite(writer: Writer, clock: Clock, observer: StorageObserver): Storage["write"] {
+  return async (work) => {
+    const begunAt = clock.monotonicMilliseconds();
+    try {
+      return await writer.write(work);
+    } finally {
+      observer.wrote(clock.monotonicMilliseconds() - begunAt);
+    }
+  };
 }
 
 function sizeOf(path: string): number {

@@ -66,8 +66,10 @@ export interface WriterStatistics {
 export interface StorageObserver {
   /** A transaction of so many writes was committed, the COMMIT itself taking so long. */
   committed(writeCount: number, commitMilliseconds: number): void;
-  /** A select was answered. */
+  /** A select was answered; told in the asynchronous context of whoever asked. */
   read(milliseconds: number): void;
+  /** A write is settled, waiting included; told in the same context. */
+  wrote(milliseconds: number): void;
 }
 
 export interface WriterOptions {

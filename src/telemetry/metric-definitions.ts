@@ -82,6 +82,17 @@ export const metricDefinitions = {
     labels: {},
     buckets: diskSeconds,
   },
+  bsopt_database_write_seconds: {
+    kind: "histogram",
+    help: "Time of each write from when it was asked for until it was settled, waiting included.",
+    labels: {},
+    buckets: diskSeconds,
+  },
+  bsopt_trace_spans_total: {
+    kind: "counter",
+    help: "Spans of traces; dropped ones found no room, or no collector that took them.",
+    labels: { outcome: "sent or dropped" },
+  },
   bsopt_database_busy_total: {
     kind: "counter",
     help: "Times that another process held the database when a transaction was to begin.",

@@ -613,6 +613,7 @@ test("a request that the gate has not admitted reaches no handler, even inside t
     timings: [],
     optionCount: null,
     traceId: null,
+    trace: null,
     isUnavailable: false,
     failure: null,
     problem: null,

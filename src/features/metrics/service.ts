@@ -29,6 +29,7 @@ export interface MetricsSources {
   readonly engine: Pick<Engine, "info" | "activity">;
   readonly database: () => StorageStatistics;
   readonly outbox: () => OutboxStatistics;
+  readonly spans: () => { readonly sentCount: number; readonly droppedCount: number };
   readonly agents: () => readonly Agent[];
   readonly readProcess: () => ProcessReadings;
   /** Makes the health checks, or answers at once where they were made within the last second. */
@@ -46,6 +47,7 @@ export interface MetricsService {
 export function observeStorage(metrics: Metrics): StorageObserver {
   const commitWrites = metrics.recorder("bsopt_database_commit_writes", {});
   const commitSeconds = metrics.recorder("bsopt_database_commit_seconds", {});
+  const writeSeconds = metrics.recorder("bsopt_database_write_seconds", {});
   const readSeconds = metrics.recorder("bsopt_database_read_seconds", {});
   return {
     committed(writeCount, commitMilliseconds) {
@@ -53,6 +55,7 @@ export function observeStorage(metrics: Metrics): StorageObserver {
       commitSeconds(commitMilliseconds / 1000);
     },
     read: (milliseconds) => readSeconds(milliseconds / 1000),
+    wrote: (milliseconds) => writeSeconds(milliseconds / 1000),
   };
 }
 
@@ -146,7 +149,14 @@ function feedDatabase({ metrics, database, outbox }: MetricsSources): void {
   });
 }
 
-function feedAgents({ metrics, agents }: MetricsSources): void {
+function feedAgents({ metrics, agents, spans }: MetricsSources): void {
+  metrics.feed("bsopt_trace_spans_total", () => {
+    const { sentCount, droppedCount } = spans();
+    return [
+      { labels: { outcome: "sent" }, value: sentCount },
+      { labels: { outcome: "dropped" }, value: droppedCount },
+    ];
+  });
   metrics.feed("bsopt_agent_up", () =>
     agents().map(({ name, state }) => ({ labels: { agent: name }, value: state === "running" ? 1 : 0 })),
   );
