@@ -4,15 +4,18 @@ import { BsoptError } from "../foundation/errors";
 import { type LongJob, runLongJob } from "./database-copy";
 import type { LongAnswer } from "./long-work";
 
-declare const self: {
-  onmessage: ((event: MessageEvent<LongJob>) => void) | null;
+/** What a thread has of its parent. */
+export interface ThreadScope {
+  onmessage: ((event: MessageEvent<LongJob>) => unknown) | null;
   postMessage(answer: LongAnswer): void;
-};
+}
 
-/** Serves this thread's one job. */
-export function serveLongWork(): void {
-  self.onmessage = async ({ data }) => self.postMessage(await answerTo(data));
-  self.postMessage({ isDone: null });
+declare const self: ThreadScope;
+
+/** Serves this thread's one job, having said that it listens. */
+export function serveLongWork(scope: ThreadScope = self): void {
+  scope.onmessage = async ({ data }) => scope.postMessage(await answerTo(data));
+  scope.postMessage({ isDone: null });
 }
 
 async function answerTo(job: LongJob): Promise<LongAnswer> {

@@ -10,7 +10,8 @@ import { finishedBackups } from "../../../src/storage/backup";
 import { createBackupSchedule, isDue } from "../../../src/storage/backup-schedule";
 import { startIntegrityCheck } from "../../../src/storage/integrity-check";
 import { parseDatabaseUrl } from "../../../src/storage/location";
-import { createLongWork, type LongWork } from "../../../src/storage/long-work";
+import { createLongWork, type LongAnswer, type LongWork } from "../../../src/storage/long-work";
+import { serveLongWork, type ThreadScope } from "../../../src/storage/long-worker";
 import { openSafety } from "../../../src/storage/safety";
 import { addItems, entrance, testLongWork } from "../../harness/backup";
 import { openTestStorage, recordingLog, StorageChild, temporaryFolder, until } from "../../harness/storage";
@@ -180,5 +181,21 @@ describe("long work", () => {
     const path = join(temporaryFolder(), "x.db");
     expect(await codeOf(own.run({ kind: "inspect", path, depth: "quick" }))).not.toContain("object");
     expect(existsSync(path)).toBe(false);
+  });
+
+  test("S2.50 a thread says that it listens, then the outcome, an error with its code", async () => {
+    const answers: LongAnswer[] = [];
+    const scope: ThreadScope = { onmessage: null, postMessage: (answer) => void answers.push(answer) };
+    serveLongWork(scope);
+    expect(answers).toEqual([{ isDone: null }]);
+    const path = join(temporaryFolder(), "none.db");
+    await scope.onmessage!(new MessageEvent("message", { data: { kind: "inspect", path, depth: "quick" } }));
+    expect(answers[1]).toMatchObject({ isDone: false, error: { reason: "not-found", code: "DATABASE_MISSING" } });
+    const storage = await openTestStorage({ url: `file:${path}` });
+    await addItems(storage, ["one"]);
+    await scope.onmessage!(new MessageEvent("message", { data: { kind: "inspect", path, depth: "quick" } }));
+    expect(answers[2]).toMatchObject({ isDone: true, result: { damage: [] } });
+    await scope.onmessage!(new MessageEvent("message", { data: { kind: "copy", path, to: 7 as never } }));
+    expect(answers[3]).toMatchObject({ isDone: false });
   });
 });
