@@ -13,6 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createClient } from "@libsql/client/sqlite3";
 import { Installation, readJson, type Serving } from "../harness/executable";
 
 /** Makes keys over HTTP until told to stop; gives the ids that were acknowledged, as they come. */
@@ -151,6 +152,64 @@ describe("backup and restore", () => {
     const readiness = await readJson(fetch(`${scheduling.url}/readiness`));
     expect(readiness.checks).toContainEqual(expect.objectContaining({ component: "backups", status: "ok" }));
     expect(await scheduling.stop()).toBe(0);
+  });
+});
+
+describe("a large database", () => {
+  const installation = new Installation();
+  afterAll(() => installation.remove());
+
+  beforeAll(async () => {
+    await (await installation.serve()).stop();
+    const client = createClient({ url: `file:${installation.path("bsopt-data", "bsopt.db")}` });
+    await client.executeMultiple(`CREATE TEMP TABLE n (i INTEGER);
+      WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 20000) INSERT INTO n SELECT i FROM c;
+      INSERT INTO idempotency_answers (principal_id, route, key, body_hash, status, body, created_at)
+        SELECT 'p', 'r', 'k' || i, 'h', 200, hex(randomblob(2000)), ${Date.now()}000 FROM n;`);
+    client.close();
+  });
+
+  test("S2.50 stopping in the middle of a scheduled backup ends in order, and leaves nothing that passes for one", async () => {
+    const environment = { BSOPT_BACKUP_DIR: "scheduled", BSOPT_DRAIN_MS: "0" };
+    const serving = await installation.serve({ environment });
+    const names = () => (existsSync(installation.path("scheduled")) ? readdirSync(installation.path("scheduled")) : []);
+    while (names().length === 0) await fetch(`${serving.url}/health`);
+    expect(await serving.stop()).toBe(0);
+    // A quick machine may have been done with it.
+    for (const name of names().filter((name) => name.endsWith("Z"))) {
+      const rehearsal = ["restore", installation.path("scheduled", name), "--data-dir", "r", "--accept-other-key"];
+      expect((await installation.run(rehearsal)).code).toBe(0);
+    }
+    const again = await installation.serve({ environment });
+    while (!names().some((name) => name.endsWith("Z"))) await fetch(`${again.url}/health`);
+    expect(names().filter((name) => name.endsWith(".unfinished"))).toEqual([]);
+    expect(await again.stop()).toBe(0);
+  });
+
+  test("S1.06 after a kill it is ready at once, degraded until it has been read whole, then ok", async () => {
+    const first = await installation.serve();
+    const made = await fetch(`${first.url}/api/v1/api-keys`, {
+      method: "POST",
+      headers: { "x-api-key": first.key(), "content-type": "application/json" },
+      body: JSON.stringify({ name: "before the kill", scopes: ["pricing:read"] }),
+    });
+    expect(made.status).toBe(201);
+    await first.kill();
+    const second = await installation.serve();
+    const integrity = async () => {
+      const response = await fetch(`${second.url}/readiness`);
+      expect(response.status).toBe(200);
+      const { checks } = await readJson(response);
+      return checks.find(({ component }: { component: string }) => component === "integrity");
+    };
+    const seen = new Set<string>();
+    while (!seen.has("ok")) seen.add((await integrity()).status);
+    expect([...seen].filter((status) => status === "failed")).toEqual([]);
+    expect(await second.stop()).toBe(0);
+    const third = await installation.serve();
+    const { checks } = await readJson(fetch(`${third.url}/readiness`));
+    expect(checks.map(({ component }: { component: string }) => component)).not.toContain("integrity");
+    await third.stop();
   });
 });
 

@@ -172,15 +172,23 @@ describe("systemd", () => {
 
   test("passes systemd's own check", () => {
     if (!Bun.which("systemd-analyze")) return notRun("no systemd-analyze");
-    const path = join(folder, "bsopt.service");
-    writeFileSync(path, unit.replaceAll("/usr/local/bin/bsopt", "/bin/true"));
-    const checked = Bun.spawnSync(["systemd-analyze", "verify", path], { stderr: "pipe" });
-    expect(
-      checked.stderr
-        .toString()
-        .split("\n")
-        .filter((line) => line.includes("bsopt.service")),
-    ).toEqual([]);
+    const names = readdirSync(join(root, "deploy/systemd")).sort();
+    expect(names).toEqual(["bsopt-watchdog.service", "bsopt-watchdog.timer", "bsopt.service"]);
+    const paths = names.map((name) => join(folder, name));
+    for (const [index, path] of paths.entries()) {
+      writeFileSync(path, read("deploy/systemd", names[index]!).replaceAll("/usr/local/bin/bsopt", "/bin/true"));
+    }
+    const checked = Bun.spawnSync(["systemd-analyze", "verify", ...paths], { stderr: "pipe" });
+    const said = checked.stderr.toString().split("\n");
+    expect(said.filter((line) => names.some((name) => line.includes(name)))).toEqual([]);
+  });
+
+  test("S2.03 the watchdog asks every ten seconds and restarts after three silences", () => {
+    const service = read("deploy/systemd/bsopt-watchdog.service");
+    expect(read("deploy/systemd/bsopt-watchdog.timer")).toMatch(/^OnUnitInactiveSec=10$/m);
+    expect(service).toContain("for i in 1 2 3; do /usr/local/bin/bsopt health");
+    expect(service).toContain("systemctl restart --no-block bsopt.service");
+    expect(service).toMatch(/^Requisite=bsopt\.service$/m);
   });
 });
 
