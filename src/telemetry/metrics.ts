@@ -2,7 +2,10 @@
 // levels are kept where they arise and read when somebody asks; only distributions are recorded as they happen. It must never
 // use the library's own global registry, nor its default metrics, which ask a runtime that this is not.
 
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import Counter from "prom-client/lib/counter";
+import Gauge from "prom-client/lib/gauge";
+import Histogram from "prom-client/lib/histogram";
+import Registry from "prom-client/lib/registry";
 import { assert } from "../foundation/assert";
 import {
   type HistogramName,
@@ -45,8 +48,8 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const readers = new Map<ValueName, () => Promise<void>>();
-  const values = new Map<ValueName, Counter | Gauge>();
-  const histograms = new Map<HistogramName, Histogram>();
+  const values = new Map<ValueName, InstanceType<typeof Counter> | InstanceType<typeof Gauge>>();
+  const histograms = new Map<HistogramName, InstanceType<typeof Histogram>>();
   const recorded = new Set<HistogramName>();
 
   for (const [name, definition] of Object.entries(metricDefinitions) as [MetricName, MetricDefinition][]) {
