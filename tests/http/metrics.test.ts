@@ -156,6 +156,12 @@ describe("S4.62 at the start", () => {
     }
   });
 
+  test("every background loop is up", () => {
+    const loops = atStart.split("\n").filter((line) => line.startsWith("bsopt_agent_up{"));
+    expect(loops.length).toBeGreaterThan(5);
+    expect(loops.filter((line) => !line.endsWith(" 1"))).toEqual([]);
+  });
+
   test("labels never grow with what clients send", async () => {
     const series = (text: string) => text.split("\n").filter((line) => !line.startsWith("#")).length;
     const before = series(await scrape());
