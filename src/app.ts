@@ -13,7 +13,7 @@ import { createServerMailer } from "./adapters/smtp/server-mailer";
 import { documentInfo, featureRoutes } from "./app/routes";
 import { openTraces, tracedStorage } from "./app/traces";
 import type { BuildInfo } from "./config/build-info";
-import { type Config, machineWorkers } from "./config/config";
+import type { Config } from "./config/config";
 import type { Calendars } from "./domain/business-calendar";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
@@ -39,7 +39,8 @@ import type { Agent } from "./foundation/agent";
 import type { Clock } from "./foundation/clock";
 import { BsoptError } from "./foundation/errors";
 import type { Log } from "./foundation/log";
-import { createPasswordHasher } from "./foundation/password-hasher";
+import { argon2id, createPasswordHasher, type SlowHash } from "./foundation/password-hasher";
+import { threadedHash } from "./foundation/password-thread";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
 import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
@@ -66,7 +67,7 @@ export interface AppOptions {
   readonly log: Log;
   /** What business/252 can count by; those built in unless the user has more. */
   readonly calendars?: Calendars;
-  /** The module that storage's threads start from; the process's own unless a test brings another. */
+  /** The module that threads for storage and for passwords start from; the process's own unless a test brings another. */
   readonly entrance?: string;
 }
 
@@ -130,7 +131,9 @@ export async function createApp(options: AppOptions): Promise<App> {
   const audit = openAuditOn(storage, secretBox, options);
   let url = "";
   const mailer = openMailer(config);
-  const people = createPeople(options, { storage, audit, mailer, publicUrl: () => config.publicUrl ?? url });
+  const entrance = options.entrance ?? Bun.main;
+  const slowHash = threadedHash(entrance, clock);
+  const people = createPeople(options, { storage, audit, mailer, slowHash, publicUrl: () => config.publicUrl ?? url });
   const { identity, keys, registration, outbox } = people;
   if (config.mail.smtpUrl === null) {
     log.info({ folder: mailFolder(config) }, "no mail server is configured: mails are written to this folder");
@@ -176,7 +179,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...(options.calendars && { calendars: options.calendars }),
   });
   const safety = openSafety({
-    ...{ storage, ...config.storage, build, clock, random, log, entrance: options.entrance ?? Bun.main },
+    ...{ storage, ...config.storage, build, clock, random, log, entrance },
     masterKeyMark: masterKeyMark(config.storage.dataDirectory, random),
   });
   const agents: Agent[] = [
@@ -298,6 +301,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     for (const agent of agents) await agent.stop();
     await traces?.close();
     await engine.stop();
+    slowHash.stop();
     await sessions.close();
     tokens.close();
     await keys.close();
@@ -448,12 +452,14 @@ interface PeopleParts {
   readonly audit: Audit;
   readonly mailer: Mailer;
   readonly publicUrl: () => string;
+  /** The runtime's own unless a server brings threads that go after others. */
+  readonly slowHash?: SlowHash;
 }
 
 /** Users, their keys and their passwords; each part that holds something about people is named here, so that erasing and exporting reach it. */
 function createPeople(
   { config, clock, random, log }: Pick<AppOptions, "config" | "clock" | "random" | "log">,
-  { storage, audit, mailer, publicUrl }: PeopleParts,
+  { storage, audit, mailer, publicUrl, slowHash = argon2id }: PeopleParts,
 ): { identity: Identity; keys: Keys; registration: Registration; outbox: Outbox } {
   const personalData = () => [
     keys.personalData,
@@ -467,8 +473,8 @@ function createPeople(
     storage,
     people: identity,
     audit,
-    // A second hash at once where that leaves cores to others.
-    hasher: createPasswordHasher({ concurrency: machineWorkers() >= 3 ? 2 : 1 }),
+    // One at a time: that is what its thread does, and a core is what sign-ins may cost.
+    hasher: createPasswordHasher({ concurrency: 1, slowHash }),
     sendMail: (mail, signal) => mailer.send(mail, signal),
     pendingMessageCount: () => outbox.statistics().pendingCount,
     mode: config.registration,

@@ -13,6 +13,7 @@ import { createEngine, type Engine } from "./engine/engine";
 import { threadsFrom } from "./engine/thread";
 import { serveKernel } from "./engine/worker";
 import { systemClock } from "./foundation/clock";
+import { passwordThreadName, servePasswords } from "./foundation/password-thread";
 import { systemRandom } from "./foundation/random";
 import { kernelWasmBytes } from "./storage/assets";
 import { longThreadName } from "./storage/long-work";
@@ -50,5 +51,6 @@ async function main(): Promise<never> {
 }
 
 if (Bun.isMainThread) await main();
+else if (threadName === passwordThreadName) servePasswords();
 else if (threadName === longThreadName) (await import("./storage/long-worker")).serveLongWork();
 else serveKernel();

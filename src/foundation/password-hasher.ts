@@ -24,9 +24,17 @@ export interface SlowHash {
   verify(password: string, hash: string): Promise<boolean>;
 }
 
+const parameters = { algorithm: "argon2id", memoryCost: memoryCostKibibytes, timeCost } as const;
+
+/** argon2id at once, in the calling thread. Both throw where the runtime refuses, as for a text that is no hash. */
+export const argon2idNow = {
+  hash: (password: string): string => Bun.password.hashSync(password, parameters),
+  verify: (password: string, hash: string): boolean => Bun.password.verifySync(password, hash, "argon2id"),
+};
+
 /** argon2id as the runtime computes it, on a thread of its own pool. */
 export const argon2id: SlowHash = {
-  hash: (password) => Bun.password.hash(password, { algorithm: "argon2id", memoryCost: memoryCostKibibytes, timeCost }),
+  hash: (password) => Bun.password.hash(password, parameters),
   verify: (password, hash) => Bun.password.verify(password, hash, "argon2id"),
 };
 
@@ -78,7 +86,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
 
   return {
     hash: (password) => inTurn(() => slowHash.hash(password)),
-    verify: (password, hash) => inTurn(() => slowHash.verify(password, hash).catch(() => false)),
+    verify: (password, hash) => inTurn(() => slowHash.verify(password, hash).catch(notAHash)),
     requireRoom() {
       if (runningCount >= concurrency && waiting.count >= waitingCountMax) throw busy();
     },
@@ -87,6 +95,12 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       return runningCount + waiting.count;
     },
   };
+}
+
+/** A text that is no hash opens for nothing; that nobody could look is another matter. */
+function notAHash(error: unknown): false {
+  if (error instanceof BsoptError) throw error;
+  return false;
 }
 
 function busy(): BsoptError {

@@ -1,6 +1,7 @@
 // The whole application as the executable composes it, over a temporary folder and a free port.
 
 import { join } from "node:path";
+import { root } from "../../build/fingerprint.mjs";
 import { type App, createApp } from "../../src/app";
 import { buildInfo } from "../../src/config/build-info";
 import { loadConfig } from "../../src/config/config";
@@ -35,6 +36,7 @@ export async function startApp(
     clock: systemClock,
     random: systemRandom,
     log,
+    entrance: join(root, "src", "main.ts"),
   });
   return Object.assign(app, { key: app.firstAdminKey?.text ?? "" });
 }
