@@ -49,7 +49,7 @@ import { createRequestLog } from "./http/request-log";
 import { createRequestMetrics } from "./http/request-metrics";
 import { type Answered, createServer } from "./http/server";
 import { find } from "./storage/idempotency";
-import { parseDatabaseUrl } from "./storage/location";
+import { parseDatabaseAddress } from "./storage/location";
 import { createOutbox, type Outbox } from "./storage/outbox";
 import { openSafety } from "./storage/safety";
 import { openStorage, type Storage, type StorageObserver } from "./storage/storage";
@@ -386,6 +386,7 @@ function openDatabase(
   const { config, clock, random, log } = options;
   return openStorage({
     url: config.storage.databaseUrl,
+    server: config.storage.databaseServer,
     clock,
     random,
     log,
@@ -410,7 +411,8 @@ function openAuditOn(storage: Storage, secretBox: SecretBox, options: Omit<AppOp
 export async function openAudit(options: Omit<AppOptions, "engine" | "build">): Promise<OpenedAudit> {
   const { config, clock, random, log } = options;
   const hint = "Name the folder with --data-dir or BSOPT_DATA_DIR.";
-  if (!existsSync(parseDatabaseUrl(config.storage.databaseUrl).path)) {
+  const address = parseDatabaseAddress(config.storage.databaseUrl);
+  if (address.kind === "file" && !existsSync(address.path)) {
     throw new BsoptError({ reason: "not-found", code: "DATABASE_MISSING", detail: "There is no database.", hint });
   }
   if (!existsSync(join(config.storage.dataDirectory, masterKeyFileName))) {
@@ -418,8 +420,8 @@ export async function openAudit(options: Omit<AppOptions, "engine" | "build">): 
     throw new BsoptError({ reason: "not-found", code: "MASTER_KEY_MISSING", detail, hint });
   }
   const secretBox = openSecretBox(options);
-  const { databaseUrl: url } = config.storage;
-  const storage = await openStorage({ url, clock, random, log, tables: everyTable, migrate: false });
+  const { databaseUrl: url, databaseServer: server } = config.storage;
+  const storage = await openStorage({ url, server, clock, random, log, tables: everyTable, migrate: false });
   return { audit: openAuditOn(storage, secretBox, options), close: () => storage.close() };
 }
 

@@ -9,9 +9,11 @@ import type { Clock } from "../foundation/clock";
 import { silentLog } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { newestOf } from "../storage/backup-schedule";
-import { parseDatabaseUrl } from "../storage/location";
+import { type DatabaseServer, isDatabaseServer, parseDatabaseAddress } from "../storage/location";
 import { createLongWork } from "../storage/long-work";
-import { schemaReport } from "../storage/schema-report";
+import type { Patience } from "../storage/patience";
+import type { Durability } from "../storage/remote-client";
+import { schemaReport, serverReport } from "../storage/schema-report";
 import type { Examiner } from "./doctor";
 import { backupFinding, type Finding } from "./doctor-checks";
 
@@ -30,7 +32,9 @@ const restoreMend = "Stop the server, keep a copy of the data folder, and restor
 export function openExaminer({ clock, random, entrance }: ExaminerOptions): Examiner {
   return {
     async database(config) {
-      const location = parseDatabaseUrl(config.storage.databaseUrl);
+      const address = parseDatabaseAddress(config.storage.databaseUrl, config.storage.databaseServer);
+      if (address.kind === "server") return serverFindings(address, { clock, random, busyMillisecondsMax });
+      const location = address;
       if (!existsSync(location.path)) {
         const mend = "The first start of bsopt serve makes it; else look at --data-dir.";
         return [{ check: "database", status: "warn", detail: "there is no database yet", mend }];
@@ -62,7 +66,11 @@ export function openExaminer({ clock, random, entrance }: ExaminerOptions): Exam
       });
       return [...findings, schemaFinding(problem, pendingCount, differences)];
     },
-    backups({ storage: { backups } }) {
+    backups({ storage: { backups, databaseUrl } }) {
+      if (isDatabaseServer(databaseUrl)) {
+        const detail = "the database is on a server, which is backed up by its own tools";
+        return [{ check: "backups", status: "warn", detail, mend: "Make sure that whoever runs the server does it." }];
+      }
       if (backups === null) {
         const detail = "the server makes no backups";
         return [{ check: "backups", status: "warn", detail, mend: "Set backup_dir, or run bsopt backup by a timer." }];
@@ -78,6 +86,27 @@ export function openExaminer({ clock, random, entrance }: ExaminerOptions): Exam
       return findings;
     },
   };
+}
+
+async function serverFindings(address: DatabaseServer, patience: Omit<Patience, "log">): Promise<Finding[]> {
+  const { durability, problem, pendingCount, differences } = await serverReport(address, everyTable, patience);
+  return [durabilityFinding(durability), schemaFinding(problem, pendingCount, differences)];
+}
+
+function durabilityFinding(durability: Durability): Finding {
+  const check = "database";
+  const mend =
+    'Set durability_mode to "strong" through the server\'s admin interface, or name that in database_admin_url.';
+  switch (durability) {
+    case "strong":
+      return { check, status: "ok", detail: "the database server answers, and syncs each commit" };
+    case "relaxed": {
+      const detail = "the database server may lose what it has acknowledged when its machine loses power";
+      return { check, status: "fail", detail, mend };
+    }
+    case "unknown":
+      return { check, status: "warn", detail: "the database server does not tell whether it syncs each commit", mend };
+  }
 }
 
 function schemaFinding(

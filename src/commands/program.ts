@@ -62,7 +62,8 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
   const openAudit = async (config: Config) => (await app()).openAudit({ config, clock, random, log: quietLog() });
   const openMigrator = async (config: Config) => {
     const { migrateDown, migrateUp, migrationStatus } = await withDatabaseEngine(() => import("../storage/migrate"));
-    const options = { url: config.storage.databaseUrl, clock, random, log: quietLog() };
+    const { databaseUrl: url, databaseServer: server } = config.storage;
+    const options = { url, server, clock, random, log: quietLog() };
     return {
       up: () => migrateUp(options),
       down: (count: number) => migrateDown(count, options),

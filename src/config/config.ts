@@ -67,6 +67,12 @@ export interface Config {
     readonly databaseUrl: string;
     /** Where the server makes backups, how often, and how many stay; null: it makes none. */
     readonly backups: { readonly folder: string; readonly everyHours: number; readonly keepCount: number } | null;
+    /** For a database server; nothing reads it where the database is a file. */
+    readonly databaseServer: {
+      /** A secret. */
+      readonly authToken: string | null;
+      readonly durability: { readonly adminUrl: string | null; readonly allowsRelaxed: boolean };
+    };
   };
   readonly limits: {
     /** False: nothing is limited. */
@@ -334,6 +340,13 @@ function freeze(values: Map<string, unknown>): Config {
             keepCount: get<number>("backup_keep"),
           })
         : null,
+      databaseServer: Object.freeze({
+        authToken: get<string | undefined>("database_auth_token") ?? null,
+        durability: Object.freeze({
+          adminUrl: get<string | undefined>("database_admin_url") ?? null,
+          allowsRelaxed: get<"strong" | "relaxed">("database_durability") === "relaxed",
+        }),
+      }),
     }),
     limits: Object.freeze({
       isEnabled: get<"on" | "off">("rate_limits") === "on",

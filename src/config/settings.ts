@@ -53,10 +53,39 @@ export const settings = [
   {
     key: "database_url",
     // Not another host, no parameters, not a folder, not memory: storage would refuse them one at a time.
-    schema: Type.String({ pattern: "^file:(?!//(?!/|localhost/))(?!.*:memory:)[^?]*[^?/\\s]$" }),
+    schema: Type.String({
+      pattern:
+        "^(file:(?!//(?!/|localhost/))(?!.*:memory:)[^?]*[^?/\\s]|(https?|libsql)://[A-Za-z0-9.\\[\\]:-]+(/[^\\s?#@]*)?)$",
+      maxLength: 4096,
+    }),
     default: undefined,
-    description: "Database, as file:PATH. Default: bsopt.db in the data folder.",
-    rule: "must be file:PATH, the path of a file on this machine without parameters",
+    description:
+      "Database, as file:PATH, or a libSQL server that several processes share, as https://host, http://host:port or libsql://host (which means https). Default: the file bsopt.db in the data folder.",
+    rule: "must be file:PATH, the path of a file on this machine without parameters, or the address of a libSQL server without user and parameters",
+  },
+  {
+    key: "database_auth_token",
+    schema: Type.String({ minLength: 1, maxLength: 8192, pattern: "^[\\x21-\\x7e]+$" }),
+    default: undefined,
+    description: "Token that the libSQL server named by database_url asks for. None by default.",
+    rule: "must be a token without spaces",
+    isSecret: true,
+  },
+  {
+    key: "database_admin_url",
+    schema: Type.String({ pattern: "^https?://[A-Za-z0-9.\\[\\]:-]+/?$", maxLength: 2048 }),
+    default: undefined,
+    description:
+      "Admin interface of the libSQL server, through which it is told to sync each commit where it does not. None by default: it must be told by whoever starts it.",
+    rule: "must be http://host:port or https://host",
+  },
+  {
+    key: "database_durability",
+    schema: Type.Union([Type.Literal("strong"), Type.Literal("relaxed")]),
+    default: "strong",
+    description:
+      "What a libSQL server must promise: strong, that acknowledged rows survive a loss of power, or relaxed, that they may not. A database file is always strong.",
+    rule: "must be strong or relaxed",
   },
   {
     key: "backup_dir",

@@ -51,7 +51,7 @@ export function createBackupSchedule(options: BackupScheduleOptions): BackupSche
     const schedule = `${location.path}-backups`;
     if (!existsSync(schedule + lockSuffix)) makeEmptyFile(schedule + lockSuffix);
     const patience = { clock, random, log, busyMillisecondsMax: 0 };
-    const turn = { path: schedule, clientUrl: clientUrlOf(schedule) };
+    const turn = { kind: "file" as const, path: schedule, clientUrl: clientUrlOf(schedule) };
     const lock = await lockFolder(turn, "alone", patience).catch(() => null);
     // Another server is at it.
     if (lock === null) return;

@@ -10,9 +10,33 @@
 
 import { type Client, createClient } from "@libsql/client/sqlite3";
 import { BsoptError } from "../foundation/errors";
+import type { DatabaseClient, DatabaseTransaction } from "./database-client";
 import { asBsoptError, storageClosed } from "./database-error";
+import { type TurnGuard, turnOfGroup } from "./turn-guard";
 
 export type ConnectionRole = "writer" | "reader";
+
+/** A way to one database, a file here or a server in remote-connection.ts. */
+export interface DatabaseConnection {
+  readonly client: DatabaseClient;
+  readonly isRemote: boolean;
+  readonly isTuned: boolean;
+  /** Says that what was found out about it can no longer be trusted. */
+  distrust(): void;
+  /** Makes it ready for use. */
+  tune(): Promise<void>;
+  /** Opens a transaction with foreign keys on; only `lock` makes it the one that writes. */
+  begin(): Promise<DatabaseTransaction>;
+  /** The same with foreign keys off, for changes of the schema. `distrust` and `tune` afterwards. */
+  beginSchemaChange(): Promise<DatabaseTransaction>;
+  /** Takes the write lock inside the transaction. */
+  lock(transaction: DatabaseTransaction): Promise<void>;
+  /** What tells, in one group, that a work waits for something else. */
+  turnGuard(): TurnGuard;
+  /** A text that differs from the last where another process has committed since. Not inside a transaction. */
+  version(): Promise<string>;
+  close(): void;
+}
 
 const common = [
   "PRAGMA busy_timeout = 0",
@@ -47,7 +71,8 @@ const settings: Readonly<Record<ConnectionRole, readonly string[]>> = {
  */
 export const lockSql = "UPDATE schema_migrations SET tag = (SELECT mark FROM temp.tuned_connection) WHERE 0";
 
-export class Connection {
+export class Connection implements DatabaseConnection {
+  readonly isRemote = false;
   readonly client: Client;
   readonly role: ConnectionRole;
   #isTuned = false;
@@ -99,6 +124,30 @@ export class Connection {
     await this.client.executeMultiple(settings[this.role].join(";\n"));
     if (this.role === "writer") await this.#requireWriteAheadLog();
     this.#isTuned = true;
+  }
+
+  begin(): Promise<DatabaseTransaction> {
+    return this.client.transaction("deferred");
+  }
+
+  async beginSchemaChange(): Promise<DatabaseTransaction> {
+    // Inside a transaction the PRAGMA does nothing.
+    await this.client.executeMultiple("PRAGMA foreign_keys = OFF");
+    return this.client.transaction("deferred");
+  }
+
+  lock(transaction: DatabaseTransaction): Promise<void> {
+    return transaction.executeMultiple(lockSql);
+  }
+
+  turnGuard(): TurnGuard {
+    return turnOfGroup();
+  }
+
+  async version(): Promise<string> {
+    const answer = await this.client.execute("PRAGMA data_version");
+    // A replaced connection counts anew, and was replaced because another process wrote.
+    return `${this.#generation}:${String(answer.rows[0]?.[0])}`;
   }
 
   async #requireWriteAheadLog(): Promise<void> {

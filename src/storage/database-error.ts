@@ -4,6 +4,7 @@
 
 import { LibsqlError } from "@libsql/client/sqlite3";
 import { BsoptError } from "../foundation/errors";
+import { remoteCodes } from "./remote-protocol";
 
 /** The primary result code's name (`SQLITE_BUSY`), or null where the error is not the driver's. */
 export function databaseCode(error: unknown): string | null {
@@ -30,7 +31,26 @@ export function isCorruption(error: unknown): boolean {
  */
 export function isCertainlyUndone(error: unknown): boolean {
   const code = databaseCode(error);
+  if (code === remoteCodes.notCommitted || code === remoteCodes.transactionOver) return true;
   return isBusy(error) || code === "SQLITE_FULL" || code === "SQLITE_CONSTRAINT" || code === "SQLITE_READONLY";
+}
+
+/** After a failed COMMIT on a server: has the time passed in which it could have been found out? */
+export function isCommitUnknown(error: unknown): boolean {
+  return databaseCode(error) === remoteCodes.commitUnknown;
+}
+
+/** Does a database server turn us away? */
+export function isRefused(error: unknown): boolean {
+  return databaseCode(error) === remoteCodes.refused;
+}
+
+/** Does a database server keep silent? Then it may be asked again. */
+export function isUnreachable(error: unknown): boolean {
+  return (
+    databaseCode(error) === remoteCodes.unreachable ||
+    (error instanceof BsoptError && error.code === "DATABASE_UNREACHABLE")
+  );
 }
 
 function extendedCodeInChain(error: unknown): string | null {
@@ -96,6 +116,36 @@ export function asBsoptError(error: unknown): unknown {
         retryAfterSeconds: 5,
         cause: error,
       });
+    case remoteCodes.unreachable:
+      return databaseSilent(error);
+    case remoteCodes.refused:
+      return new BsoptError({
+        reason: "unavailable",
+        code: "DATABASE_REFUSED",
+        detail: "The database server refuses this program.",
+        hint: "Look at database_url and database_auth_token: the token may be wrong, or have run out, or the address may not be a libSQL server's.",
+        retryAfterSeconds: 30,
+        cause: error,
+      });
+    case remoteCodes.notCommitted:
+      return new BsoptError({
+        reason: "unavailable",
+        code: "DATABASE_UNREACHABLE",
+        detail: "The database server was lost during the write; nothing of it was kept.",
+        retryAfterSeconds: 1,
+        cause: error,
+      });
+    case remoteCodes.commitUnknown:
+      return new BsoptError({
+        reason: "unavailable",
+        code: "DATABASE_COMMIT_UNKNOWN",
+        detail: "It is not known whether the write was kept.",
+        hint: "Repeat the request under the same Idempotency-Key, or look before doing it again. Then look at the database server.",
+        retryAfterSeconds: 5,
+        cause: error,
+      });
+    case remoteCodes.transactionOver:
+      return databaseBusy(error);
     case "SQLITE_CONSTRAINT":
       return new BsoptError({
         reason: "internal",
@@ -113,12 +163,24 @@ export function asBsoptError(error: unknown): unknown {
   }
 }
 
+/** For whoever waits for a database server. */
+export function databaseSilent(cause?: unknown): BsoptError {
+  return new BsoptError({
+    reason: "unavailable",
+    code: "DATABASE_UNREACHABLE",
+    detail: "The database server does not answer.",
+    hint: "Look whether the server that database_url names runs and can be reached from here.",
+    retryAfterSeconds: 2,
+    cause,
+  });
+}
+
 export function databaseBusy(cause?: unknown): BsoptError {
   return new BsoptError({
     reason: "unavailable",
     code: "DATABASE_BUSY",
     detail: "Another process is holding the database.",
-    hint: "Look for another process that works on the same data folder: a backup, a migration, an open database shell.",
+    hint: "Look for another process that works on the same database: a backup, a migration, an open database shell.",
     retryAfterSeconds: 1,
     cause,
   });

@@ -6,8 +6,11 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from 
 import { basename, dirname, resolve } from "node:path";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
+import type { RemoteDurability, RemoteLimits } from "./remote-client";
+import type { RemoteAddress } from "./remote-protocol";
 
 export interface DatabaseLocation {
+  readonly kind: "file";
   /** Absolute path of the database file. */
   readonly path: string;
   /** The same for the driver, with what an address would misread escaped. */
@@ -17,12 +20,59 @@ export interface DatabaseLocation {
 /** How the name of a database's lock file follows from the database's: see folder-lock.ts. */
 export const lockSuffix = ".lock";
 
+/** A libSQL server. */
+export interface DatabaseServer extends RemoteAddress {
+  readonly kind: "server";
+  readonly durability: RemoteDurability;
+  readonly limits?: Partial<RemoteLimits>;
+}
+
+/** What a server is told and asked beside its address. */
+export interface DatabaseServerOptions {
+  /** A secret; null where the server asks for none. */
+  readonly authToken: string | null;
+  readonly durability: RemoteDurability;
+  /** Shorter ones for tests. */
+  readonly limits?: Partial<RemoteLimits>;
+}
+
+const anonymous: DatabaseServerOptions = { authToken: null, durability: { adminUrl: null, allowsRelaxed: false } };
+
+export type DatabaseAddress = DatabaseLocation | DatabaseServer;
+
+const serverSchemes = ["libsql", "http", "https"];
+
+function schemeOf(url: string): string | undefined {
+  return /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
+}
+
+/** Is it a server's address rather than a file's? */
+export function isDatabaseServer(url: string): boolean {
+  return serverSchemes.includes(schemeOf(url) ?? "");
+}
+
+/**
+ * Takes a database's address apart: `file:PATH`, or `http://`, `https://` or `libsql://` (which means https) with a host
+ * and, where the server asks for it, a path. Throws DATABASE_URL_INVALID and DATABASE_URL_UNSUPPORTED.
+ */
+export function parseDatabaseAddress(url: string, server: DatabaseServerOptions = anonymous): DatabaseAddress {
+  if (!isDatabaseServer(url)) return parseDatabaseUrl(url);
+  const text = url.replace(/^libsql:/i, "https:");
+  const parsed = URL.canParse(text) ? new URL(text) : null;
+  if (parsed === null || parsed.hostname === "") throw invalidUrl("The database server's address cannot be read.");
+  if (parsed.username !== "" || parsed.password !== "" || parsed.search !== "" || parsed.hash !== "") {
+    throw invalidUrl("The database server's address takes no user, no parameters and no fragment.");
+  }
+  const path = parsed.pathname.endsWith("/") ? parsed.pathname : `${parsed.pathname}/`;
+  return { kind: "server", url: `${parsed.origin}${path}`, ...server };
+}
+
 function invalidUrl(detail: string): BsoptError {
   return new BsoptError({
     reason: "invalid",
     code: "DATABASE_URL_INVALID",
     detail,
-    hint: "Write it as file:PATH, for example file:./bsopt-data/bsopt.db.",
+    hint: "Write it as file:PATH, for example file:./bsopt-data/bsopt.db, or as a libSQL server's https://host.",
   });
 }
 
@@ -31,13 +81,13 @@ function invalidUrl(detail: string): BsoptError {
  * Throws DATABASE_URL_UNSUPPORTED for a server's address and DATABASE_URL_INVALID for anything else.
  */
 export function parseDatabaseUrl(url: string): DatabaseLocation {
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme !== undefined && ["libsql", "http", "https", "ws", "wss"].includes(scheme)) {
+  const scheme = schemeOf(url);
+  if (scheme !== undefined && [...serverSchemes, "ws", "wss"].includes(scheme)) {
     throw new BsoptError({
       reason: "unsupported",
       code: "DATABASE_URL_UNSUPPORTED",
-      detail: "Remote databases are not supported yet.",
-      hint: "Use a file: database_url, for example file:./bsopt-data/bsopt.db.",
+      detail: "This works on a database file only, and database_url names something else.",
+      hint: "Name a file as file:PATH. A libSQL server is named by http://, https:// or libsql://, and has its own tools for backups.",
     });
   }
   if (scheme !== "file") throw invalidUrl("The database address must start with file:.");
@@ -52,7 +102,7 @@ export function parseDatabaseUrl(url: string): DatabaseLocation {
   if (path.includes(":memory:")) throw invalidUrl("A database in memory would forget what was acknowledged.");
   if (path.includes("?")) throw invalidUrl("The database address takes no parameters after a question mark.");
   const absolute = resolve(path);
-  return { path: absolute, clientUrl: clientUrlOf(absolute) };
+  return { kind: "file", path: absolute, clientUrl: clientUrlOf(absolute) };
 }
 
 /** The driver's address of an absolute path. */

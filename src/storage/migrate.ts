@@ -9,17 +9,18 @@
 //    does nothing, and rebuilding a parent table with it ON empties the children through ON DELETE CASCADE.
 
 import { existsSync } from "node:fs";
-import type { Transaction } from "@libsql/client/sqlite3";
 import { assert, InvariantError } from "../foundation/assert";
 import type { EpochMicroseconds } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
-import { Connection, lockSql } from "./connection";
+import type { DatabaseConnection } from "./connection";
+import type { DatabaseClient, DatabaseTransaction } from "./database-client";
 import { asBsoptError, isBusy } from "./database-error";
-import { leaveFolder, lockFolder } from "./folder-lock";
-import { parseDatabaseUrl, prepareFiles } from "./location";
+import { type DatabaseAddress, type DatabaseServerOptions, parseDatabaseAddress } from "./location";
 import { type Migration, migrationHash } from "./migration";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
+import { enterDatabase } from "./open-connection";
 import { type Patience, whileBusy } from "./patience";
+import { marksTable } from "./remote-client";
 
 export type { Migration } from "./migration";
 
@@ -43,6 +44,8 @@ export interface MigrationStatus {
 
 export interface MigrateOptions extends Omit<Patience, "busyMillisecondsMax"> {
   readonly url: string;
+  /** For a database server: by default it is given no token and must sync each commit. */
+  readonly server?: DatabaseServerOptions;
   /** The executable's own unless a test brings others. */
   readonly migrations?: readonly Migration[];
   /** How long to wait for another process, default 30,000. */
@@ -87,35 +90,40 @@ export async function migrateDown(to: number, options: MigrateOptions): Promise<
 
 /** Which migrations are applied, pending or unknown to this executable. Changes nothing, and makes no file. */
 export async function migrationStatus(options: MigrateOptions): Promise<MigrationStatus> {
-  if (!existsSync(parseDatabaseUrl(options.url).path)) return statusOf([], options.migrations ?? embeddedMigrations);
+  const address = addressOf(options);
+  if (address.kind === "file" && !existsSync(address.path)) {
+    return statusOf([], options.migrations ?? embeddedMigrations);
+  }
   return withConnection(options, false, (connection, migrations) => readStatus(connection, migrations));
+}
+
+function addressOf({ url, server }: MigrateOptions): DatabaseAddress {
+  return parseDatabaseAddress(url, server);
 }
 
 async function withConnection<T>(
   options: MigrateOptions,
   isWriting: boolean,
-  work: (connection: Connection, migrations: readonly Migration[], patience: Patience) => Promise<T>,
+  work: (connection: DatabaseConnection, migrations: readonly Migration[], patience: Patience) => Promise<T>,
 ): Promise<T> {
   const patience: Patience = {
     ...options,
     busyMillisecondsMax: options.busyMillisecondsMax ?? startBusyMillisecondsMax,
   };
-  const location = parseDatabaseUrl(options.url);
-  prepareFiles(location, options.log);
-  const lock = await lockFolder(location, "shared", patience);
-  const connection = new Connection(location.clientUrl, isWriting ? "writer" : "reader");
+  const door = await enterDatabase(addressOf(options), patience);
+  const connection = door.open(isWriting ? "writer" : "reader");
   try {
     await whileBusy(patience, () => connection.tune());
     return await work(connection, options.migrations ?? embeddedMigrations, patience);
   } finally {
-    await leaveFolder(location, lock, connection, patience);
+    await door.leave(connection);
     connection.close();
   }
 }
 
 /** Brings the connection's database up to date; returns the tags applied now. Used by the start as well. */
 export async function applyPending(
-  connection: Connection,
+  connection: DatabaseConnection,
   migrations: readonly Migration[],
   patience: Patience,
 ): Promise<string[]> {
@@ -123,7 +131,7 @@ export async function applyPending(
   // The usual start: nothing to do, no lock taken.
   const known = await whileBusy(
     patience,
-    async () => requirePrefix(await readApplied(connection), migrations),
+    async () => requirePrefix(await readApplied(connection.client), migrations),
     () => connection.distrust(),
   );
   if (known === migrations.length) return [];
@@ -145,13 +153,13 @@ export async function applyPending(
 }
 
 /** How many migrations are still to be applied; throws where the applied ones do not fit this executable. */
-export async function pendingCount(connection: Connection, migrations: readonly Migration[]): Promise<number> {
-  return migrations.length - requirePrefix(await readApplied(connection), migrations);
+export async function pendingCount(connection: DatabaseConnection, migrations: readonly Migration[]): Promise<number> {
+  return migrations.length - requirePrefix(await readApplied(connection.client), migrations);
 }
 
 async function undoTo(
   to: number,
-  connection: Connection,
+  connection: DatabaseConnection,
   migrations: readonly Migration[],
   patience: Patience,
 ): Promise<void> {
@@ -175,16 +183,16 @@ async function undoTo(
 
 /** A write transaction with foreign keys off around it and checked inside it, at its end. */
 async function inSchemaTransaction<T>(
-  connection: Connection,
+  connection: DatabaseConnection,
   patience: Patience,
-  work: (transaction: Transaction) => Promise<T>,
+  work: (transaction: DatabaseTransaction) => Promise<T>,
 ): Promise<T> {
   const transaction = await whileBusy(patience, async () => {
     await connection.tune();
-    await connection.client.executeMultiple("PRAGMA foreign_keys = OFF");
-    const begun = await connection.client.transaction("deferred");
+    const begun = await connection.beginSchemaChange();
     try {
-      await begun.executeMultiple(`${createMarksSql};${lockSql}`);
+      await begun.executeMultiple(createMarksSql);
+      await connection.lock(begun);
       return begun;
     } catch (error) {
       begun.close();
@@ -217,7 +225,7 @@ async function inSchemaTransaction<T>(
 /** Scripts may not end the transaction they run in. (`BEGIN` and `END` also belong to triggers.) */
 const transactionControl = /^\s*(commit|rollback|vacuum|attach|detach)\b/im;
 
-async function runScript(transaction: Transaction, name: string, script: string): Promise<void> {
+async function runScript(transaction: DatabaseTransaction, name: string, script: string): Promise<void> {
   for (const piece of script.split("--> statement-breakpoint")) {
     if (piece.trim() === "") continue;
     try {
@@ -244,16 +252,11 @@ function requireWellFormed(migrations: readonly Migration[]): void {
   }
 }
 
-interface Reading {
-  execute: Transaction["execute"];
-}
-
-async function readApplied(from: Connection | Transaction): Promise<AppliedRow[]> {
-  const reading: Reading = from instanceof Connection ? from.client : from;
+async function readApplied(reading: Pick<DatabaseClient, "execute">): Promise<AppliedRow[]> {
   const tables = await reading.execute(
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
   );
-  const names = tables.rows.map((row) => String(row[0]));
+  const names = tables.rows.map((row) => String(row[0])).filter((name) => name !== marksTable);
   if (!names.includes("schema_migrations")) {
     if (names.length === 0) return [];
     throw new BsoptError({
@@ -310,8 +313,8 @@ function requirePrefix(applied: readonly AppliedRow[], migrations: readonly Migr
   return applied.length;
 }
 
-async function readStatus(connection: Connection, migrations: readonly Migration[]): Promise<MigrationStatus> {
-  const applied = await readApplied(connection).catch((error: unknown) => {
+async function readStatus(connection: DatabaseConnection, migrations: readonly Migration[]): Promise<MigrationStatus> {
+  const applied = await readApplied(connection.client).catch((error: unknown) => {
     throw asBsoptError(error);
   });
   return statusOf(applied, migrations);

@@ -4,12 +4,12 @@
 
 import type { InStatement, ResultSet } from "@libsql/client/sqlite3";
 import { bindRead, type Executor, type ReadDatabase, requireStorable } from "./bind";
-import type { Connection } from "./connection";
+import type { DatabaseConnection } from "./connection";
 import { asBsoptError, databaseCode, isBusy, isCorruption } from "./database-error";
 import { type Patience, whileBusy } from "./patience";
 
 export interface ReaderOptions {
-  readonly connection: Connection;
+  readonly connection: DatabaseConnection;
   readonly patience: Patience;
   /** Throws where reading is not allowed just now: inside a write. */
   readonly requireAllowed: () => void;

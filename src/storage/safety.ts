@@ -8,7 +8,7 @@ import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { createBackupSchedule } from "./backup-schedule";
 import { startIntegrityCheck } from "./integrity-check";
-import { parseDatabaseUrl } from "./location";
+import { isDatabaseServer, parseDatabaseUrl } from "./location";
 import { createLongWork } from "./long-work";
 import type { Storage } from "./storage";
 
@@ -45,6 +45,8 @@ export interface Safety {
 /** Begins what is due. */
 export function openSafety(options: SafetyOptions): Safety {
   const { storage, databaseUrl, backups, masterKeyMark, build, clock, random, log } = options;
+  // A server's files are its own business. Backups of it that are asked for are refused with words.
+  if (isDatabaseServer(databaseUrl) && backups === null) return { agents: [], probes: [], close: () => undefined };
   const location = parseDatabaseUrl(databaseUrl);
   const longWork = createLongWork(options.entrance);
   const integrity = storage.isCheckDue ? startIntegrityCheck({ path: location.path, longWork, log }) : null;

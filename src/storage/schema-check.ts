@@ -4,9 +4,10 @@
 import { sql } from "drizzle-orm";
 import { getTableConfig, SQLiteColumn, type SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { ReadDatabase } from "./bind";
+import { marksTable } from "./remote-client";
 
 /** Tables that belong to the machinery, not to a table.ts. */
-const ownTables: readonly string[] = ["schema_migrations"];
+const ownTables: readonly string[] = ["schema_migrations", marksTable];
 
 export interface SchemaCheckOptions {
   readonly read: Pick<ReadDatabase, "all">;

@@ -5,10 +5,13 @@ import type { SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { BsoptError } from "../foundation/errors";
 import { silentLog } from "../foundation/log";
 import { bindRead } from "./bind";
-import { Connection } from "./connection";
-import type { DatabaseLocation } from "./location";
-import { migrationStatus } from "./migrate";
+import { Connection, type DatabaseConnection } from "./connection";
+import { asBsoptError } from "./database-error";
+import type { DatabaseLocation, DatabaseServer } from "./location";
+import { type MigrationStatus, migrationStatus } from "./migrate";
 import { type Patience, whileBusy } from "./patience";
+import type { Durability } from "./remote-client";
+import { RemoteConnection } from "./remote-connection";
 import { schemaDifferences } from "./schema-check";
 
 export interface SchemaReport {
@@ -27,12 +30,47 @@ export async function schemaReport(
   patience: Omit<Patience, "log">,
 ): Promise<SchemaReport> {
   const quiet = { ...patience, log: silentLog };
-  const { problem, version, latestVersion } = await migrationStatus({ url: `file:${location.path}`, ...quiet });
+  const status = await migrationStatus({ url: `file:${location.path}`, ...quiet });
+  return reportOn(status, tables, () => new Connection(location.clientUrl, "reader"), quiet);
+}
+
+export interface ServerReport extends SchemaReport {
+  /** Whether the server syncs each commit. */
+  readonly durability: Durability;
+}
+
+/** The same for a database on a server, and what the server says of keeping its word. */
+export async function serverReport(
+  address: DatabaseServer,
+  tables: readonly SQLiteTable[],
+  patience: Omit<Patience, "log">,
+): Promise<ServerReport> {
+  const quiet = { ...patience, log: silentLog };
+  const { url, ...server } = address;
+  const connect = () => new RemoteConnection({ address, durability: address.durability, ...quiet });
+  const asking = connect();
+  try {
+    const durability = await asking.client.durability();
+    const status = await migrationStatus({ url, server, ...quiet });
+    return { ...(await reportOn(status, tables, connect, quiet)), durability };
+  } catch (error) {
+    throw asBsoptError(error);
+  } finally {
+    asking.close();
+  }
+}
+
+async function reportOn(
+  { problem, version, latestVersion }: MigrationStatus,
+  tables: readonly SQLiteTable[],
+  connect: () => DatabaseConnection,
+  patience: Patience,
+): Promise<SchemaReport> {
   const pendingCount = Math.max(0, latestVersion - version);
   if (problem !== null || pendingCount > 0) return { problem, pendingCount, differences: [] };
-  const connection = new Connection(location.clientUrl, "reader");
+  const connection = connect();
   try {
-    await whileBusy(quiet, () => connection.tune());
+    await whileBusy(patience, () => connection.tune());
     const read = bindRead({ execute: (statement) => connection.client.execute(statement) });
     return { problem, pendingCount, differences: await schemaDifferences({ read, tables, isComplete: true }) };
   } finally {

@@ -10,15 +10,16 @@ import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import type { ReadDatabase, Tx } from "./bind";
-import { Connection } from "./connection";
+import type { DatabaseConnection } from "./connection";
 import { asBsoptError, databaseCorrupt, databaseFailed } from "./database-error";
-import { isLeftOpen, leaveFolder, lockFolder } from "./folder-lock";
 import { answerKeptMicroseconds, sweep, sweepCountMax } from "./idempotency";
-import { parseDatabaseUrl, prepareFiles } from "./location";
+import { type DatabaseServerOptions, parseDatabaseAddress } from "./location";
 import { applyPending, type Migration, pendingCount, startBusyMillisecondsMax } from "./migrate";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
+import { enterDatabase } from "./open-connection";
 import { whileBusy } from "./patience";
 import { Reader } from "./reader";
+import { RemoteConnection } from "./remote-connection";
 import { schemaDifferences } from "./schema-check";
 import { idempotencyAnswers } from "./table";
 import { defaultWriterLimits, type StorageObserver, Writer, type WriterLimits, type WriterStatistics } from "./writer";
@@ -53,14 +54,16 @@ export interface Storage {
 }
 
 export interface StorageStatistics extends WriterStatistics {
-  /** Sizes of the database and of its write-ahead log; 0 where a file cannot be seen. */
+  /** Sizes of the database and of its write-ahead log; 0 where a file cannot be seen, as on a server. */
   readonly databaseBytes: number;
   readonly walBytes: number;
 }
 
 export interface StorageOptions {
-  /** `file:PATH`. */
+  /** `file:PATH`, or a libSQL server as `http://`, `https://` or `libsql://`. */
   readonly url: string;
+  /** For a server: by default it is given no token and must sync each commit. */
+  readonly server?: DatabaseServerOptions;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -92,17 +95,15 @@ const checkedBytesMax = 8 * 1024 * 1024;
  */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { clock, random, log } = options;
-  const location = parseDatabaseUrl(options.url);
-  prepareFiles(location, log);
+  const address = parseDatabaseAddress(options.url, options.server);
   const limits: WriterLimits = { ...defaultWriterLimits, ...options.limits };
   const migrations = options.migrations ?? embeddedMigrations;
   const startPatience = { clock, random, log, busyMillisecondsMax: startBusyMillisecondsMax };
   const readPatience = { clock, random, log, busyMillisecondsMax: limits.busyMillisecondsMax };
 
-  const wasLeftOpen = await isLeftOpen(location, startPatience);
-  const lock = await lockFolder(location, "shared", startPatience);
-  const writerConnection = new Connection(location.clientUrl, "writer");
-  const readerConnection = new Connection(location.clientUrl, "reader");
+  const door = await enterDatabase(address, startPatience);
+  const writerConnection = door.open("writer");
+  const readerConnection = door.open("reader");
   const closeConnections = () => {
     writerConnection.close();
     readerConnection.close();
@@ -110,9 +111,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   let isCheckDue = false;
   try {
     await whileBusy(startPatience, () => writerConnection.tune());
-    const isChecked = await requireIntact(writerConnection, location.path, log);
-    if (wasLeftOpen) log.warn({ checked: isChecked }, "the database was not closed by whoever had it open last");
-    isCheckDue = wasLeftOpen && !isChecked;
+    if (writerConnection instanceof RemoteConnection) await writerConnection.client.requireDurable();
+    if (address.kind === "file") {
+      const isChecked = await requireIntact(writerConnection, address.path, log);
+      if (door.wasLeftOpen) log.warn({ checked: isChecked }, "the database was not closed by whoever had it open last");
+      isCheckDue = door.wasLeftOpen && !isChecked;
+    }
     if (options.migrate ?? true) {
       const applied = await applyPending(writerConnection, migrations, startPatience);
       if (applied.length > 0) log.info({ applied }, "database migrated");
@@ -122,7 +126,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     await whileBusy(startPatience, () => readerConnection.tune());
   } catch (error) {
     closeConnections();
-    await lock.release();
+    await door.giveUp();
     throw asBsoptError(error);
   }
 
@@ -146,11 +150,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const listeners = new Set<() => void>();
   let lookedAt = await lookAtVersion();
   async function lookAtVersion(): Promise<string> {
-    return writer.between(async (client) => {
-      const answer = await client.execute("PRAGMA data_version");
-      // A replaced connection counts anew, and was replaced because another process wrote.
-      return `${writerConnection.generation}:${String(answer.rows[0]?.[0])}`;
-    });
+    return writer.between(() => writerConnection.version());
   }
   const agentOf = (name: string, intervalMilliseconds: number, round: (signal: AbortSignal) => Promise<void>) =>
     new Agent({
@@ -188,15 +188,15 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     agents: [watch, sweeper],
     statistics: () => ({
       ...writer.statistics,
-      databaseBytes: sizeOf(location.path),
-      walBytes: sizeOf(`${location.path}-wal`),
+      databaseBytes: address.kind === "file" ? sizeOf(address.path) : 0,
+      walBytes: address.kind === "file" ? sizeOf(`${address.path}-wal`) : 0,
     }),
     isCheckDue,
     async close() {
       // In one step: no round begins any more, no write is accepted; then wait for what is under way.
       await Promise.all([watch.stop(), sweeper.stop(), writer.close()]);
       reader.close();
-      await leaveFolder(location, lock, writerConnection, readPatience);
+      await door.leave(writerConnection);
       closeConnections();
     },
   };
@@ -240,7 +240,7 @@ function sizeOf(path: string): number {
 }
 
 /** False where the file is too large to be checked here. */
-async function requireIntact(connection: Connection, path: string, log: Log): Promise<boolean> {
+async function requireIntact(connection: DatabaseConnection, path: string, log: Log): Promise<boolean> {
   const { size } = statSync(path);
   if (size > checkedBytesMax) {
     log.info({ size_bytes: size }, "database not checked whole at the start: it is large");

@@ -14,7 +14,7 @@
 //    so through onFatal: the next start is the recovery.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Client, InStatement, ResultSet, Transaction } from "@libsql/client/sqlite3";
+import type { InStatement, ResultSet } from "@libsql/client/sqlite3";
 import { InvariantError } from "../foundation/assert";
 import { backoffMilliseconds } from "../foundation/backoff";
 import { BoundedQueue } from "../foundation/bounded-queue";
@@ -23,18 +23,23 @@ import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { bindWrite, type Executor, requireStorable, type Tx } from "./bind";
-import { type Connection, lockSql } from "./connection";
+import type { DatabaseConnection } from "./connection";
+import type { DatabaseClient, DatabaseTransaction } from "./database-client";
 import {
   asBsoptError,
   databaseBusy,
   databaseCode,
   databaseFailed,
+  databaseSilent,
   isBusy,
   isCertainlyUndone,
+  isCommitUnknown,
   isCorruption,
   storageClosed,
 } from "./database-error";
 import { busyBaseMilliseconds, busyWaitMillisecondsMax } from "./patience";
+import { remoteCodes } from "./remote-protocol";
+import { loopTurned, type TurnGuard } from "./turn-guard";
 
 export interface WriterLimits {
   /** Works waiting for their group; one more is refused with WRITE_QUEUE_FULL. */
@@ -73,7 +78,7 @@ export interface StorageObserver {
 }
 
 export interface WriterOptions {
-  readonly connection: Connection;
+  readonly connection: DatabaseConnection;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -95,7 +100,8 @@ interface QueuedWrite {
 
 /** The works of one transaction, in the order they ran. */
 interface Group {
-  readonly transaction: Transaction;
+  readonly transaction: DatabaseTransaction;
+  readonly guard: TurnGuard;
   readonly members: { readonly queued: QueuedWrite; readonly outcome: Outcome }[];
   /** Why SQLite undid the whole transaction under a work's feet, or undefined. */
   undoneBy: unknown;
@@ -103,7 +109,8 @@ interface Group {
   corruption: unknown;
 }
 
-const loopTurned = Symbol("the event loop turned");
+/** How often the queue is looked through while a server keeps its answer back. */
+const queueLookMilliseconds = 500;
 /** Tries in a row to get a tuned connection before the fault counts as fatal. */
 const untunedCountMax = 3;
 
@@ -165,7 +172,7 @@ export class Writer {
   }
 
   /** Runs `look` on the writer's connection between two groups, outside any transaction. Read only. */
-  between<T>(look: (client: Client) => Promise<T>): Promise<T> {
+  between<T>(look: (client: DatabaseClient) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#requireRunning();
       this.#between.push(async () => {
@@ -224,8 +231,9 @@ export class Writer {
   async #round(): Promise<void> {
     const transaction = await this.#begin();
     if (transaction === null) return;
-    const group: Group = { transaction, members: [], undoneBy: undefined, corruption: undefined };
-    await this.#runGroup(group);
+    const guard = this.#options.connection.turnGuard();
+    const group: Group = { transaction, guard, members: [], undoneBy: undefined, corruption: undefined };
+    await this.#whileServed(this.#runGroup(group));
     if (group.corruption !== undefined) {
       this.#closeQuietly(transaction);
       for (const { queued } of group.members) queued.reject(databaseFailed(group.corruption));
@@ -235,7 +243,7 @@ export class Writer {
     const { clock, observer } = this.#options;
     const begunAt = clock.monotonicMilliseconds();
     try {
-      await transaction.commit();
+      await this.#whileServed(transaction.commit());
     } catch (error) {
       this.#commitFailed(group, error);
       return;
@@ -250,13 +258,13 @@ export class Writer {
   }
 
   /** A transaction that holds the write lock on the tuned connection, or null where this round has none. */
-  async #begin(): Promise<Transaction | null> {
+  async #begin(): Promise<DatabaseTransaction | null> {
     const { connection } = this.#options;
-    let transaction: Transaction | null = null;
+    let transaction: DatabaseTransaction | null = null;
     try {
       await connection.tune();
-      transaction = await connection.client.transaction("deferred");
-      await transaction.executeMultiple(lockSql);
+      transaction = await this.#whileServed(connection.begin());
+      await connection.lock(transaction);
       this.#busyInARow = 0;
       this.#untunedInARow = 0;
       return transaction;
@@ -291,15 +299,7 @@ export class Writer {
     const { clock, random, log, limits } = this.#options;
     this.#busyCount += 1;
     if (this.#busyInARow === 0) log.debug({ queued: this.#queue.count }, "another process holds the database; waiting");
-    const now = clock.monotonicMilliseconds();
-    let expiredCount = 0;
-    for (let oldest = this.#queue.peek(); oldest !== undefined; oldest = this.#queue.peek()) {
-      if (now - oldest.queuedAtMilliseconds < limits.busyMillisecondsMax) break;
-      this.#queue.shift();
-      oldest.reject(databaseBusy(error));
-      expiredCount += 1;
-    }
-    if (expiredCount > 0) log.warn({ refused: expiredCount }, "another process holds the database: writes refused");
+    this.#refuseWhoeverWaited(limits.busyMillisecondsMax, databaseBusy(error));
     if (this.#queue.count === 0) {
       this.#busyInARow = 0;
       return;
@@ -314,30 +314,60 @@ export class Writer {
     await clock.sleep(wait);
   }
 
+  /** Refuses the writes that have waited in the queue for so long. */
+  #refuseWhoeverWaited(milliseconds: number, error: unknown): void {
+    const { clock, log } = this.#options;
+    const now = clock.monotonicMilliseconds();
+    let refusedCount = 0;
+    for (let oldest = this.#queue.peek(); oldest !== undefined; oldest = this.#queue.peek()) {
+      if (now - oldest.queuedAtMilliseconds < milliseconds) break;
+      this.#queue.shift();
+      oldest.reject(error);
+      refusedCount += 1;
+    }
+    if (refusedCount > 0) log.warn({ refused: refusedCount }, "the database is held up: writes refused");
+  }
+
+  /** Waits for a server; whoever waits behind is refused meanwhile rather than kept for the sum of all waits. */
+  async #whileServed<T>(under: Promise<T>): Promise<T> {
+    const { connection, clock, limits } = this.#options;
+    if (!connection.isRemote) return under;
+    const done = new AbortController();
+    const watch = async () => {
+      while (!done.signal.aborted) {
+        await clock.sleep(queueLookMilliseconds, done.signal);
+        if (!done.signal.aborted) this.#refuseWhoeverWaited(limits.busyMillisecondsMax, databaseSilent());
+      }
+    };
+    const watching = watch();
+    try {
+      return await under;
+    } finally {
+      done.abort();
+      await watching;
+    }
+  }
+
   async #runGroup(group: Group): Promise<void> {
     const { clock, limits } = this.#options;
     const begunAt = clock.monotonicMilliseconds();
-    const turned = Promise.withResolvers<typeof loopTurned>();
-    let hasTurned = false;
-    const turn = setImmediate(() => {
-      hasTurned = true;
-      turned.resolve(loopTurned);
-    });
-    while (group.members.length < limits.groupWritesMax && !hasTurned) {
+    const { guard } = group;
+    while (group.members.length < limits.groupWritesMax && !guard.hasTurned) {
       const queued = this.#queue.shift();
       if (queued === undefined) break;
-      const outcome = await this.#runWork(queued.work, group, turned.promise);
+      const outcome = await this.#runWork(queued.work, group);
       group.members.push({ queued, outcome });
       if (group.transaction.closed || group.corruption !== undefined) break;
       if (clock.monotonicMilliseconds() - begunAt >= limits.groupMillisecondsMax) break;
     }
-    clearImmediate(turn);
+    guard.end();
   }
 
-  async #runWork(work: Work, group: Group, turned: Promise<typeof loopTurned>): Promise<Outcome> {
+  async #runWork(work: Work, group: Group): Promise<Outcome> {
     const scope = new WorkScope(group, this.#options.clock.nowMicroseconds(), 0);
     try {
       await group.transaction.executeMultiple(`SAVEPOINT ${scope.savepoint}`);
+      const turned = group.guard.watch();
       const value = await Promise.race([this.#scopes.run(scope, async () => work(scope.tx)), turned]);
       if (value === loopTurned) {
         throw new InvariantError("a write awaited something other than its tx: do that before or after the write");
@@ -354,6 +384,11 @@ export class Writer {
 
   #commitFailed(group: Group, error: unknown): void {
     this.#options.connection.distrust();
+    if (isCommitUnknown(error)) {
+      // A server's mark will still tell: only this group's callers are left without an answer.
+      for (const { queued } of group.members) queued.reject(asBsoptError(error));
+      return;
+    }
     if (!wasClosed(error) && !isCertainlyUndone(error)) {
       const unknown = new BsoptError({
         reason: "internal",
@@ -370,14 +405,15 @@ export class Writer {
     for (const { queued, outcome } of group.members) queued.reject(outcome.isDone ? cause : outcome.error);
   }
 
-  #closeQuietly(transaction: Transaction | null): void {
+  #closeQuietly(transaction: DatabaseTransaction | null): void {
     if (transaction !== null && !closeQuietly(transaction)) this.#options.connection.distrust();
   }
 }
 
 /** The driver's word for a statement after SQLite has undone the transaction. */
 function wasClosed(error: unknown): boolean {
-  return databaseCode(error) === "TRANSACTION_CLOSED";
+  const code = databaseCode(error);
+  return code === "TRANSACTION_CLOSED" || code === remoteCodes.transactionOver;
 }
 
 /** The typed error, told by what undid the transaction where that came first. */
@@ -386,7 +422,7 @@ function explained(group: Group, error: unknown): unknown {
 }
 
 /** Undoes and gives back a transaction; false where its connection was lost with it. */
-function closeQuietly(transaction: Transaction): boolean {
+function closeQuietly(transaction: DatabaseTransaction): boolean {
   try {
     transaction.close();
     return true;
@@ -436,12 +472,16 @@ class WorkScope implements Executor {
       throw new InvariantError(`a write may not control its transaction: ${sql.slice(0, 40)}`);
     }
     requireStorable(statement);
+    const { guard } = this.#group;
+    guard.sent();
     try {
       return await this.#group.transaction.execute(statement);
     } catch (error) {
       if (isCorruption(error)) this.#group.corruption ??= asBsoptError(error);
       else if (this.#group.transaction.closed) this.#group.undoneBy ??= error;
       throw explained(this.#group, error);
+    } finally {
+      guard.answered();
     }
   }
 

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { type ConfigSources, loadConfig } from "../../../src/config/config";
 import { environmentName, flagName, settings } from "../../../src/config/settings";
 import { BsoptError } from "../../../src/foundation/errors";
-import { parseDatabaseUrl } from "../../../src/storage/location";
+import { parseDatabaseAddress, parseDatabaseUrl } from "../../../src/storage/location";
 
 const nothing: ConfigSources = { flags: {}, environment: {}, file: null };
 
@@ -29,6 +29,7 @@ describe("configuration", () => {
       dataDirectory: "./bsopt-data",
       databaseUrl: "file:./bsopt-data/bsopt.db",
       backups: null,
+      databaseServer: { authToken: null, durability: { adminUrl: null, allowsRelaxed: false } },
     });
     expect(Object.isFrozen(config) && Object.isFrozen(config.http) && Object.isFrozen(config.http.allowedHosts)).toBe(
       true,
@@ -93,8 +94,36 @@ describe("configuration", () => {
     },
   );
 
+  test.each([
+    "http://127.0.0.1:8080",
+    "https://db.example.com",
+    "libsql://db.example.com/dev/options",
+    "http://[::1]:80/",
+  ])("the database server's address %s is taken", (databaseUrl) => {
+    const config = loadConfig({ ...nothing, environment: { BSOPT_DATABASE_URL: databaseUrl } });
+    expect(config.storage.databaseUrl).toBe(databaseUrl);
+    expect(parseDatabaseAddress(databaseUrl).kind).toBe("server");
+  });
+
+  test("S5.10 what a database server is given comes from settings, and its token is a secret", () => {
+    const { databaseServer } = loadConfig({
+      ...nothing,
+      environment: {
+        BSOPT_DATABASE_URL: "https://db.example.com",
+        BSOPT_DATABASE_AUTH_TOKEN: "eyJ.token",
+        BSOPT_DATABASE_ADMIN_URL: "http://127.0.0.1:8081",
+        BSOPT_DATABASE_DURABILITY: "relaxed",
+      },
+    }).storage;
+    expect(databaseServer).toEqual({
+      authToken: "eyJ.token",
+      durability: { adminUrl: "http://127.0.0.1:8081", allowsRelaxed: true },
+    });
+    expect(settings.find(({ key }) => key === "database_auth_token")).toMatchObject({ isSecret: true });
+  });
+
   const databaseFault =
-    "BSOPT_DATABASE_URL SETTING_INVALID must be file:PATH, the path of a file on this machine without parameters";
+    "BSOPT_DATABASE_URL SETTING_INVALID must be file:PATH, the path of a file on this machine without parameters, or the address of a libSQL server without user and parameters";
   const wrong: { name: string; environment: Record<string, string>; fault: string }[] = [
     {
       name: "a port in words",

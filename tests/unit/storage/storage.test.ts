@@ -80,8 +80,10 @@ describe("opening", () => {
   });
 
   const refusedUrls: [string, string][] = [
-    ["libsql://db.example.com", "DATABASE_URL_UNSUPPORTED"],
-    ["http://127.0.0.1:8081", "DATABASE_URL_UNSUPPORTED"],
+    ["libsql://somebody:secret@db.example.com", "DATABASE_URL_INVALID"],
+    ["http://db.example.com?authToken=secret", "DATABASE_URL_INVALID"],
+    ["https://db.example.com#main", "DATABASE_URL_INVALID"],
+    ["http://", "DATABASE_URL_INVALID"],
     ["wss://db.example.com", "DATABASE_URL_UNSUPPORTED"],
     [":memory:", "DATABASE_URL_INVALID"],
     ["file::memory:", "DATABASE_URL_INVALID"],
