@@ -20,7 +20,8 @@ export interface GroupCommitFigure {
   readonly writesPerGroup: number;
 }
 
-async function measure(
+/** Makes so many writes with so many callers at once: writes a second, and writes in a transaction. */
+export async function measure(
   storage: Storage,
   callerCount: number,
   writeCount: number,

@@ -2,6 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { benchGroupCommit } from "../../../bench/storage/group-commit";
+import { benchRemote } from "../../../bench/storage/remote";
+import { hasSqld } from "../../harness/sqld";
 
 test("the group commit benchmark gives one figure for each count of callers, the first its own yardstick", async () => {
   const figures = await benchGroupCommit(20);
@@ -9,3 +11,15 @@ test("the group commit benchmark gives one figure for each count of callers, the
   expect(figures[0]).toMatchObject({ ratio: 1, writesPerGroup: 1 });
   for (const { writesPerSecond } of figures) expect(writesPerSecond).toBeGreaterThan(0);
 });
+
+test.skipIf(!hasSqld)(
+  "the benchmark of a database server gives both places' figures for each count of callers",
+  async () => {
+    const figures = (await benchRemote(10))!;
+    expect(figures.map(({ callerCount }) => callerCount)).toEqual([1, 16, 256]);
+    for (const { fileWritesPerSecond, serverWritesPerSecond, ratio } of figures) {
+      expect(fileWritesPerSecond).toBeGreaterThan(0);
+      expect(ratio).toBe(serverWritesPerSecond / fileWritesPerSecond);
+    }
+  },
+);
