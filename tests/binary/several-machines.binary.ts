@@ -55,7 +55,7 @@ describe.skipIf(!hasSqld)("two servers on one database server", () => {
   test("S1.15 a key made in one works in the other, and revoked in one it dies in the other within 5 seconds", async () => {
     const made = await readJson(await makeKey(one, "shared"));
     const price = () =>
-      call(two, "POST", "/api/v1/pricing/price", made.key, {
+      call(two, "POST", "/api/v1/pricing/price", made.secret, {
         model: "black_scholes_merton",
         option_type: "call",
         spot: 100,
