@@ -1,7 +1,7 @@
 // A storage thread's side: takes one job, does it, answers. It holds no logic of its own, because only threads run it.
 
-import { setPriority } from "node:os";
 import { BsoptError } from "../foundation/errors";
+import { goAfterOthers } from "../foundation/thread-priority";
 import { type LongJob, runLongJob } from "./database-copy";
 import type { LongAnswer } from "./long-work";
 
@@ -13,21 +13,11 @@ export interface ThreadScope {
 
 declare const self: ThreadScope;
 
-/** Serves this thread's one job, having said that it listens. */
+/** Serves this thread's one job, having said that it listens; whoever answers requests goes first. */
 export function serveLongWork(scope: ThreadScope = self): void {
-  if (scope === self) yieldToOthers();
+  goAfterOthers();
   scope.onmessage = async ({ data }) => scope.postMessage(await answerTo(data));
   scope.postMessage({ isDone: null });
-}
-
-/** Whoever answers requests goes first. On Linux this thread alone steps back; elsewhere it would be the whole process. */
-function yieldToOthers(): void {
-  if (process.platform !== "linux") return;
-  try {
-    setPriority(0, 19);
-  } catch {
-    // Not allowed here: the work is done all the same.
-  }
 }
 
 async function answerTo(job: LongJob): Promise<LongAnswer> {
