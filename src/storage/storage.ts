@@ -8,12 +8,13 @@ import { Agent } from "../foundation/agent";
 import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
+import { isLoopbackHost } from "../foundation/loopback";
 import type { Random } from "../foundation/random";
 import type { ReadDatabase, Tx } from "./bind";
 import type { DatabaseConnection } from "./connection";
 import { asBsoptError, databaseCorrupt, databaseFailed } from "./database-error";
 import { answerKeptMicroseconds, sweep, sweepCountMax } from "./idempotency";
-import { type DatabaseServerOptions, parseDatabaseAddress } from "./location";
+import { type DatabaseServer, type DatabaseServerOptions, parseDatabaseAddress } from "./location";
 import { applyPending, type Migration, pendingCount, startBusyMillisecondsMax } from "./migrate";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
 import { enterDatabase } from "./open-connection";
@@ -22,7 +23,14 @@ import { Reader } from "./reader";
 import { RemoteConnection } from "./remote-connection";
 import { schemaDifferences } from "./schema-check";
 import { idempotencyAnswers } from "./table";
-import { defaultWriterLimits, type StorageObserver, Writer, type WriterLimits, type WriterStatistics } from "./writer";
+import {
+  defaultWriterLimits,
+  type StorageObserver,
+  serverGroupMillisecondsMax,
+  Writer,
+  type WriterLimits,
+  type WriterStatistics,
+} from "./writer";
 
 export type { ReadDatabase, Tx } from "./bind";
 export type { StorageObserver, WriterLimits, WriterStatistics } from "./writer";
@@ -96,7 +104,10 @@ const checkedBytesMax = 8 * 1024 * 1024;
 export async function openStorage(options: StorageOptions): Promise<Storage> {
   const { clock, random, log } = options;
   const address = parseDatabaseAddress(options.url, options.server);
-  const limits: WriterLimits = { ...defaultWriterLimits, ...options.limits };
+  const isServer = address.kind === "server";
+  const groupMillisecondsMax = isServer ? serverGroupMillisecondsMax : defaultWriterLimits.groupMillisecondsMax;
+  const limits: WriterLimits = { ...defaultWriterLimits, groupMillisecondsMax, ...options.limits };
+  if (isServer) warnOfClearToken(address, log);
   const migrations = options.migrations ?? embeddedMigrations;
   const startPatience = { clock, random, log, busyMillisecondsMax: startBusyMillisecondsMax };
   const readPatience = { clock, random, log, busyMillisecondsMax: limits.busyMillisecondsMax };
@@ -213,6 +224,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     });
   }
   return storage;
+}
+
+function warnOfClearToken({ url, authToken }: DatabaseServer, log: Log): void {
+  const { protocol, hostname } = new URL(url);
+  if (authToken === null || protocol === "https:" || isLoopbackHost(hostname.replace(/^\[|\]$/g, ""))) return;
+  log.warn({}, "the database server's token goes over the network in clear; use https or a network of their own");
 }
 
 function notMigrated(): BsoptError {

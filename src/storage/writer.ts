@@ -59,6 +59,9 @@ export const defaultWriterLimits: WriterLimits = {
   busyMillisecondsMax: 5000,
 };
 
+/** A server's answers take turns of the loop, which goes on meanwhile: larger groups cost nobody else a turn. */
+export const serverGroupMillisecondsMax = 25;
+
 /** Counts since the start, for metrics and tests. */
 export interface WriterStatistics {
   readonly groupCount: number;

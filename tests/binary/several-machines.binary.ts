@@ -69,6 +69,46 @@ describe.skipIf(!hasSqld)("two servers on one database server", () => {
     await until("the other refuses the key", async () => (await price()).status === 401, 5000);
   });
 
+  test("who signed in at one is known at the other, gets a new token there, and signed out there is out here within 5 seconds", async () => {
+    const password = "mule turbine oak 27";
+    const email = "somebody@several.example";
+    const made = await first.run(
+      ["user", "create", "--email", email, "--role", "trader", "--verified", "--password-stdin"],
+      {
+        stdin: `${password}\n`,
+        environment,
+      },
+    );
+    expect(made).toMatchObject({ code: 0 });
+    const post = (serving: Serving, path: string, body: unknown, token?: string) =>
+      fetch(`${serving.url}/api/v1/auth/${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
+        body: JSON.stringify(body),
+      });
+    const me = async (serving: Serving, token: string) =>
+      (await fetch(`${serving.url}/api/v1/auth/me`, { headers: { authorization: `Bearer ${token}` } })).status;
+    const signedIn = await readJson(await post(one, "login", { email, password }));
+    expect(await me(two, signedIn.access_token)).toBe(200);
+    const renewed = await readJson(await post(two, "refresh", { refresh_token: signedIn.refresh_token }));
+    expect(await me(one, renewed.access_token)).toBe(200);
+    expect((await post(two, "logout", {}, renewed.access_token)).ok).toBe(true);
+    await until("the other refuses the token", async () => (await me(one, renewed.access_token)) === 401, 5000);
+  });
+
+  test("a server with another master key does not start, and says why", async () => {
+    const stranger = new Installation();
+    try {
+      const failure = await stranger.serve({ environment }).then(
+        () => "it started",
+        (error: Error) => error.message,
+      );
+      expect(failure).toContain("The file master-key in the data folder is not the one the database was written with");
+    } finally {
+      stranger.remove();
+    }
+  });
+
   test("a request repeated at the other under its Idempotency-Key gets the first one's answer, and makes nothing twice", async () => {
     const headers = { "idempotency-key": "from-one-to-two" };
     const made = await readJson(await makeKey(one, "once", headers));
