@@ -132,6 +132,8 @@ export class LossyWay {
   loss: Loss = "none";
   /** Set: everything is answered so, by nobody. */
   refusalStatus: number | null = null;
+  /** Told of every request's body as it comes. */
+  onRequest: (body: string) => void = () => undefined;
   /** The last Authorization header. */
   authorization: string | null = null;
   /** Resolves once a late COMMIT was passed on after all, with the server's answer. */
@@ -144,6 +146,7 @@ export class LossyWay {
       idleTimeout: 60,
       fetch: async (request) => {
         const body = await request.text();
+        this.onRequest(body);
         this.authorization = request.headers.get("authorization");
         if (this.refusalStatus !== null) return new Response("no", { status: this.refusalStatus });
         const pass = async (): Promise<Response> => {
