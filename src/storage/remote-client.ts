@@ -165,7 +165,7 @@ export class RemoteClient implements DatabaseClient {
       endsAtMilliseconds: isLong
         ? Number.POSITIVE_INFINITY
         : beganAtMilliseconds + this.#limits.transactionMilliseconds,
-      commit: (send) => this.#commit(send, beganAtMilliseconds),
+      commit: (send) => this.#commit(send, isLong ? clock.monotonicMilliseconds() : beganAtMilliseconds),
     });
     if ((resultAt(answer, 2).rows[0]?.[0] === 1n) !== foreignKeys) {
       transaction.close();
