@@ -7,6 +7,7 @@ import { systemIo } from "./commands/io";
 import { buildProgram, type ProgramDependencies } from "./commands/program";
 import { runCommandLine } from "./commands/run";
 import { terminalSecrets } from "./commands/secret-input";
+import { systemProcesses, untilAskedToStop } from "./commands/system-processes";
 import { buildInfo } from "./config/build-info";
 import { machineWorkers } from "./config/config";
 import { createEngine, type Engine } from "./engine/engine";
@@ -36,16 +37,8 @@ async function main(): Promise<never> {
         workers: { count: workers, startThread: threadsFrom(Bun.main), clock: systemClock },
         ...limits,
       })),
-    untilStopped: () =>
-      new Promise((resolve) => {
-        const signals = ["SIGTERM", "SIGINT"] as const;
-        // A second signal, whichever it is, finds no listener and ends the process at once.
-        const stop = () => {
-          for (const signal of signals) process.off(signal, stop);
-          resolve();
-        };
-        for (const signal of signals) process.on(signal, stop);
-      }),
+    untilStopped: untilAskedToStop,
+    processes: systemProcesses(Bun.main, argv),
   };
   process.exit(await runCommandLine({ program: await buildProgram(dependencies, argv), argv, io }));
 }

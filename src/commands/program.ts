@@ -15,6 +15,7 @@ import { silentLog } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { createLog } from "../telemetry/log";
 import type { CommandIo } from "./io";
+import type { ProcessControl } from "./processes";
 
 export interface ProgramDependencies {
   readonly io: CommandIo;
@@ -28,6 +29,8 @@ export interface ProgramDependencies {
   readonly untilStopped: () => Promise<void>;
   /** The module that storage's threads start from; the process's own unless a test brings another. */
   readonly entrance?: string;
+  /** What starts further servers; absent where there can only be this process. */
+  readonly processes?: ProcessControl;
 }
 
 /** A subcommand's name and how to make it. */
@@ -48,14 +51,15 @@ export async function buildProgram(dependencies: ProgramDependencies, argv: read
 }
 
 function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
-  const { io, environment, clock, random, build, engine, untilStopped } = dependencies;
+  const { io, environment, clock, random, build, engine, untilStopped, processes } = dependencies;
   const source = { io, environment };
   const pricing = { engine: () => engine(), io, clock, environment };
   // What a person asked for in a shell is answered in words; only what went wrong is logged beside it.
   const quietLog = () => createLog({ level: "warn", version: build.version });
+  const logFor = (config: Config) => createLog({ level: config.log.level, version: build.version });
   const app = () => withDatabaseEngine(() => import("../app"));
   const startApp = async (config: Config, calendars: Calendars): Promise<App> => {
-    const log = createLog({ level: config.log.level, version: build.version });
+    const log = logFor(config);
     return (await app()).createApp({ config, build, engine: engine(config.engine), clock, random, log, calendars });
   };
   const openIdentity = async (config: Config) => (await app()).openIdentity({ config, clock, random, log: quietLog() });
@@ -80,7 +84,13 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     return apiDocument({ config, build, clock, random, log: silentLog });
   };
   return [
-    ["serve", async () => (await import("./serve")).serveCommand({ ...source, build, startApp, untilStopped })],
+    [
+      "serve",
+      async () => {
+        const several = processes && { ...processes, clock, random, logFor };
+        return (await import("./serve")).serveCommand({ ...source, build, startApp, untilStopped, several });
+      },
+    ],
     ["price", async () => (await import("./price")).priceCommand(pricing)],
     ["iv", async () => (await import("./iv")).impliedVolatilityCommand(pricing)],
     ["chain", async () => (await import("./chain")).chainCommand(pricing)],

@@ -5,8 +5,13 @@ import type { App } from "../app";
 import type { BuildInfo } from "../config/build-info";
 import type { Config } from "../config/config";
 import type { Calendars } from "../domain/business-calendar";
+import { InvariantError } from "../foundation/assert";
+import type { Clock } from "../foundation/clock";
+import type { Log } from "../foundation/log";
+import type { Random } from "../foundation/random";
 import { readCalendars } from "./calendar-file";
-import type { CommandIo } from "./io";
+import { CommandExit, type CommandIo, exitCodes } from "./io";
+import { type Listening, type ProcessControl, superviseProcesses } from "./processes";
 import { addSettings, readSettings, type SettingsSource } from "./settings-options";
 
 export interface ServeDependencies extends SettingsSource {
@@ -15,20 +20,33 @@ export interface ServeDependencies extends SettingsSource {
   readonly startApp: (config: Config, calendars: Calendars) => Promise<App>;
   /** Resolves when the process is asked to stop, or rejects where it must not go on. */
   readonly untilStopped: () => Promise<void>;
+  /** What `--processes` needs; absent where there can only be this process. */
+  readonly several?: Several | undefined;
 }
+
+interface Several extends ProcessControl {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logFor: (config: Config) => Log;
+}
+
+/** Beyond its own two bounds of time a stopping server has this long for what stands behind it. */
+const stopGraceMilliseconds = 15_000;
 
 /** Runs until stopped, then lets requests under way finish. */
 export function serveCommand(dependencies: ServeDependencies): Command {
-  const { io, build, startApp, untilStopped } = dependencies;
+  const { io, build, startApp, untilStopped, several } = dependencies;
   const command = new Command("serve").description("run the server").allowExcessArguments(false);
   return addSettings(command).action(async () => {
     const config = await readSettings(command, dependencies);
     const calendars = await readCalendars(io, config.pricing.calendarsFile);
     // Listened for from the beginning: a signal during the start must stop it in order too.
     const stopped = untilStopped();
+    if (config.processes > 1) return serveBySeveral(config, stopped, dependencies);
     const app = await startApp(config, calendars);
     try {
-      await io.stderr.write(welcome(build, app, io));
+      if (several?.announce) several.announce({ url: app.url, firstAdminKey: app.firstAdminKey });
+      else await io.stderr.write(welcome(build, app, io));
       await Promise.race([stopped, app.failed]);
     } finally {
       await app.stop();
@@ -36,8 +54,37 @@ export function serveCommand(dependencies: ServeDependencies): Command {
   });
 }
 
+/** The parent of several: each is this same command with one process, on the port that is shared. */
+async function serveBySeveral(
+  config: Config,
+  stopped: Promise<void>,
+  { io, build, several }: ServeDependencies,
+): Promise<void> {
+  if (several === undefined) throw new InvariantError("several server processes, and nothing to start them with");
+  const { drainMilliseconds, stopDeadlineMilliseconds } = config.http;
+  const code = await superviseProcesses({
+    count: config.processes,
+    port: config.http.port,
+    start: (port) => several.start(argumentsOfOne(config, port)),
+    stopped,
+    onRestartAsked: several.onRestartAsked,
+    onListening: (listening) => io.stderr.write(welcome(build, listening, io)),
+    stopMillisecondsMax: drainMilliseconds + stopDeadlineMilliseconds + stopGraceMilliseconds,
+    clock: several.clock,
+    random: several.random,
+    log: several.logFor(config),
+  });
+  // What went wrong a server has said itself.
+  if (code !== 0) throw new CommandExit(code === exitCodes.usage ? exitCodes.usage : exitCodes.failed);
+}
+
+/** Later flags win over earlier ones, and flags over everything else. */
+function argumentsOfOne({ engine }: Config, port: number): readonly string[] {
+  return ["--processes", "1", "--reuse-port", "true", "--port", String(port), "--workers", String(engine.workers)];
+}
+
 /** The first words: where the server is, what to open, and how to find the key. */
-function welcome(build: BuildInfo, app: App, io: CommandIo): string {
+function welcome(build: BuildInfo, app: Listening, io: CommandIo): string {
   const lines = [`bsopt ${build.version} listens on ${app.url}`, `  documents  ${app.url}/docs`];
   if (app.firstAdminKey) {
     lines.push(

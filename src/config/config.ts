@@ -33,6 +33,10 @@ export interface HttpConfig {
   readonly eventLoopLagMillisecondsMax: number;
   readonly drainMilliseconds: number;
   readonly stopDeadlineMilliseconds: number;
+  readonly requestsInFlightMax: number;
+  readonly overloadTurnMilliseconds: number;
+  /** Other processes of the same user may listen on the port too. */
+  readonly reusePort: boolean;
 }
 
 export interface LoginConfig {
@@ -48,6 +52,8 @@ export interface LoginConfig {
 export interface Config {
   readonly environment: "production" | "development" | "test";
   readonly http: HttpConfig;
+  /** Server processes on the one port. */
+  readonly processes: number;
   readonly keys: { readonly isEnabled: boolean };
   readonly pricing: {
     readonly batchRowsMax: number;
@@ -201,9 +207,9 @@ function settle(sources: ConfigSources): Map<string, unknown> {
   return values;
 }
 
-/** Threads that this machine has room for beside the process's own. */
-export function machineWorkers(): number {
-  return Math.min(workersMax, Math.max(0, availableParallelism() - 1));
+/** Threads that this machine has room for beside the process's own, where so many processes share it. */
+export function machineWorkers(processCount = 1): number {
+  return Math.min(workersMax, Math.max(0, Math.floor(availableParallelism() / processCount) - 1));
 }
 
 /** Where a setting's value comes from, the strongest source first, and the value as it stands there. */
@@ -297,6 +303,7 @@ function freeze(values: Map<string, unknown>): Config {
   const dataDirectory = get<string>("data_dir");
   return Object.freeze({
     environment: get<Config["environment"]>("environment"),
+    processes: get<number>("processes"),
     keys: Object.freeze({ isEnabled: get<boolean>("api_keys_enabled") }),
     http: Object.freeze({
       host: get<string>("host"),
@@ -311,6 +318,9 @@ function freeze(values: Map<string, unknown>): Config {
       eventLoopLagMillisecondsMax: get<number>("event_loop_lag_max_ms"),
       drainMilliseconds: get<number>("drain_ms"),
       stopDeadlineMilliseconds: get<number>("stop_deadline_ms"),
+      requestsInFlightMax: get<number>("requests_in_flight_max"),
+      overloadTurnMilliseconds: get<number>("overload_turn_ms"),
+      reusePort: get<boolean>("reuse_port"),
     }),
     pricing: Object.freeze({
       batchRowsMax: get<number>("batch_rows_max"),
@@ -318,7 +328,7 @@ function freeze(values: Map<string, unknown>): Config {
       calendarsFile: get<string | undefined>("calendars") ?? null,
     }),
     engine: Object.freeze({
-      workers: get<number | undefined>("workers") ?? machineWorkers(),
+      workers: get<number | undefined>("workers") ?? machineWorkers(get<number>("processes")),
       batchesMax: get<number>("large_batches_max"),
     }),
     login: Object.freeze({

@@ -28,6 +28,9 @@ export const rowsCountMax = 10_000_000;
 /** Most threads that may be asked for. */
 export const workersMax = 64;
 
+/** Most server processes that may be asked for. */
+export const processesMax = 64;
+
 export const settings = [
   {
     key: "host",
@@ -294,7 +297,8 @@ export const settings = [
     key: "workers",
     schema: Type.Integer({ minimum: 0, maximum: workersMax }),
     default: undefined,
-    description: "Threads that compute large batches beside the server's own. Default: one less than the cores.",
+    description:
+      "Threads that compute large batches beside the server's own. Default: one less than the cores, or than a process's share of them.",
     rule: `must be a whole number from 0 to ${workersMax}`,
   },
   {
@@ -373,6 +377,37 @@ export const settings = [
     default: 10_000,
     description: "How long a stopping server waits for requests under way after that, in milliseconds.",
     rule: "must be a whole number from 100 to 600000",
+  },
+  {
+    key: "requests_in_flight_max",
+    schema: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    default: 8192,
+    description: "Most requests under way at once in one process; further ones are told to come back.",
+    rule: "must be a whole number from 1 to 1000000",
+  },
+  {
+    key: "overload_turn_ms",
+    schema: milliseconds(5, 60_000),
+    default: 40,
+    description:
+      "Where the event loop keeps being busy with requests for longer than this in one turn, in milliseconds, the rest of the turn is told to come back.",
+    rule: "must be a whole number from 5 to 60000",
+  },
+  {
+    key: "reuse_port",
+    schema: Type.Boolean(),
+    default: false,
+    description:
+      "Whether other processes of the same user may listen on the same port, so that a new server can start beside the old one; Linux only.",
+    rule: "must be true or false",
+  },
+  {
+    key: "processes",
+    schema: Type.Integer({ minimum: 1, maximum: processesMax }),
+    default: 1,
+    description:
+      "Server processes on one port and one data folder; SIGUSR2 replaces them one by one. Linux only past 1.",
+    rule: `must be a whole number from 1 to ${processesMax}`,
   },
   {
     key: "rate_limits",

@@ -22,6 +22,7 @@ import { hostRule } from "./host";
 import { type IdempotencyStore, RunningTickets, racedCode, replayOf } from "./idempotency";
 import { type Limits, type LimitVerdict, noLimits, setLimitHeaders } from "./limits";
 import type { DocumentInfo } from "./openapi";
+import { createOverload } from "./overload";
 import {
   type DenialKind,
   denialOf,
@@ -29,6 +30,7 @@ import {
   type Problem,
   problemOf,
   problemResponse,
+  Refusal,
   unavailableResponse,
 } from "./problem";
 import { attachContext, contextOf, originOf, type RequestContext } from "./request-context";
@@ -129,6 +131,11 @@ const apiContentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none
 export function createServer(options: HttpServerOptions): HttpServer {
   const { config, log, clock, random, idempotencyStore, tracing, onAnswered, onRefused } = options;
   const names = requestNames(random);
+  const overload = createOverload({
+    clock,
+    requestsInFlightMax: config.requestsInFlightMax,
+    turnMillisecondsMax: config.overloadTurnMilliseconds,
+  });
   const running = new RunningTickets();
   const unavailable = new RepeatCounter<object>({ windowMilliseconds: 10_000, kindCountMax: 100 });
   const crossOrigin = crossOriginOf(config.corsOrigins);
@@ -219,6 +226,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
       problem: null,
     };
     attachContext(request, context);
+    // Probes and the metrics are answered whatever the load: whoever watches must see it.
+    if (overload.refuses(underWayCount) && routes.match(context.path)?.methods.get("GET")?.isUnlimited !== true) {
+      return finished(failed(request, overloaded()), request, context);
+    }
     underWayCount += 1;
     const trace = tracing?.begin(traceParentOf(request)) ?? null;
     context.trace = trace;
@@ -370,7 +381,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
         maxRequestBodySize: serverBodyBytesMax,
         idleTimeout: idleTimeoutSeconds,
         development: false,
-        reusePort: false,
+        reusePort: config.reusePort,
       });
     } catch (cause) {
       throw new BsoptError({
@@ -441,6 +452,11 @@ function endTrace(
     isFault: isServerFault(status),
     milliseconds,
   });
+}
+
+function overloaded(): Refusal {
+  const detail = "More requests than this server can answer in time; retry after the time the answer names";
+  return new Refusal({ kind: "unavailable", code: "OVERLOADED", detail, headers: { "retry-after": "1" } });
 }
 
 /** The path exactly as Elysia takes it from an absolute address (its `standardHostname: false`): raw, without the query. */

@@ -26,6 +26,9 @@ export const testConfig: HttpConfig = {
   eventLoopLagMillisecondsMax: 1000,
   drainMilliseconds: 0,
   stopDeadlineMilliseconds: 2000,
+  requestsInFlightMax: 8192,
+  overloadTurnMilliseconds: 40,
+  reusePort: false,
 };
 
 /** The principal behind the key `bso_test_<role>`, or behind `bso_test_scoped` with just these permissions. */

@@ -1,0 +1,52 @@
+// Processes as the system has them: how the parent of several servers starts one, and how that one hears of its parent's end.
+// Separate from processes.ts, which is tested without any. A server whose parent is gone stops in order: nobody would
+// start it again or pass a signal on.
+
+import type { Listening, ProcessControl } from "./processes";
+
+/** Where the runtime keeps an executable's own modules; elsewhere a script is run, and must be named to be run again. */
+const embeddedPrefix = "/$bunfs/";
+
+/** Control over processes running `script` (this process's own entry) with `argv` and more. */
+export function systemProcesses(script: string, argv: readonly string[]): ProcessControl {
+  const own = script.startsWith(embeddedPrefix) ? [] : [script];
+  const send = process.send?.bind(process);
+  return {
+    announce: send ? (listening) => void send(listening) : null,
+    start(furtherArguments) {
+      const { promise: listening, resolve } = Promise.withResolvers<Listening | null>();
+      const child = Bun.spawn([process.execPath, ...own, ...argv, ...furtherArguments], {
+        stdio: ["ignore", "inherit", "inherit"],
+        ipc: (message) => resolve(message as Listening),
+      });
+      void child.exited.then(() => resolve(null));
+      return { pid: child.pid, listening, exited: child.exited, signal: (name) => child.kill(name) };
+    },
+    onRestartAsked(listener) {
+      process.on("SIGUSR2", listener);
+      return () => process.off("SIGUSR2", listener);
+    },
+  };
+}
+
+/**
+ * Resolves when the process is asked to stop: by SIGTERM or SIGINT, or, where it is one of several, by SIGTERM or its parent's
+ * end (a terminal sends SIGINT to all of them, and the parent passes it on). A second time ends it at once.
+ */
+export function untilAskedToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    const isOneOfSeveral = process.send !== undefined;
+    const signals = isOneOfSeveral ? (["SIGTERM"] as const) : (["SIGTERM", "SIGINT"] as const);
+    // A second signal, whichever it is, finds no listener and ends the process at once.
+    const stop = () => {
+      for (const signal of signals) process.off(signal, stop);
+      process.off("disconnect", stop);
+      if (isOneOfSeveral) process.on("disconnect", () => process.exit(1));
+      resolve();
+    };
+    for (const signal of signals) process.on(signal, stop);
+    if (!isOneOfSeveral) return;
+    process.on("disconnect", stop);
+    process.on("SIGINT", () => undefined);
+  });
+}
