@@ -43,6 +43,7 @@ const tasks = {
   "test:binary": () => script("build/test-binary.ts"),
   check: () => script("build/check.ts"),
   bench: () => script("build/bench.ts"),
+  chaos: () => script("build/chaos.ts"),
   format: () => script("build/check.ts", "--write"),
   generate: () => script("build/docs.ts"),
 };

@@ -70,6 +70,7 @@ interface Place {
 export async function superviseProcesses(options: SuperviseOptions): Promise<number> {
   const { clock, random, log } = options;
   const alive = new Set<ServerProcess>();
+  const serving = new Set<ServerProcess>();
   const places: Place[] = [];
   const ending = new AbortController();
   let rolling: Promise<void> | null = null;
@@ -78,7 +79,10 @@ export async function superviseProcesses(options: SuperviseOptions): Promise<num
   const start = (): ServerProcess => {
     const started = options.start(port);
     alive.add(started);
-    void started.exited.then(() => alive.delete(started));
+    void started.exited.then(() => {
+      alive.delete(started);
+      serving.delete(started);
+    });
     return started;
   };
   /** Null where it has not come to listen in time; it is gone then. */
@@ -87,6 +91,7 @@ export async function superviseProcesses(options: SuperviseOptions): Promise<num
     const patience = AbortSignal.any([inTime.signal, ending.signal]);
     const found = await Promise.race([started.listening, clock.sleep(startMillisecondsMax, patience).then(() => null)]);
     inTime.abort();
+    if (found !== null) serving.add(started);
     if (found === null) started.signal(ending.signal.aborted ? "SIGTERM" : "SIGKILL");
     return found;
   };
@@ -183,7 +188,14 @@ export async function superviseProcesses(options: SuperviseOptions): Promise<num
   await stopped;
   forget();
   log.info({ processes: alive.size }, "stopping the server processes");
-  const codes = await Promise.all([...alive].map(stop));
+  // What had not come to listen yet had nothing to finish: it may end by the signal itself.
+  const codes = await Promise.all(
+    [...alive].map(async (process) => {
+      const counts = serving.has(process);
+      const code = await stop(process);
+      return counts ? code : 0;
+    }),
+  );
   await rolling;
   return codes.find((code) => code !== 0) ?? 0;
 }

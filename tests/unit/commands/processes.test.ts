@@ -136,6 +136,21 @@ describe("S3.14 several server processes", () => {
     expect(await run.ended).toBe(0);
   });
 
+  test("a stop while one is being started again is a stop in order, though that one ends by the signal", async () => {
+    const run = supervised({ stopsWhenAsked: false });
+    await run.ready();
+    run.started[1]!.end(137);
+    await until("another was started", () => {
+      run.clock.advance(50);
+      return run.started.length === 3;
+    });
+    run.stop();
+    await until("both were asked", () => run.started[0]!.signals.length === 1 && run.started[2]!.signals.length > 0);
+    run.started[2]!.end(143);
+    run.started[0]!.end(0);
+    expect(await run.ended).toBe(0);
+  });
+
   test("one that does not stop in time is killed, and the exit code tells", async () => {
     const run = supervised({ stopsWhenAsked: false });
     await run.ready();
