@@ -19,10 +19,15 @@ afterAll(() => hashes.stop());
 /** Nice values of this process's threads, or null where the system does not tell. */
 function niceValues(): number[] | null {
   if (process.platform !== "linux") return null;
-  return readdirSync("/proc/self/task").map((thread) => {
-    // Fields behind the name, which may hold anything; the nice value is the nineteenth in all.
-    const text = readFileSync(`/proc/self/task/${thread}/stat`, "utf8");
-    return Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[16]);
+  return readdirSync("/proc/self/task").flatMap((thread) => {
+    try {
+      // Fields behind the name, which may hold anything; the nice value is the nineteenth in all.
+      const text = readFileSync(`/proc/self/task/${thread}/stat`, "utf8");
+      return [Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[16])];
+    } catch {
+      // It has ended since it was listed.
+      return [];
+    }
   });
 }
 
