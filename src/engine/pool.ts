@@ -22,6 +22,7 @@ import type { StartThread, Thread } from "./thread";
 import {
   batchWords,
   chunkStates,
+  chunksOf,
   deskWords,
   newDeskWords,
   rowsOf,
@@ -193,7 +194,7 @@ class ChunkPool implements Pool {
       this.#staff();
       const isHelped = request.count >= sharedRowsMin && this.#seats.some(({ thread }) => thread !== null);
       const check = () => this.#refuse(era, signal);
-      const readable = isHelped ? await moveToSharedMemory(request, check) : request;
+      const readable = isHelped && !liesShared(request) ? await moveToSharedMemory(request, check) : request;
       const room = request.count < stepRowsMax ? null : await roomFor(readable, check);
       check();
       return await this.#compute(readable, { room, isHelped, signal });
@@ -256,7 +257,7 @@ class ChunkPool implements Pool {
 
   #sharedBatch(request: KernelRequest): SharedBatch {
     this.#lastNumber = (this.#lastNumber + 1) | 0;
-    const words = batchWords.chunks + Math.ceil(request.count / poolChunkRows);
+    const words = batchWords.chunks + chunksOf(request.count, poolChunkRows);
     return {
       number: this.#lastNumber,
       request,
@@ -473,6 +474,12 @@ function settleChunk(batch: Batch, index: number): void {
 function takeBack({ words, again }: Batch, index: number): void {
   Atomics.store(words, batchWords.chunks + index, ownNumber);
   again.push(index);
+}
+
+/** Every column already lies where threads share it. */
+function liesShared({ isCall, inputs }: KernelRequest): boolean {
+  const lies = inputs.every(({ column }) => typeof column === "number" || isShared(column));
+  return lies && (typeof isCall === "boolean" || isShared(isCall));
 }
 
 /** The request over columns that threads share: its own where they do, else copies, made in steps. `check` may throw between. */

@@ -68,11 +68,33 @@ export function takeChunk(words: Int32Array, taker: number): number {
   return -1;
 }
 
+/** Full chunks' worth of rows, at least, that a batch's short chunks make up. */
+const shortenedChunks = 3;
+
+/** Short chunks to a full one. */
+const shortPerFull = 4;
+
+/** Chunks of a batch. The last are short, so that no thread waits long for what another computes last. */
+export function chunksOf(count: number, chunkRows: number): number {
+  const full = fullChunks(count, chunkRows);
+  return full + Math.ceil(((count - full * chunkRows) * shortPerFull) / chunkRows);
+}
+
 /** The rows of a chunk. */
 export function rowsOf({ request, chunkRows }: SharedBatch, index: number): { start: number; stop: number } {
-  const start = index * chunkRows;
-  return { start, stop: Math.min(start + chunkRows, request.count) };
+  const full = fullChunks(request.count, chunkRows);
+  if (index < full) return { start: index * chunkRows, stop: (index + 1) * chunkRows };
+  const shortRows = chunkRows / shortPerFull;
+  const start = full * chunkRows + (index - full) * shortRows;
+  return { start, stop: Math.min(start + shortRows, request.count) };
 }
+
+function fullChunks(count: number, chunkRows: number): number {
+  return Math.max(0, Math.floor(count / chunkRows) - shortenedChunks);
+}
+
+/** Turns of its event loop that a worker looks on for when it is done: the next batch is told of sooner than it would wake up. */
+const idleTurnsMax = 50;
 
 /** Rows of batches seen after which a worker lets go of them. */
 const heldRowsMax = 500_000;
@@ -133,9 +155,11 @@ export function createWorker(tell: () => void, letGo: (isLarge: boolean) => void
   const work = async () => {
     isWorking = true;
     let tray = trayWaitedFor();
-    while (batches.length > 0 && tray >= 0) {
-      const batch = batches.shift()!;
-      if (doChunk(batch, tray)) batches.push(batch);
+    let idleTurns = 0;
+    while (tray >= 0 && idleTurns < idleTurnsMax) {
+      const batch = batches.shift();
+      if (batch !== undefined && doChunk(batch, tray)) batches.push(batch);
+      idleTurns = batch === undefined ? idleTurns + 1 : 0;
       await nextTurn();
       tray = trayWaitedFor();
     }

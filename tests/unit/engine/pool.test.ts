@@ -8,6 +8,7 @@ import type { KernelRequest, KernelResult } from "../../../src/engine/place";
 import { createPool, type Pool, type PoolOptions, poolChunkRows, poolTrays } from "../../../src/engine/pool";
 import {
   batchWords,
+  chunksOf,
   createWorker,
   deskWords,
   newDeskWords,
@@ -81,7 +82,7 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 
 /** Large enough to pay for two workers. */
 const rows = 100_003;
-const chunks = Math.ceil(rows / poolChunkRows);
+const chunks = chunksOf(rows, poolChunkRows);
 
 /** A worker in the test's own thread. */
 const diligent = () => {
@@ -541,30 +542,32 @@ describe("a worker", () => {
   }
 
   function batchOf(count: number): SharedBatch {
-    const words = new Int32Array(new SharedArrayBuffer(4 * (batchWords.chunks + Math.ceil(count / poolChunkRows))));
+    const words = new Int32Array(new SharedArrayBuffer(4 * (batchWords.chunks + chunksOf(count, poolChunkRows))));
     return { number: 5, request: requestOf(count), chunkRows: poolChunkRows, words };
   }
 
   test("writes no tray before its rows were taken, takes no chunk it has no tray for, and goes on when told", async () => {
     const { receive, words, stateOf, chunkOf, contents, seen } = sat();
     const batch = batchOf(5 * poolChunkRows - 7);
-    const taken = () => Array.from(batch.words.subarray(batchWords.chunks), (word) => (word === 7 ? 1 : 0));
+    const taken = () =>
+      Array.from(batch.words.subarray(batchWords.chunks)).flatMap((word, at) => (word === 7 ? [at] : []));
+    const all = Array.from({ length: chunksOf(batch.request.count, poolChunkRows) }, (_, index) => index);
     receive({ kind: "batch", ...batch });
     await until(() => Atomics.load(words, deskWords.starved) === 1);
     expect([stateOf(0), stateOf(1)]).toEqual([trayStates.laid, trayStates.laid]);
-    expect(taken()).toEqual([1, 1, 0, 0, 0]);
+    expect(taken()).toEqual([0, 1]);
     const [first, second] = [contents(0), contents(1)];
     // told although nothing is free: nothing changes
     receive({ kind: "freed" });
     for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect([contents(0).equals(first), contents(1).equals(second)]).toEqual([true, true]);
-    expect(taken()).toEqual([1, 1, 0, 0, 0]);
+    expect(taken()).toEqual([0, 1]);
     const whole = kernel.run(batch.request);
     const result: KernelResult = {
       columns: whole.columns.map((column) => column.slice().fill(0)),
       status: whole.status,
     };
-    for (let round = 0; round < 5; round++) {
+    for (const round of all) {
       const tray = round % trays;
       await until(() => stateOf(tray) === trayStates.laid);
       const { start, stop } = rowsOf(batch, chunkOf(tray));
@@ -572,11 +575,11 @@ describe("a worker", () => {
       seen[tray]!.unload(result, start, stop);
       Atomics.store(words, trayAt(tray) + trayWords.state, trayStates.free);
       receive({ kind: "freed" });
-      if (round < 3) await until(() => stateOf(tray) === trayStates.laid);
+      if (round < all.length - trays) await until(() => stateOf(tray) === trayStates.laid);
       expect(contents(1 - tray).equals(other)).toBe(true);
     }
     expectSame(result, batch.request);
-    expect(taken()).toEqual([1, 1, 1, 1, 1]);
+    expect(taken()).toEqual(all);
   });
 
   test("says which chunk it failed at, and goes on", async () => {
@@ -588,6 +591,25 @@ describe("a worker", () => {
     expect([stateOf(0), stateOf(1)]).toEqual([trayStates.failed, trayStates.failed]);
     expect([words[trayAt(0) + trayWords.chunk], words[trayAt(1) + trayWords.chunk]]).toEqual([0, 1]);
     expect(words[trayAt(0) + trayWords.batch]).toBe(5);
+  });
+});
+
+describe("S4.64 the chunks of a batch", () => {
+  test("hold every row once, in order, none too long, and are short at the end", () => {
+    for (const count of [1, 511, 512, 513, 2047, 2048, 4097, 6143, 6144, 6145, 8191, 8192, 65_536, 65_537, 1_000_003]) {
+      const batch = { request: requestOf(count), chunkRows: 2048 } as SharedBatch;
+      const chunks = Array.from({ length: chunksOf(count, 2048) }, (_, index) => rowsOf(batch, index));
+      let start = 0;
+      for (const chunk of chunks) {
+        expect(chunk.start).toBe(start);
+        expect(chunk.stop).toBeGreaterThan(start);
+        start = chunk.stop;
+      }
+      expect(start).toBe(count);
+      const lengths = chunks.map((chunk) => chunk.stop - chunk.start);
+      expect(Math.max(...lengths)).toBeLessThanOrEqual(2048);
+      expect(Math.max(...lengths.slice(-12))).toBeLessThanOrEqual(512);
+    }
   });
 });
 
