@@ -117,6 +117,7 @@ const servicePanels: readonly Panel[] = [
     ],
   },
   { title: "Writes waiting", unit: "short", lines: [["{{instance}}", `bsopt_database_writes_queued{${selected}}`]] },
+  { title: "Takes writes", unit: "short", lines: [["{{instance}}", `bsopt_database_writable{${selected}}`]] },
   { title: "Time of a commit", unit: "s", lines: quantiles("bsopt_database_commit_seconds") },
   { title: "Writes in a commit", unit: "short", lines: quantiles("bsopt_database_commit_writes") },
   { title: "Time of a write", unit: "s", lines: quantiles("bsopt_database_write_seconds") },

@@ -19,7 +19,7 @@ import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
 import { type Audit, createAudit } from "./features/audit/service";
 import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/table";
-import { agentsProbe, createHealth, type Probe } from "./features/health/service";
+import { agentsProbe, createHealth, type Probe, type ProbeOutcome } from "./features/health/service";
 import { createIdentity, type Identity } from "./features/identity/service";
 import { users } from "./features/identity/table";
 import { createKeys, type Keys } from "./features/keys/service";
@@ -196,7 +196,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...(traces ? [traces.exporter.agent] : []),
   ];
   const probes: Probe[] = [
-    { component: "database", isRequired: true, check: () => storage.ping().then(() => ({ status: "ok" as const })) },
+    { component: "database", isRequired: true, check: () => databaseOutcome(storage) },
     ...(config.mail.smtpUrl === null
       ? []
       : [
@@ -353,6 +353,12 @@ function recordLatency(latencies: LatencyBook, { route, problem, optionCount, mi
   if (route === null || problem !== null) return;
   const level = serviceLevelOf(route.detail.operationId ?? "", optionCount);
   if (level) latencies.record(level.name, milliseconds);
+}
+
+/** Reads and prices go on where writes are refused, so that is not failed. */
+async function databaseOutcome(storage: Storage): Promise<ProbeOutcome> {
+  await storage.ping();
+  return storage.writesRefusedBy === null ? { status: "ok" } : { status: "degraded", message: "takes no writes" };
 }
 
 interface Buckets {

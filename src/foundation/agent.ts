@@ -2,15 +2,18 @@
 // writes, sweeping stored answers, later feeds and senders) is an Agent, so that readiness can tell
 // whether each is alive and stopping the process stops them all. A failing round is logged and tried
 // again with backoff; after `failuresMax` failures in a row the agent is dead and readiness says so.
+// What fails because something it needs is away is not dead: that thing has a check of its own, and the agent
+// must be at work again soon after it is back.
 
 import type { Clock } from "./clock";
+import { BsoptError } from "./errors";
 
 export type AgentState = "idle" | "running" | "dead" | "stopped";
 
 export interface AgentOptions {
   readonly name: string;
   readonly intervalMilliseconds: number;
-  /** Failures in a row before the agent counts as dead; it keeps trying all the same. */
+  /** Failures in a row before the agent counts as dead, those by something being away aside; it keeps trying all the same. */
   readonly failuresMax: number;
   readonly clock: Clock;
   /** One round of work. Must end soon after the signal aborts. */
@@ -19,6 +22,8 @@ export interface AgentOptions {
 }
 
 const backoffMillisecondsMax = 30_000;
+/** The same while something that a round needs is away. */
+const awayMillisecondsMax = 5_000;
 
 export class Agent {
   readonly name: string;
@@ -66,11 +71,13 @@ export class Agent {
         this.#failuresInARow = 0;
         this.#state = "running";
       } catch (error) {
+        const isAway = error instanceof BsoptError && error.reason === "unavailable";
         this.#failuresInARow += 1;
         this.#failureCount += 1;
-        if (this.#failuresInARow >= failuresMax) this.#state = "dead";
+        if (this.#failuresInARow >= failuresMax && !isAway) this.#state = "dead";
         onFailure(error);
-        pause = Math.min(intervalMilliseconds * 2 ** Math.min(this.#failuresInARow, 10), backoffMillisecondsMax);
+        const pauseMax = isAway ? awayMillisecondsMax : backoffMillisecondsMax;
+        pause = Math.min(intervalMilliseconds * 2 ** Math.min(this.#failuresInARow, 10), pauseMax);
       }
       await clock.sleep(pause, signal);
     }

@@ -12,9 +12,30 @@ export interface Clock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** The machine's clock. Wall time is milliseconds from Date plus the sub-millisecond part of the performance clock. */
+/** How far the machine's wall clock may be off what has passed since the last look before it counts as set anew. */
+const stepMillisecondsMin = 250;
+
+/**
+ * Wall time: runs with the monotonic clock, which has the microseconds, and follows the machine's wall clock where that is set anew or
+ * has gone on while the machine slept. `wallMilliseconds` is Date's, `monotonicMilliseconds` never steps.
+ */
+export function wallClock(
+  wallMilliseconds: () => number,
+  monotonicMilliseconds: () => number,
+): () => EpochMicroseconds {
+  let originMilliseconds = wallMilliseconds() - monotonicMilliseconds();
+  return () => {
+    const passed = monotonicMilliseconds();
+    const wall = wallMilliseconds();
+    // Less may be this thread having been interrupted between the two.
+    if (Math.abs(originMilliseconds + passed - wall) >= stepMillisecondsMin) originMilliseconds = wall - passed;
+    return BigInt(Math.floor((originMilliseconds + passed) * 1000));
+  };
+}
+
+/** The machine's clock. */
 export const systemClock: Clock = {
-  nowMicroseconds: () => BigInt(Math.floor((performance.timeOrigin + performance.now()) * 1000)),
+  nowMicroseconds: wallClock(Date.now, () => performance.now()),
   monotonicMilliseconds: () => performance.now(),
   sleep: (milliseconds, signal) =>
     new Promise((resolve) => {

@@ -12,6 +12,7 @@ import { type Client, createClient } from "@libsql/client/sqlite3";
 import { BsoptError } from "../foundation/errors";
 import type { DatabaseClient, DatabaseTransaction } from "./database-client";
 import { asBsoptError, storageClosed } from "./database-error";
+import type { FilePlace } from "./file-place";
 import { type TurnGuard, turnOfGroup } from "./turn-guard";
 
 export type ConnectionRole = "writer" | "reader";
@@ -33,6 +34,8 @@ export interface DatabaseConnection {
   lock(transaction: DatabaseTransaction): Promise<void>;
   /** What tells, in one group, that a work waits for something else. */
   turnGuard(): TurnGuard;
+  /** Throws DATABASE_GONE where what it writes to is not what its address names any more. */
+  requireInPlace(): void;
   /** A text that differs from the last where another process has committed since. Not inside a transaction. */
   version(): Promise<string>;
   close(): void;
@@ -75,14 +78,16 @@ export class Connection implements DatabaseConnection {
   readonly isRemote = false;
   readonly client: Client;
   readonly role: ConnectionRole;
+  readonly #place: FilePlace | null;
   #isTuned = false;
   #isSound = true;
   #isClosed = false;
   #generation = 0;
 
-  /** Opens without touching the file's content; `tune` is the first to do so. */
-  constructor(clientUrl: string, role: ConnectionRole) {
+  /** Opens without touching the file's content; `tune` is the first to do so. `place`: where it is, for whoever acknowledges. */
+  constructor(clientUrl: string, role: ConnectionRole, place: FilePlace | null = null) {
     this.role = role;
+    this.#place = place;
     try {
       this.client = createClient({ url: clientUrl, intMode: "bigint", concurrency: 1 });
     } catch (error) {
@@ -119,6 +124,7 @@ export class Connection implements DatabaseConnection {
     if (this.#isClosed) throw storageClosed();
     if (!this.#isSound) await this.client.reconnect();
     this.#isSound = true;
+    this.#place?.forgetLog();
     this.#generation += 1;
     // Through `exec`, which finalises what fails: after SQLITE_BUSY the same connection may try again.
     await this.client.executeMultiple(settings[this.role].join(";\n"));
@@ -142,6 +148,10 @@ export class Connection implements DatabaseConnection {
 
   turnGuard(): TurnGuard {
     return turnOfGroup();
+  }
+
+  requireInPlace(): void {
+    this.#place?.require();
   }
 
   async version(): Promise<string> {

@@ -2,6 +2,7 @@
 // neither. Separate so that the two kinds of connection do not know each other.
 
 import { Connection, type ConnectionRole, type DatabaseConnection } from "./connection";
+import { FilePlace } from "./file-place";
 import { isLeftOpen, leaveFolder, lockFolder } from "./folder-lock";
 import { type DatabaseAddress, prepareFiles } from "./location";
 import type { Patience } from "./patience";
@@ -29,9 +30,10 @@ export async function enterDatabase(address: DatabaseAddress, patience: Patience
   prepareFiles(address, patience.log);
   const wasLeftOpen = await isLeftOpen(address, patience);
   const lock = await lockFolder(address, "shared", patience);
+  const place = new FilePlace(address.path);
   return {
     wasLeftOpen,
-    open: (role) => new Connection(address.clientUrl, role),
+    open: (role) => new Connection(address.clientUrl, role, place),
     giveUp: () => lock.release(),
     async leave(writer) {
       if (writer instanceof Connection) await leaveFolder(address, lock, writer, patience);

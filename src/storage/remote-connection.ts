@@ -40,6 +40,10 @@ export class RemoteConnection implements DatabaseConnection {
     return turnsBetweenAnswers();
   }
 
+  requireInPlace(): void {
+    // Where its files are is the server's business.
+  }
+
   /** Differs from the last one where another process has committed meanwhile, or nobody can tell. */
   async version(): Promise<string> {
     try {

@@ -23,6 +23,7 @@ import { Reader } from "./reader";
 import { RemoteConnection } from "./remote-connection";
 import { schemaDifferences } from "./schema-check";
 import { idempotencyAnswers } from "./table";
+import { createWritability } from "./writability";
 import {
   defaultWriterLimits,
   type StorageObserver,
@@ -49,7 +50,9 @@ export interface Storage {
   ping(): Promise<void>;
   /** Calls `listener` within about a second of another process's commit, never for this process's own. Returns the way to stop. */
   onForeignWrite(listener: () => void): () => void;
-  /** The loops this room runs: `database-watch` (started by onForeignWrite) and `idempotency-sweep`. Whoever serves starts them; close stops them. */
+  /** The code of what refuses writes just now, e.g. DATABASE_FULL; null while none is known to be refused. It ends by itself. */
+  readonly writesRefusedBy: string | null;
+  /** The loops this room runs: `database-watch` (started by onForeignWrite), `idempotency-sweep` and `write-trial`. Whoever serves starts them; close stops them. */
   readonly agents: readonly Agent[];
   statistics(): StorageStatistics;
   /**
@@ -65,6 +68,8 @@ export interface StorageStatistics extends WriterStatistics {
   /** Sizes of the database and of its write-ahead log; 0 where a file cannot be seen, as on a server. */
   readonly databaseBytes: number;
   readonly walBytes: number;
+  /** False while the database is known to refuse writes. */
+  readonly isWritable: boolean;
 }
 
 export interface StorageOptions {
@@ -149,7 +154,9 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     limits,
     onFatal: options.onFatal ?? (() => {}),
     observer: options.observer,
+    onRefused: (error) => writability.refused(error),
   });
+  const writability = createWritability({ write: (work) => writer.write(work), clock, log });
   const reader = new Reader({
     connection: readerConnection,
     patience: readPatience,
@@ -188,6 +195,12 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     read: reader.database,
     async ping() {
       if (writer.failure !== null) throw databaseFailed(writer.failure);
+      try {
+        writerConnection.requireInPlace();
+      } catch (error) {
+        writer.fail(error);
+        throw error;
+      }
       const answer = await reader.execute("SELECT count(*) FROM schema_migrations");
       if (Number(answer.rows[0]?.[0]) < migrations.length) throw notMigrated();
     },
@@ -196,16 +209,20 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
       watch.start();
       return () => listeners.delete(listener);
     },
-    agents: [watch, sweeper],
+    get writesRefusedBy() {
+      return writability.refusedBy;
+    },
+    agents: [watch, sweeper, writability.agent],
     statistics: () => ({
       ...writer.statistics,
+      isWritable: writability.refusedBy === null,
       databaseBytes: address.kind === "file" ? sizeOf(address.path) : 0,
       walBytes: address.kind === "file" ? sizeOf(`${address.path}-wal`) : 0,
     }),
     isCheckDue,
     async close() {
       // In one step: no round begins any more, no write is accepted; then wait for what is under way.
-      await Promise.all([watch.stop(), sweeper.stop(), writer.close()]);
+      await Promise.all([watch.stop(), sweeper.stop(), writability.agent.stop(), writer.close()]);
       reader.close();
       await door.leave(writerConnection);
       closeConnections();

@@ -10,8 +10,8 @@
 // 4. Nothing is awaited inside a work but its tx. All of tx answers without leaving the current turn of the event
 //    loop, so when the loop turns, the work that is running has broken the rule: it is undone and refused. So the
 //    lock is never held while waiting for the outside, and no work can hang the writer.
-// 5. When it cannot be known whether a COMMIT happened, or the file is damaged, the writer stops for good and says
-//    so through onFatal: the next start is the recovery.
+// 5. When it cannot be known whether a COMMIT happened, or the file is damaged or not where it was, the writer stops for
+//    good and says so through onFatal: the next start is the recovery.
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { InStatement, ResultSet } from "@libsql/client/sqlite3";
@@ -89,6 +89,8 @@ export interface WriterOptions {
   /** Called once, when the writer has stopped for good. */
   readonly onFatal: (error: unknown) => void;
   readonly observer?: StorageObserver | undefined;
+  /** Told why writes failed; not every reason is the database's. */
+  readonly onRefused?: (error: unknown) => void;
 }
 
 type Work = (tx: Tx) => Promise<unknown>;
@@ -251,6 +253,14 @@ export class Writer {
       this.#commitFailed(group, error);
       return;
     }
+    try {
+      this.#options.connection.requireInPlace();
+    } catch (error) {
+      // Committed to a file that nobody will find: it was not.
+      for (const { queued } of group.members) queued.reject(error);
+      this.fail(error);
+      return;
+    }
     this.#groupCount += 1;
     this.#writeCount += group.members.length;
     observer?.committed(group.members.length, clock.monotonicMilliseconds() - begunAt);
@@ -295,7 +305,9 @@ export class Writer {
       return this.fail(new InvariantError("the writer's connection cannot be tuned"));
     }
     // Nothing has run: whoever waits is told, and the next write tries again.
-    for (const queued of this.#queue.drain()) queued.reject(asBsoptError(error));
+    const refusal = asBsoptError(error);
+    this.#options.onRefused?.(refusal);
+    for (const queued of this.#queue.drain()) queued.reject(refusal);
   }
 
   async #waitForLock(error: unknown): Promise<void> {
@@ -328,7 +340,9 @@ export class Writer {
       oldest.reject(error);
       refusedCount += 1;
     }
-    if (refusedCount > 0) log.warn({ refused: refusedCount }, "the database is held up: writes refused");
+    if (refusedCount === 0) return;
+    log.warn({ refused: refusedCount }, "the database is held up: writes refused");
+    this.#options.onRefused?.(error);
   }
 
   /** Waits for a server; whoever waits behind is refused meanwhile rather than kept for the sum of all waits. */
@@ -381,7 +395,9 @@ export class Writer {
     } catch (error) {
       scope.abandon();
       await undoScope(group, scope);
-      return { isDone: false, error: explained(group, error) };
+      const told = explained(group, error);
+      this.#options.onRefused?.(told);
+      return { isDone: false, error: told };
     }
   }
 
@@ -389,6 +405,7 @@ export class Writer {
     this.#options.connection.distrust();
     if (isCommitUnknown(error)) {
       // A server's mark will still tell: only this group's callers are left without an answer.
+      this.#options.onRefused?.(asBsoptError(error));
       for (const { queued } of group.members) queued.reject(asBsoptError(error));
       return;
     }
@@ -405,6 +422,7 @@ export class Writer {
       return;
     }
     const cause = explained(group, error);
+    this.#options.onRefused?.(cause);
     for (const { queued, outcome } of group.members) queued.reject(outcome.isDone ? cause : outcome.error);
   }
 

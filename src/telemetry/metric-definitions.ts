@@ -69,6 +69,11 @@ export const metricDefinitions = {
   bsopt_engine_workers_running: { kind: "gauge", help: "Worker threads that run now.", labels: {} },
   bsopt_engine_workers_max: { kind: "gauge", help: "Worker threads that large batches may start.", labels: {} },
   bsopt_database_writes_queued: { kind: "gauge", help: "Writes waiting for their transaction.", labels: {} },
+  bsopt_database_writable: {
+    kind: "gauge",
+    help: "0 from the first write that the database refused until a trial write is taken, else 1.",
+    labels: {},
+  },
   bsopt_database_writes_total: { kind: "counter", help: "Writes whose transaction was committed.", labels: {} },
   bsopt_database_commit_writes: {
     kind: "histogram",

@@ -239,6 +239,10 @@ const cases: Readonly<Record<string, Firing>> = {
       "+Inf": "0+100x70",
     }),
   },
+  BsoptWritesRefused: {
+    fires: { bsopt_database_writable: "0x70" },
+    stays: { bsopt_database_writable: "1x70" },
+  },
   BsoptDatabaseBusy: {
     fires: { bsopt_database_busy_total: "0+600x70" },
     stays: { bsopt_database_busy_total: "0+100x70" },

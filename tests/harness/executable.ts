@@ -59,9 +59,13 @@ export class Installation {
     return { code, stdout, stderr };
   }
 
-  /** Starts `serve` on a free port and resolves when it has said where it listens. */
-  async serve(options: { args?: readonly string[]; environment?: Record<string, string> } = {}): Promise<Serving> {
-    const child = Bun.spawn([this.executable, "serve", "--port", "0", ...(options.args ?? [])], {
+  /**
+   * Starts `serve` on a free port and resolves when it has said where it listens. `within` is a program, with its arguments, that
+   * becomes the executable in the end (prlimit, setpriv, unshare): its process id is the server's.
+   */
+  async serve(options: ServeOptions = {}): Promise<Serving> {
+    const { args = [], within = [] } = options;
+    const child = Bun.spawn([...within, this.executable, "serve", "--port", "0", ...args], {
       cwd: this.folder,
       env: this.environment(options.environment),
       stdin: "ignore",
@@ -110,6 +114,12 @@ export class Installation {
     for (const child of this.#running) child.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+export interface ServeOptions {
+  readonly args?: readonly string[];
+  readonly environment?: Record<string, string>;
+  readonly within?: readonly string[];
 }
 
 export interface Serving {

@@ -34,6 +34,7 @@ const CheckMessage = Type.Union([
   Type.Literal("being checked"),
   Type.Literal("damaged"),
   Type.Literal("the last backup failed"),
+  Type.Literal("takes no writes"),
 ]);
 
 export const ComponentCheck = Type.Object(

@@ -129,6 +129,7 @@ function feedEngine({ metrics, engine, build }: MetricsSources): void {
 
 function feedDatabase({ metrics, database, outbox }: MetricsSources): void {
   metrics.feed("bsopt_database_writes_queued", () => [{ labels: {}, value: database().queuedCount }]);
+  metrics.feed("bsopt_database_writable", () => [{ labels: {}, value: database().isWritable ? 1 : 0 }]);
   metrics.feed("bsopt_database_writes_total", () => [{ labels: {}, value: database().writeCount }]);
   metrics.feed("bsopt_database_busy_total", () => [{ labels: {}, value: database().busyCount }]);
   metrics.feed("bsopt_database_file_bytes", () => {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { Agent } from "../../../src/foundation/agent";
 import { assert, InvariantError, unreachable } from "../../../src/foundation/assert";
-import { formatTimestamp, ManualClock, systemClock } from "../../../src/foundation/clock";
+import { formatTimestamp, ManualClock, systemClock, wallClock } from "../../../src/foundation/clock";
 import { BsoptError } from "../../../src/foundation/errors";
 import { randomBase62, uuid7 } from "../../../src/foundation/identifier";
 import { silentLog } from "../../../src/foundation/log";
@@ -27,6 +27,33 @@ describe("clock", () => {
     await systemClock.sleep(1);
     expect(systemClock.monotonicMilliseconds()).toBeGreaterThanOrEqual(before + 0.9);
   });
+
+  test.each([
+    { what: "set back an hour", step: -3_600_000, followed: true },
+    { what: "set on by a day", step: 86_400_000, followed: true },
+    { what: "set on by a quarter of a second", step: 251, followed: true },
+    { what: "apart by what an interruption takes", step: 249, followed: false },
+  ])(
+    "S3.16 wall time where the machine's clock is $what: followed $followed, microseconds go on",
+    ({ step, followed }) => {
+      let wall = 1_750_000_000_000;
+      let passed = 5000.25;
+      const now = wallClock(
+        () => Math.floor(wall),
+        () => passed,
+      );
+      const before = now();
+      wall += 10;
+      passed += 10.125;
+      expect(now() - before).toBe(10_125n);
+      wall += step;
+      const after = now();
+      expect(after - before).toBe(followed ? BigInt(step + 10) * 1000n : 10_125n);
+      wall += 10;
+      passed += 10.5;
+      expect(now() - after).toBe(10_500n);
+    },
+  );
 
   test("a sleep ends at once when its signal aborts, before or during", async () => {
     const abort = new AbortController();
@@ -176,6 +203,25 @@ describe("agent", () => {
     isBroken = false;
     await tick(800);
     expect(agent.state).toBe("running");
+    await agent.stop();
+  });
+
+  test("S5.19 is not dead while what it needs is away, and is at work within five seconds once that is back", async () => {
+    let rounds = 0;
+    let isAway = true;
+    const { agent, failures, tick } = supervised(() => {
+      rounds += 1;
+      if (isAway) throw new BsoptError({ reason: "unavailable", code: "AWAY", detail: "no" });
+    });
+    agent.start();
+    await turn();
+    for (let second = 0; second < 60; second++) await tick(1000);
+    expect(agent.state).toBe("running");
+    expect([agent.failureCount, failures.length]).toEqual([rounds, rounds]);
+    isAway = false;
+    const before = rounds;
+    await tick(5000);
+    expect(rounds).toBe(before + 1);
     await agent.stop();
   });
 });

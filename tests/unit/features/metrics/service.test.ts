@@ -15,7 +15,15 @@ function setUp() {
   const health = observeHealth(metrics, ["database", "redis"]);
   const state = {
     check: async () => undefined as unknown,
-    database: { groupCount: 2, writeCount: 7, busyCount: 1, queuedCount: 3, databaseBytes: 4096, walBytes: 12 },
+    database: {
+      groupCount: 2,
+      writeCount: 7,
+      busyCount: 1,
+      queuedCount: 3,
+      databaseBytes: 4096,
+      walBytes: 12,
+      isWritable: true,
+    },
     outbox: { pendingCount: 5, sentCount: 4, retriedCount: 3, givenUpCount: 2 },
   };
   const agent = new Agent({
@@ -59,6 +67,7 @@ describe("S2.09 the metrics of the parts", () => {
     ["bsopt_engine_workers_running", 1],
     ["bsopt_engine_workers_max", 3],
     ["bsopt_database_writes_queued", 3],
+    ["bsopt_database_writable", 1],
     ["bsopt_database_writes_total", 7],
     ["bsopt_database_busy_total", 1],
     ['bsopt_database_file_bytes{file="database"}', 4096],
