@@ -69,7 +69,8 @@ export type Details = Readonly<Record<string, string | number | boolean | null>>
 
 // What is left of one that is cut counts as well: a part of a secret is none of anybody's business either.
 const keyText = /(bso_[0-9A-Za-z]{12})_[0-9A-Za-z]+/g;
-const signedToken = /eyJ[\w-]{8,}(?:\.[\w-]*){0,2}/g;
+// Longer than any id of ours (16 characters), one in some hundred thousand of which has these letters; a token's first part alone has 19.
+const signedToken = /eyJ[\w-]{14,}(?:\.[\w-]*){0,2}/g;
 
 /**
  * A text as it may be recorded: whole characters, nothing invisible, at most `lengthMax` UTF-16 units, and what has the shape of an API

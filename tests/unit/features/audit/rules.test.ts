@@ -60,6 +60,7 @@ describe("S2.33 a recorded text", () => {
       "Bearer [withheld]!",
     ],
     ["that only begins like a token stays", "eyJ is how they begin", 80, "eyJ is how they begin"],
+    ["that is an id with a token's first letters stays", "api_keys/eyJ0123456789", 80, "api_keys/eyJ0123456789"],
   ];
   for (const [name, text, lengthMax, expected] of rows) {
     test(name, () => expect(recorded(text, lengthMax)).toBe(expected));
