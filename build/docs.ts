@@ -3,6 +3,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isLiveSetting } from "../src/config/live-settings";
 import { environmentName, flagName, type Setting, settings } from "../src/config/settings";
 import { createEngine } from "../src/engine/engine";
 import { verify } from "../src/engine/verify";
@@ -20,12 +21,13 @@ export function configurationPage(): string {
   const rows = (settings as readonly Setting[]).map((setting) => {
     const shown = Array.isArray(setting.default) ? setting.default.join(",") : setting.default;
     const value = shown === undefined || shown === "" ? "" : `\`${shown}\``;
-    return `| \`${setting.key}\` | \`${environmentName(setting)}\` | \`${flagName(setting)}\` | ${value} | ${setting.description} A value ${setting.rule}.${setting.isSecret ? " A secret: never printed, and better kept out of flags, which other users of the machine can see." : ""} |`;
+    return `| \`${setting.key}\` | \`${environmentName(setting)}\` | \`${flagName(setting)}\` | ${value} | ${setting.description} A value ${setting.rule}.${setting.isSecret ? " A secret: never printed, and better kept out of flags, which other users of the machine can see." : ""}${isLiveSetting(setting.key) ? " **Live.**" : ""} |`;
   });
   return `# Settings
 
-Strongest first: flags, environment, \`bsopt.toml\` in the working folder (or the file that \`--config\` names), defaults. A
-wrong or unknown setting stops the start with every fault listed, one a line, and exit code 2. Lists are separated by
+Strongest first: flags, environment, what was changed by \`PATCH /api/v1/admin/config\`, \`bsopt.toml\` in the working folder (or the file
+that \`--config\` names), defaults. Settings marked **Live** change while the server runs, by that request or, from the file, by
+SIGHUP ([how](../operating/running.md#changing-settings-while-it-runs)); the others at the next start. A wrong or unknown setting stops the start with every fault listed, one a line, and exit code 2. Lists are separated by
 commas in flags and environment, and are arrays in \`bsopt.toml\`.
 
 | bsopt.toml | environment | flag of \`serve\` | default | meaning |

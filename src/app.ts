@@ -11,14 +11,19 @@ import { type Mailer, parseSender } from "./adapters/smtp/mail";
 import { parseSmtpUrl } from "./adapters/smtp/server-address";
 import { createServerMailer } from "./adapters/smtp/server-mailer";
 import { documentInfo, featureRoutes } from "./app/routes";
+import { settingChecks } from "./app/setting-checks";
 import { openTraces, tracedStorage } from "./app/traces";
 import type { BuildInfo } from "./config/build-info";
-import type { Config } from "./config/config";
+import { type Config, type ConfigSources, usableStored } from "./config/config";
+import type { LiveConfig } from "./config/live";
 import type { Calendars } from "./domain/business-calendar";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
 import { type Audit, createAudit } from "./features/audit/service";
 import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/table";
+import { readChanged } from "./features/configuration/repository";
+import { createConfiguration } from "./features/configuration/service";
+import { changedSettings } from "./features/configuration/table";
 import { agentsProbe, createHealth, type Probe, type ProbeOutcome } from "./features/health/service";
 import { createIdentity, type Identity } from "./features/identity/service";
 import { users } from "./features/identity/table";
@@ -47,6 +52,7 @@ import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
 import { createLimits } from "./http/limits";
 import { createRequestLog } from "./http/request-log";
 import { createRequestMetrics } from "./http/request-metrics";
+import type { Route } from "./http/routes";
 import { type Answered, createServer } from "./http/server";
 import { find } from "./storage/idempotency";
 import { parseDatabaseAddress } from "./storage/location";
@@ -58,8 +64,17 @@ import { LatencyBook } from "./telemetry/latency";
 import { createMetrics } from "./telemetry/metrics";
 import { readProcess } from "./telemetry/process-readings";
 
-export interface AppOptions {
+interface Surroundings {
   readonly config: Config;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface AppOptions {
+  readonly live: LiveConfig;
+  /** Reads the settings file anew; left out, there is none. */
+  readonly readFile?: () => Promise<ConfigSources["file"]>;
   readonly build: BuildInfo;
   readonly engine: Engine;
   readonly clock: Clock;
@@ -86,6 +101,7 @@ export const everyTable = [
   auditEvents,
   auditPersonal,
   auditCheckpoints,
+  changedSettings,
   outboxMessages,
   idempotencyAnswers,
 ];
@@ -110,30 +126,48 @@ export interface App {
   readonly firstAdminKey: { readonly text: string; readonly path: string } | null;
   /** Rejects where the process must end: storage cannot promise anything any more. */
   readonly failed: Promise<never>;
+  /** Reads the settings file anew, where all of it is right; what was wrong is in the log. Never rejects. */
+  reload(): Promise<void>;
   /** Drains the server, then stops what stands behind it. */
   stop(): Promise<void>;
 }
 
 /** Opens storage, makes the first key where there is none, starts the loops and listens. Throws BsoptErrors in words. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { config, build, engine, clock, random, log } = options;
+  const { live, build, engine, clock, random, log } = options;
+  // Reads through to what holds at the moment: what may change is never taken out of it here, or only by a getter.
+  const { config } = live;
+  const surroundings = { config, clock, random, log };
 
   const { promise: failed, reject: fail } = Promise.withResolvers<never>();
   // Whoever waits sees the failure; where nobody does yet, it must not count as unhandled.
   failed.catch(() => undefined);
   const metrics = createMetrics();
-  const traces = openTraces(options);
-  const storage = await openDatabase(options, {
+  const traces = openTraces({ ...surroundings, build });
+  const storage = await openDatabase(surroundings, {
     onFatal: fail,
     observer: tracedStorage(observeStorage(metrics), traces?.tracing),
   });
   const secretBox = openSecretBox({ config, random });
-  const audit = openAuditOn(storage, secretBox, options);
+  const audit = openAuditOn(storage, secretBox, surroundings);
+  let routes: readonly Route[] | undefined;
+  const configuration = createConfiguration({
+    ...{ live, storage, audit, clock, log, readFile: options.readFile ?? null },
+    checks: () => settingChecks(routes && (() => routes as readonly Route[])),
+  });
+  // Before anything reads what may have been changed.
+  await configuration.refresh();
   let url = "";
   const mailer = openMailer(config);
   const entrance = options.entrance ?? Bun.main;
   const slowHash = threadedHash(entrance, clock);
-  const people = createPeople(options, { storage, audit, mailer, slowHash, publicUrl: () => config.publicUrl ?? url });
+  const people = createPeople(surroundings, {
+    storage,
+    audit,
+    mailer,
+    slowHash,
+    publicUrl: () => config.publicUrl ?? url,
+  });
   const { identity, keys, registration, outbox } = people;
   if (config.mail.smtpUrl === null) {
     log.info({ folder: mailFolder(config) }, "no mail server is configured: mails are written to this folder");
@@ -150,13 +184,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
     random,
     log,
-    lifetimeSeconds: loginConfig.accessTokenSeconds,
+    get lifetimeSeconds() {
+      return loginConfig.accessTokenSeconds;
+    },
     keyDays: loginConfig.signingKeyDays,
   });
   const policy = sessionPolicyOf(loginConfig);
   const sessions = createSessions({ storage, identity, keys, tokens, audit, secretBox, policy, clock, random, log });
 
-  const buckets = await openBuckets(options);
+  const buckets = await openBuckets(surroundings);
   const login = createLogin({
     storage,
     identity,
@@ -174,8 +210,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const pricing = createPricing({
     engine,
     clock,
-    batchRowsMax: config.pricing.batchRowsMax,
-    tableRowsMax: config.pricing.tableRowsMax,
+    get batchRowsMax() {
+      return config.pricing.batchRowsMax;
+    },
+    get tableRowsMax() {
+      return config.pricing.tableRowsMax;
+    },
     ...(options.calendars && { calendars: options.calendars }),
   });
   const safety = openSafety({
@@ -187,6 +227,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...buckets.agents,
     ...storage.agents,
     ...audit.agents,
+    configuration.agent,
     ...keys.agents,
     ...tokens.agents,
     ...sessions.agents,
@@ -218,7 +259,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     ),
     clock,
     isDraining: () => server.isDraining,
-    eventLoopLagMillisecondsMax: config.http.eventLoopLagMillisecondsMax,
+    get eventLoopLagMillisecondsMax() {
+      return config.http.eventLoopLagMillisecondsMax;
+    },
   });
   agents.push(health.heartbeat);
   const latencies = new LatencyBook(serviceLevels.map(({ name }) => name));
@@ -246,6 +289,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     clock,
   });
 
+  const limits = createLimits({ ...config.limits, store: buckets.store, clock });
   const server = createServer({
     features: featureRoutes(
       {
@@ -253,6 +297,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         metrics: metricsService,
         operations,
         audit,
+        configuration,
         identity,
         keys,
         registration,
@@ -265,7 +310,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ),
     authenticator: sessions,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
-    ...(config.limits.isEnabled && { limits: createLimits({ ...config.limits, store: buckets.store, clock }) }),
+    limits,
     config: config.http,
     log,
     clock,
@@ -288,8 +333,17 @@ export async function createApp(options: AppOptions): Promise<App> {
       recordLatency(latencies, answered);
     },
   });
-  const { level, slowRequestMilliseconds } = config.log;
-  const logRequest = createRequestLog({ log, isEveryLogged: level === "debug", slowRequestMilliseconds });
+  ({ routes } = server.routes);
+  live.onChange(() => limits.change({ ...config.limits }));
+  const logRequest = createRequestLog({
+    log,
+    get isEveryLogged() {
+      return config.log.level === "debug";
+    },
+    get slowRequestMilliseconds() {
+      return config.log.slowRequestMilliseconds;
+    },
+  });
   const countRequest = createRequestMetrics({
     metrics,
     routes: server.routes.routes,
@@ -306,6 +360,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     tokens.close();
     await keys.close();
     identity.close();
+    configuration.close();
     await audit.close();
     await storage.close();
     buckets.close();
@@ -324,6 +379,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     url,
     firstAdminKey: firstKeyText === null ? null : { text: firstKeyText, path: keyFile.path },
     failed,
+    reload: () => configuration.reload(),
     async stop() {
       log.info({}, "stopping");
       await server.drain();
@@ -369,7 +425,7 @@ interface Buckets {
 }
 
 /** Where acts are counted: in this process, or in Redis together with others. Waits for Redis for a second at most. */
-async function openBuckets({ config, clock, log }: Pick<AppOptions, "config" | "clock" | "log">): Promise<Buckets> {
+async function openBuckets({ config, clock, log }: Omit<Surroundings, "random">): Promise<Buckets> {
   const { redisUrl, fallback } = config.limits;
   const memory = new MemoryBucketStore({ clock });
   if (redisUrl === null) return { store: memory, agents: [], probes: [], close: () => undefined };
@@ -386,7 +442,7 @@ async function openBuckets({ config, clock, log }: Pick<AppOptions, "config" | "
 }
 
 function openDatabase(
-  options: Omit<AppOptions, "engine" | "build">,
+  options: Surroundings,
   watching: { readonly onFatal?: (error: unknown) => void; readonly observer?: StorageObserver } = {},
 ): Promise<Storage> {
   const { config, clock, random, log } = options;
@@ -402,11 +458,11 @@ function openDatabase(
 }
 
 /** What seals and chains, over the data folder's master key; built once a process, handed to whoever keeps secrets. */
-export function openSecretBox({ config, random }: Pick<AppOptions, "config" | "random">): SecretBox {
+export function openSecretBox({ config, random }: Pick<Surroundings, "config" | "random">): SecretBox {
   return createSecretBox(openMasterKey(config.storage.dataDirectory, random), random);
 }
 
-function openAuditOn(storage: Storage, secretBox: SecretBox, options: Omit<AppOptions, "engine" | "build">): Audit {
+function openAuditOn(storage: Storage, secretBox: SecretBox, options: Surroundings): Audit {
   const { config, clock, random, log } = options;
   const { retentionDays, exportRowsMax } = config.audit;
   const key = secretBox.keyFor("audit");
@@ -414,7 +470,7 @@ function openAuditOn(storage: Storage, secretBox: SecretBox, options: Omit<AppOp
 }
 
 /** The audit log of the configured database without a server. Makes nothing: throws `not-found` where there is no database or key. */
-export async function openAudit(options: Omit<AppOptions, "engine" | "build">): Promise<OpenedAudit> {
+export async function openAudit(options: Surroundings): Promise<OpenedAudit> {
   const { config, clock, random, log } = options;
   const hint = "Name the folder with --data-dir or BSOPT_DATA_DIR.";
   const address = parseDatabaseAddress(config.storage.databaseUrl);
@@ -429,6 +485,20 @@ export async function openAudit(options: Omit<AppOptions, "engine" | "build">): 
   const { databaseUrl: url, databaseServer: server } = config.storage;
   const storage = await openStorage({ url, server, clock, random, log, tables: everyTable, migrate: false });
   return { audit: openAuditOn(storage, secretBox, options), close: () => storage.close() };
+}
+
+/** What was changed while servers ran, without a server; empty where there is no database yet. */
+export async function readChangedSettings(options: Surroundings): Promise<Readonly<Record<string, unknown>>> {
+  const { config, clock, random, log } = options;
+  const { databaseUrl: url, databaseServer: server } = config.storage;
+  const address = parseDatabaseAddress(url, server);
+  if (address.kind === "file" && !existsSync(address.path)) return {};
+  const storage = await openStorage({ url, server, clock, random, log, tables: everyTable, migrate: false });
+  try {
+    return usableStored((await readChanged(storage.read)).settings).usable;
+  } finally {
+    await storage.close();
+  }
 }
 
 function adminKeyFile(config: Config): KeyFile {
@@ -466,7 +536,7 @@ interface PeopleParts {
 
 /** Users, their keys and their passwords; each part that holds something about people is named here, so that erasing and exporting reach it. */
 function createPeople(
-  { config, clock, random, log }: Pick<AppOptions, "config" | "clock" | "random" | "log">,
+  { config, clock, random, log }: Surroundings,
   { storage, audit, mailer, publicUrl, slowHash = argon2id }: PeopleParts,
 ): { identity: Identity; keys: Keys; registration: Registration; outbox: Outbox } {
   const personalData = () => [
@@ -485,7 +555,9 @@ function createPeople(
     hasher: createPasswordHasher({ concurrency: 1, slowHash }),
     sendMail: (mail, signal) => mailer.send(mail, signal),
     pendingMessageCount: () => outbox.statistics().pendingCount,
-    mode: config.registration,
+    get mode() {
+      return config.registration;
+    },
     publicUrl,
     clock,
     random,
@@ -496,7 +568,7 @@ function createPeople(
 }
 
 /** Identity on the configured database without a server, for commands beside one. What they have to mail a server sends. */
-export async function openIdentity(options: Omit<AppOptions, "engine" | "build">): Promise<OpenedIdentity> {
+export async function openIdentity(options: Surroundings): Promise<OpenedIdentity> {
   const storage = await openDatabase(options);
   const audit = openAuditOn(storage, openSecretBox(options), options);
   const mailer = openMailer(options.config);

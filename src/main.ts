@@ -7,7 +7,7 @@ import { systemIo } from "./commands/io";
 import { buildProgram, type ProgramDependencies } from "./commands/program";
 import { runCommandLine } from "./commands/run";
 import { terminalSecrets } from "./commands/secret-input";
-import { systemProcesses, untilAskedToStop } from "./commands/system-processes";
+import { onReloadAsked, systemProcesses, untilAskedToStop } from "./commands/system-processes";
 import { buildInfo } from "./config/build-info";
 import { machineWorkers } from "./config/config";
 import { createEngine, type Engine } from "./engine/engine";
@@ -30,14 +30,17 @@ async function main(): Promise<never> {
     clock: systemClock,
     random: systemRandom,
     build: buildInfo,
-    engine: ({ workers, ...limits } = { workers: machineWorkers(), batchesMax: 16 }) =>
+    engine: (limits = { workers: machineWorkers(), batchesMax: 16 }) =>
       (engine ??= createEngine({
         wasmBytes: kernelWasmBytes(),
         version: buildInfo.version,
-        workers: { count: workers, startThread: threadsFrom(Bun.main), clock: systemClock },
-        ...limits,
+        workers: { count: limits.workers, startThread: threadsFrom(Bun.main), clock: systemClock },
+        get batchesMax() {
+          return limits.batchesMax;
+        },
       })),
     untilStopped: untilAskedToStop,
+    onReloadAsked,
     processes: systemProcesses(Bun.main, argv),
   };
   process.exit(await runCommandLine({ program: await buildProgram(dependencies, argv), argv, io }));

@@ -6,6 +6,8 @@ import type { Config } from "../config/config";
 import type { Authenticator } from "../domain/principal";
 import { auditRoutes } from "../features/audit";
 import type { Audit } from "../features/audit/service";
+import { configurationRoutes } from "../features/configuration";
+import type { Configuration } from "../features/configuration/service";
 import { healthRoutes } from "../features/health";
 import type { Health } from "../features/health/service";
 import { identityRoutes } from "../features/identity";
@@ -50,6 +52,7 @@ export interface Services {
   readonly metrics: MetricsService;
   readonly operations: Operations;
   readonly audit: Audit;
+  readonly configuration: Configuration;
   readonly identity: Identity;
   readonly keys: Keys;
   readonly registration: Registration;
@@ -61,12 +64,14 @@ export interface Services {
 
 /** Every route there is. A new feature is one line here. */
 export function featureRoutes(services: Services, config: Config) {
-  const { health, operations, audit, identity, keys, registration, tokens, sessions, login, pricing } = services;
+  const { health, operations, audit, configuration, identity, keys, registration, tokens, sessions, login, pricing } =
+    services;
   return [
     healthRoutes({ health, markUnavailable }),
     metricsRoutes({ metrics: services.metrics }),
     operationsRoutes({ operations }),
     auditRoutes({ audit, principalOf, originOf, acceptedFormatOf }),
+    configurationRoutes({ configuration, principalOf, originOf, idempotencyOf }),
     identityRoutes({ identity, principalOf, originOf }),
     keysRoutes({ keys, principalOf, originOf, idempotencyOf }),
     registrationRoutes({ registration, principalOf, originOf, idempotencyOf }),
@@ -79,9 +84,15 @@ export function featureRoutes(services: Services, config: Config) {
       recordOptions,
       acceptedFormatOf,
       limits: {
-        batchBytesMax: config.http.batchBytesMax,
-        tableBytesMax: config.http.tableBytesMax,
-        tableRowsMax: config.pricing.tableRowsMax,
+        get batchBytesMax() {
+          return config.http.batchBytesMax;
+        },
+        get tableBytesMax() {
+          return config.http.tableBytesMax;
+        },
+        get tableRowsMax() {
+          return config.pricing.tableRowsMax;
+        },
       },
     }),
   ];
@@ -120,6 +131,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     metrics: absent(),
     operations: absent(),
     audit: absent(),
+    configuration: absent(),
     identity: absent(),
     keys: absent(),
     registration: absent(),

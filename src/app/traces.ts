@@ -30,7 +30,7 @@ const lastSendMillisecondsMax = 1000;
 
 /** Null where no collector is configured. */
 export function openTraces({ config, build, clock, random, log }: TracesOptions): Traces | null {
-  const { otlpUrl, otlpHeaders, share } = config.traces;
+  const { otlpUrl, otlpHeaders } = config.traces;
   if (otlpUrl === null) return null;
   const resource = {
     "service.name": "bsopt",
@@ -47,7 +47,14 @@ export function openTraces({ config, build, clock, random, log }: TracesOptions)
     log,
   });
   return {
-    tracing: createTracing({ sink: exporter, clock, random, share }),
+    tracing: createTracing({
+      sink: exporter,
+      clock,
+      random,
+      get share() {
+        return config.traces.share;
+      },
+    }),
     exporter,
     async close() {
       const [sent, timeUp] = [new AbortController(), new AbortController()];

@@ -2,13 +2,21 @@
 // printed, not even one that is wrong.
 
 import { Command } from "commander";
-import { type SettledSetting, settledSettings } from "../config/config";
+import { type Config, loadConfig, type SettingCheck, type SettledSetting, settledSettings } from "../config/config";
+import { BsoptError } from "../foundation/errors";
 import type { CommandIo } from "./io";
-import { addSettings, readSettingsWith, type SettingsSource } from "./settings-options";
+import { addSettings, asUsage, readSources, type SettingsSource } from "./settings-options";
 import { alignedTable } from "./text-table";
 
+export interface ConfigCommandDependencies extends SettingsSource {
+  /** Rules about settings that their own form cannot say. */
+  readonly settingChecks: () => Promise<readonly SettingCheck[]>;
+  /** What was changed while servers ran, out of the configured database; empty where there is no database yet. */
+  readonly readChanged: (config: Config) => Promise<Readonly<Record<string, unknown>>>;
+}
+
 /** The two subcommands; wrong settings are wrong usage, each fault on a line. */
-export function configCommand(source: SettingsSource): Command {
+export function configCommand(source: ConfigCommandDependencies): Command {
   const { io } = source;
   const subcommand = (
     name: string,
@@ -17,9 +25,24 @@ export function configCommand(source: SettingsSource): Command {
   ) => {
     const command = addSettings(new Command(name).description(description).option("--json", "as JSON"));
     return command.allowExcessArguments(false).action(async ({ json }: { json?: true }) => {
-      await print(io, await readSettingsWith(settledSettings, command, source), json === true);
+      const sources = await readSources(command, source);
+      const checks = await source.settingChecks();
+      // Judged before the database is looked for, by settings that must be right for that.
+      asUsage(() => settledSettings(sources, checks));
+      const stored = name === "show" ? await changedOrWord(loadConfig(sources)) : {};
+      await print(io, settledSettings({ ...sources, stored }, []), json === true);
     });
   };
+  /** A database that cannot be read keeps nobody from seeing the rest. */
+  async function changedOrWord(config: Config): Promise<Readonly<Record<string, unknown>>> {
+    try {
+      return await source.readChanged(config);
+    } catch (error) {
+      if (!(error instanceof BsoptError)) throw error;
+      await io.stderr.write(`what was changed while servers ran is not shown: ${error.detail}\n`);
+      return {};
+    }
+  }
   return new Command("config")
     .description("check the settings, or show them")
     .addCommand(subcommand("check", "say whether the settings are right; exit code 2 where they are not", printCheck))

@@ -20,7 +20,7 @@ export interface ServerProcess {
   readonly listening: Promise<Listening | null>;
   /** The exit code, or 128 and the signal's number. */
   readonly exited: Promise<number>;
-  signal(name: "SIGTERM" | "SIGKILL"): void;
+  signal(name: "SIGTERM" | "SIGKILL" | "SIGHUP"): void;
 }
 
 /** What the process's own surroundings give for it; absent in tests that start no processes. */
@@ -40,6 +40,8 @@ export interface SuperviseOptions {
   readonly port: number;
   readonly stopped: Promise<void>;
   readonly onRestartAsked: ProcessControl["onRestartAsked"];
+  /** Calls when the settings are to be read anew, which each server does by itself. Returns the way to stop. */
+  readonly onReloadAsked?: (listener: () => void) => () => void;
   /** Told once, when all of them listen. */
   readonly onListening: (listening: Listening) => Promise<void>;
   /** How long a server may take to stop before it is killed. */
@@ -162,6 +164,11 @@ export async function superviseProcesses(options: SuperviseOptions): Promise<num
   }
 
   const stopped = options.stopped.finally(() => ending.abort());
+  // One that does not listen yet is passed over: it may have no ear for it yet, and has only just read the file.
+  const forgetReload = options.onReloadAsked?.(() => {
+    log.info({ processes: serving.size }, "telling the server processes to read their settings anew");
+    for (const process of serving) process.signal("SIGHUP");
+  });
   const first = start();
   const listening = await listeningOf(first);
   if (listening === null) {
@@ -187,6 +194,7 @@ export async function superviseProcesses(options: SuperviseOptions): Promise<num
   });
   await stopped;
   forget();
+  forgetReload?.();
   log.info({ processes: alive.size }, "stopping the server processes");
   // What had not come to listen yet had nothing to finish: it may end by the signal itself.
   const codes = await Promise.all(

@@ -16,6 +16,7 @@ import type { Random } from "../foundation/random";
 import { createLog } from "../telemetry/log";
 import type { CommandIo } from "./io";
 import type { ProcessControl } from "./processes";
+import type { ServerSettings } from "./serve";
 
 export interface ProgramDependencies {
   readonly io: CommandIo;
@@ -27,6 +28,8 @@ export interface ProgramDependencies {
   readonly engine: (limits?: Config["engine"]) => Engine;
   /** Resolves when the process is asked to stop. */
   readonly untilStopped: () => Promise<void>;
+  /** Calls when the settings file is to be read anew; never, where nothing can ask for it. Returns the way to stop. */
+  readonly onReloadAsked?: (listener: () => void) => () => void;
   /** The module that storage's threads start from; the process's own unless a test brings another. */
   readonly entrance?: string;
   /** What starts further servers; absent where there can only be this process. */
@@ -58,10 +61,24 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
   const quietLog = () => createLog({ level: "warn", version: build.version });
   const logFor = (config: Config) => createLog({ level: config.log.level, version: build.version });
   const app = () => withDatabaseEngine(() => import("../app"));
-  const startApp = async (config: Config, calendars: Calendars): Promise<App> => {
+  const startApp = async (settings: ServerSettings, calendars: Calendars): Promise<App> => {
+    const { config } = settings.live;
     const log = logFor(config);
-    return (await app()).createApp({ config, build, engine: engine(config.engine), clock, random, log, calendars });
+    settings.live.onChange(() => log.setLevel(config.log.level));
+    return (await app()).createApp({
+      ...settings,
+      build,
+      engine: engine(config.engine),
+      clock,
+      random,
+      log,
+      calendars,
+    });
   };
+  const { onReloadAsked = () => () => undefined } = dependencies;
+  const settingChecks = async () => (await withDatabaseEngine(() => import("../app/setting-checks"))).settingChecks();
+  const readChanged = async (config: Config) =>
+    (await app()).readChangedSettings({ config, clock, random, log: quietLog() });
   const openIdentity = async (config: Config) => (await app()).openIdentity({ config, clock, random, log: quietLog() });
   const openAudit = async (config: Config) => (await app()).openAudit({ config, clock, random, log: quietLog() });
   const openMigrator = async (config: Config) => {
@@ -88,7 +105,15 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
       "serve",
       async () => {
         const several = processes && { ...processes, clock, random, logFor };
-        return (await import("./serve")).serveCommand({ ...source, build, startApp, untilStopped, several });
+        return (await import("./serve")).serveCommand({
+          ...source,
+          build,
+          startApp,
+          settingChecks,
+          untilStopped,
+          onReloadAsked,
+          several,
+        });
       },
     ],
     ["price", async () => (await import("./price")).priceCommand(pricing)],
@@ -97,7 +122,7 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ["key", async () => (await import("./key")).keyCommand({ ...source, openIdentity })],
     ["user", async () => (await import("./user")).userCommand({ ...source, openIdentity })],
     ["migrate", async () => (await import("./migrate")).migrateCommand({ ...source, openMigrator })],
-    ["config", async () => (await import("./config")).configCommand(source)],
+    ["config", async () => (await import("./config")).configCommand({ ...source, settingChecks, readChanged })],
     ["backup", async () => (await import("./backup")).backupCommand({ ...source, clock, openKeeper })],
     ["restore", async () => (await import("./backup")).restoreCommand({ ...source, clock, openKeeper })],
     ["doctor", async () => (await import("./doctor")).doctorCommand({ ...source, clock, build, openExaminer })],

@@ -3,7 +3,8 @@
 import { Command } from "commander";
 import type { App } from "../app";
 import type { BuildInfo } from "../config/build-info";
-import type { Config } from "../config/config";
+import { type Config, type ConfigSources, loadConfig, type SettingCheck } from "../config/config";
+import { createLiveConfig, type LiveConfig } from "../config/live";
 import type { Calendars } from "../domain/business-calendar";
 import { InvariantError } from "../foundation/assert";
 import type { Clock } from "../foundation/clock";
@@ -12,16 +13,26 @@ import type { Random } from "../foundation/random";
 import { readCalendars } from "./calendar-file";
 import { CommandExit, type CommandIo, exitCodes } from "./io";
 import { type Listening, type ProcessControl, superviseProcesses } from "./processes";
-import { addSettings, readSettings, type SettingsSource } from "./settings-options";
+import { addSettings, asUsage, readSettingsFile, readSources, type SettingsSource } from "./settings-options";
 
 export interface ServeDependencies extends SettingsSource {
   readonly build: BuildInfo;
   /** Loads the application only when it is wanted: pricing in a shell needs no database engine. */
-  readonly startApp: (config: Config, calendars: Calendars) => Promise<App>;
+  readonly startApp: (settings: ServerSettings, calendars: Calendars) => Promise<App>;
+  /** Rules about settings that their own form cannot say. */
+  readonly settingChecks: () => Promise<readonly SettingCheck[]>;
+  /** Calls when the settings file is to be read anew. Returns the way to stop. */
+  readonly onReloadAsked: (listener: () => void) => () => void;
   /** Resolves when the process is asked to stop, or rejects where it must not go on. */
   readonly untilStopped: () => Promise<void>;
   /** What `--processes` needs; absent where there can only be this process. */
   readonly several?: Several | undefined;
+}
+
+/** What a server goes by, and how to read the file again. */
+export interface ServerSettings {
+  readonly live: LiveConfig;
+  readonly readFile: () => Promise<ConfigSources["file"]>;
 }
 
 interface Several extends ProcessControl {
@@ -35,30 +46,52 @@ const stopGraceMilliseconds = 15_000;
 
 /** Runs until stopped, then lets requests under way finish. */
 export function serveCommand(dependencies: ServeDependencies): Command {
-  const { io, build, startApp, untilStopped, several } = dependencies;
+  const { io, build, startApp, untilStopped, onReloadAsked, several } = dependencies;
   const command = new Command("serve").description("run the server").allowExcessArguments(false);
   return addSettings(command).action(async () => {
-    const config = await readSettings(command, dependencies);
-    const calendars = await readCalendars(io, config.pricing.calendarsFile);
+    const sources = await readSources(command, dependencies);
+    const parent = parentConfig(sources);
+    if (parent !== null) return serveBySeveral(parent, untilStopped(), dependencies);
+    const checks = await dependencies.settingChecks();
+    const live = asUsage(() => createLiveConfig(sources, checks));
+    const calendars = await readCalendars(io, live.config.pricing.calendarsFile);
     // Listened for from the beginning: a signal during the start must stop it in order too.
     const stopped = untilStopped();
-    if (config.processes > 1) return serveBySeveral(config, stopped, dependencies);
-    const app = await startApp(config, calendars);
+    let app: App | null = null;
+    // During the start the file is as it was read a moment ago; what was asked meanwhile is done once it stands.
+    let isReloadDue = false;
+    const forget = onReloadAsked(() => {
+      isReloadDue = true;
+      void app?.reload();
+    });
     try {
+      app = await startApp({ live, readFile: () => readSettingsFile(command, dependencies) }, calendars);
+      if (isReloadDue) void app.reload();
       if (several?.announce) several.announce({ url: app.url, firstAdminKey: app.firstAdminKey });
       else await io.stderr.write(welcome(build, app, io));
       await Promise.race([stopped, app.failed]);
     } finally {
-      await app.stop();
+      await app?.stop();
+      forget();
     }
   });
+}
+
+/** The configuration of a parent of several servers, which judge the rest themselves; null where there is only this one, or a fault. */
+function parentConfig(sources: ConfigSources): Config | null {
+  try {
+    const config = loadConfig(sources);
+    return config.processes > 1 ? config : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The parent of several: each is this same command with one process, on the port that is shared. */
 async function serveBySeveral(
   config: Config,
   stopped: Promise<void>,
-  { io, build, several }: ServeDependencies,
+  { io, build, several, onReloadAsked }: ServeDependencies,
 ): Promise<void> {
   if (several === undefined) throw new InvariantError("several server processes, and nothing to start them with");
   const { drainMilliseconds, stopDeadlineMilliseconds } = config.http;
@@ -68,6 +101,7 @@ async function serveBySeveral(
     start: (port) => several.start(argumentsOfOne(config, port)),
     stopped,
     onRestartAsked: several.onRestartAsked,
+    onReloadAsked,
     onListening: (listening) => io.stderr.write(welcome(build, listening, io)),
     stopMillisecondsMax: drainMilliseconds + stopDeadlineMilliseconds + stopGraceMilliseconds,
     clock: several.clock,

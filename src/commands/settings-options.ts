@@ -31,29 +31,36 @@ export function addSettings(command: Command, keys?: readonly SettingKey[]): Com
 }
 
 /** Reads the configuration for a parsed command; throws UsageError with every fault listed. */
-export function readSettings(command: Command, source: SettingsSource): Promise<Config> {
-  return readSettingsWith(loadConfig, command, source);
+export async function readSettings(command: Command, source: SettingsSource): Promise<Config> {
+  const sources = await readSources(command, source);
+  return asUsage(() => loadConfig(sources));
 }
 
-/** The same with what another reader makes of the sources. */
-export async function readSettingsWith<T>(
-  read: (sources: ConfigSources) => T,
-  command: Command,
-  source: SettingsSource,
-): Promise<T> {
+/** What a reader of settings gives, its faults as UsageError with each on a line. */
+export function asUsage<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof BsoptError) || error.code !== "CONFIGURATION_INVALID") throw error;
+    const lines = error.faults.map(({ pointer, detail }) => `  ${pointer} ${detail}`);
+    throw new UsageError(`${error.detail}:\n${lines.join("\n")}`, error.hint);
+  }
+}
+
+/** Where a parsed command's settings come from; nothing of it judged yet. */
+export async function readSources(command: Command, source: SettingsSource): Promise<ConfigSources> {
   const options = command.opts<Record<string, string | undefined>>();
   const flags: Partial<Record<SettingKey, string>> = {};
   for (const { key } of settings) {
     const flag = options[key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())];
     if (flag !== undefined) flags[key] = flag;
   }
-  try {
-    return read({ flags, environment: source.environment, file: await readFile(source.io, options.config) });
-  } catch (error) {
-    if (!(error instanceof BsoptError) || error.code !== "CONFIGURATION_INVALID") throw error;
-    const lines = error.faults.map(({ pointer, detail }) => `  ${pointer} ${detail}`);
-    throw new UsageError(`${error.detail}:\n${lines.join("\n")}`, error.hint);
-  }
+  return { flags, environment: source.environment, file: await readSettingsFile(command, source) };
+}
+
+/** The file that a parsed command's settings come from, as it is now; null where there is none. */
+export function readSettingsFile(command: Command, { io }: SettingsSource): Promise<ConfigSources["file"]> {
+  return readFile(io, command.opts<{ config?: string }>().config);
 }
 
 /** bsopt.toml may be missing, a file named by --config may not. */

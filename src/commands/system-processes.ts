@@ -29,6 +29,12 @@ export function systemProcesses(script: string, argv: readonly string[]): Proces
   };
 }
 
+/** Calls at each SIGHUP. Returns the way to stop, after which the signal ends the process as it does by itself. */
+export function onReloadAsked(listener: () => void): () => void {
+  process.on("SIGHUP", listener);
+  return () => process.off("SIGHUP", listener);
+}
+
 /**
  * Resolves when the process is asked to stop: by SIGTERM or SIGINT, or, where it is one of several, by SIGTERM or its parent's
  * end (a terminal sends SIGINT to all of them, and the parent passes it on). A second time ends it at once.

@@ -7,6 +7,7 @@ import { Value } from "@sinclair/typebox/value";
 import { assert } from "../foundation/assert";
 import { BsoptError, type FieldFault } from "../foundation/errors";
 import { isLoopbackHost } from "../foundation/loopback";
+import { isLiveSetting } from "./live-settings";
 import { type EndpointLimit, parseEndpointLimit, parseRate, type Rate } from "./rate-limits";
 import {
   environmentName,
@@ -129,17 +130,30 @@ export interface ConfigSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** bsopt.toml's text and name, or null where there is none. */
   readonly file: { readonly name: string; readonly text: string } | null;
+  /** What was changed while the server ran, by key; only settings that may. */
+  readonly stored?: Readonly<Record<string, unknown>>;
+}
+
+/** Where a value may come from, the strongest first. */
+export const settingSources = ["flag", "environment", "database", "file", "default"] as const;
+export type SettingSource = (typeof settingSources)[number];
+
+/** A rule about a setting that its schema cannot say, for whoever knows what it refers to. */
+export interface SettingCheck {
+  readonly key: SettingKey;
+  /** What is wrong with a value that the schema lets through, each fault a sentence that begins like "must be". */
+  faultsOf(value: unknown): readonly string[];
 }
 
 /** Tests of this project read variables of this prefix; the server must not take them for misspelt settings. */
 const testPrefix = "BSOPT_TEST_";
 
 /**
- * One frozen configuration from all sources, strongest first: flags, environment, file, defaults.
- * Throws BsoptError `invalid` CONFIGURATION_INVALID with one fault per wrong setting.
+ * One frozen configuration from all sources, strongest first: flags, environment, what was changed at run time, file, defaults.
+ * Throws BsoptError `invalid` CONFIGURATION_INVALID with every fault.
  */
-export function loadConfig(sources: ConfigSources): Config {
-  return freeze(settle(sources));
+export function loadConfig(sources: ConfigSources, checks: readonly SettingCheck[] = []): Config {
+  return configOf(settle(sources, checks));
 }
 
 /** A setting as it stands: its value, and where it comes from. A secret's value is withheld. */
@@ -147,31 +161,54 @@ export interface SettledSetting {
   readonly key: SettingKey;
   /** Null where it depends on other settings or on the machine, as its description says, or is a secret. */
   readonly value: unknown;
-  /** The flag's or the environment's name, the file's with the key, or `default`. */
+  readonly source: SettingSource;
+  /** The flag's or the environment's name, the file's or the database's with the key, or `default`. */
   readonly origin: string;
   readonly isSecret: boolean;
   readonly isSet: boolean;
 }
 
 /** Every setting in order, with where it comes from. Throws as loadConfig does. */
-export function settledSettings(sources: ConfigSources): SettledSetting[] {
-  const values = settle(sources);
+export function settledSettings(sources: ConfigSources, checks: readonly SettingCheck[] = []): SettledSetting[] {
+  return settledOf(sources, settle(sources, checks));
+}
+
+/** Every setting in order over values that settle() gave for these sources. */
+export function settledOf(sources: ConfigSources, values: ReadonlyMap<string, unknown>): SettledSetting[] {
   const file = readFile(sources.file, []);
   return settings.map((setting: Setting) => {
     const isSecret = setting.isSecret === true;
     const value = values.get(setting.key);
+    const { source, origin } = rawValue(setting, sources, file);
     return {
       key: setting.key as SettingKey,
       value: value === undefined || isSecret ? null : value,
-      origin: rawValue(setting, sources, file)[0],
+      source,
+      origin,
       isSecret,
       isSet: value !== undefined,
     };
   });
 }
 
+/** What of values kept from an earlier run this executable can use, and the keys of the rest. */
+export function usableStored(stored: Readonly<Record<string, unknown>>): {
+  readonly usable: Readonly<Record<string, unknown>>;
+  readonly unusable: readonly string[];
+} {
+  const fits = ([key, value]: [string, unknown]) => {
+    const setting = settings.find((each) => each.key === key);
+    return setting !== undefined && isLiveSetting(key) && Value.Check(setting.schema, value);
+  };
+  const entries = Object.entries(stored);
+  return {
+    usable: Object.fromEntries(entries.filter(fits)),
+    unusable: entries.filter((entry) => !fits(entry)).map(([key]) => key),
+  };
+}
+
 /** Every setting's value by key; throws with every fault. */
-function settle(sources: ConfigSources): Map<string, unknown> {
+export function settle(sources: ConfigSources, checks: readonly SettingCheck[] = []): ReadonlyMap<string, unknown> {
   const faults: FieldFault[] = [];
   const file = readFile(sources.file, faults);
   for (const name of Object.keys(sources.environment)) {
@@ -190,7 +227,7 @@ function settle(sources: ConfigSources): Map<string, unknown> {
     }
   }
   const values = new Map<string, unknown>();
-  for (const setting of settings) values.set(setting.key, settingValue(setting, sources, file, faults));
+  for (const setting of settings) values.set(setting.key, settingValue(setting, sources, { file, faults, checks }));
   if (values.get("environment") === "production" && values.get("api_keys_enabled") === false) {
     const detail = "must be true where environment is production: without keys no bot comes in";
     faults.push({ pointer: "api_keys_enabled", code: "SETTING_INVALID", detail });
@@ -212,31 +249,42 @@ export function machineWorkers(processCount = 1): number {
   return Math.min(workersMax, Math.max(0, Math.floor(availableParallelism() / processCount) - 1));
 }
 
+/** What a fault of a value changed at run time is found under: its place in the request. */
+const storedPrefix = "/";
+
+interface RawValue {
+  readonly source: SettingSource;
+  readonly origin: string;
+  readonly raw: unknown;
+}
+
 /** Where a setting's value comes from, the strongest source first, and the value as it stands there. */
-function rawValue(setting: Setting, sources: ConfigSources, file: Record<string, unknown>): [string, unknown] {
-  const flag = sources.flags[setting.key as SettingKey];
+function rawValue(setting: Setting, sources: ConfigSources, file: Record<string, unknown>): RawValue {
+  const { key } = setting;
+  const { stored = {} } = sources;
+  const flag = sources.flags[key as SettingKey];
+  if (flag !== undefined) return { source: "flag", origin: flagName(setting), raw: fromText(setting, flag) };
   const variable = sources.environment[environmentName(setting)];
-  return flag !== undefined
-    ? [flagName(setting), fromText(setting, flag)]
-    : variable !== undefined && variable !== ""
-      ? [environmentName(setting), fromText(setting, variable)]
-      : setting.key in file
-        ? [`${sources.file?.name}: ${setting.key}`, file[setting.key]]
-        : ["default", setting.default];
+  if (variable !== undefined && variable !== "") {
+    return { source: "environment", origin: environmentName(setting), raw: fromText(setting, variable) };
+  }
+  if (key in stored && isLiveSetting(key)) return { source: "database", origin: `database: ${key}`, raw: stored[key] };
+  if (key in file) return { source: "file", origin: `${sources.file?.name}: ${key}`, raw: file[key] };
+  return { source: "default", origin: "default", raw: setting.default };
 }
 
 function settingValue(
   setting: Setting,
   sources: ConfigSources,
-  file: Record<string, unknown>,
-  faults: FieldFault[],
+  read: { file: Record<string, unknown>; faults: FieldFault[]; checks: readonly SettingCheck[] },
 ): unknown {
-  const [origin, raw] = rawValue(setting, sources, file);
+  const { source, origin, raw } = rawValue(setting, sources, read.file);
   if (raw === undefined) return undefined;
-  if (!Value.Check(setting.schema, raw)) {
-    // The value itself is left out: settings to come hold secrets, and the name says which one to look at.
-    faults.push({ pointer: origin, code: "SETTING_INVALID", detail: setting.rule });
-  }
+  const pointer = source === "database" ? `${storedPrefix}${setting.key}` : origin;
+  const tell = (detail: string) => read.faults.push({ pointer, code: "SETTING_INVALID", detail });
+  // The value itself is left out: some hold secrets, and the name says which one to look at.
+  if (!Value.Check(setting.schema, raw)) tell(setting.rule);
+  else for (const check of read.checks) if (check.key === setting.key) check.faultsOf(raw).forEach(tell);
   return raw;
 }
 
@@ -295,7 +343,8 @@ function parsed<T>(value: T | null): T {
   return value;
 }
 
-function freeze(values: Map<string, unknown>): Config {
+/** The configuration that values from settle() say. */
+export function configOf(values: ReadonlyMap<string, unknown>): Config {
   const get = <T>(key: SettingKey): T => {
     assert(values.has(key), `no setting ${key}`);
     return values.get(key) as T;

@@ -119,7 +119,7 @@ export interface EngineOptions {
   readonly version: string;
   /** Default: none; large batches are still computed in steps. */
   readonly workers?: PoolWorkers;
-  /** Large batches under way and waiting at once, 16 unless told otherwise. */
+  /** Large batches under way and waiting at once, 16 unless told otherwise; read at each batch, for it may change. */
   readonly batchesMax?: number;
 }
 
@@ -130,9 +130,15 @@ const warmUpSingles = 100;
 
 /** Builds an engine over the module's bytes, synchronously. */
 export function createEngine(options: EngineOptions): Engine {
-  const { wasmBytes, version, workers, batchesMax = 16 } = options;
+  const { wasmBytes, version, workers } = options;
   const kernel = createKernel(wasmBytes);
-  const pool = createPool({ kernel, workers: workers ?? null, batchesMax });
+  const pool = createPool({
+    kernel,
+    workers: workers ?? null,
+    get batchesMax() {
+      return options.batchesMax ?? 16;
+    },
+  });
   const plans = new PricePlans();
   const run = <Result>({ request, resultOf }: Task<Result>) => resultOf(kernel.run(request));
   const runAsync = async <Result>(task: Task<Result>, { signal }: AsyncOptions = {}): Promise<Result> =>

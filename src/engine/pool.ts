@@ -76,7 +76,7 @@ export interface PoolOptions {
   readonly kernel: Kernel;
   /** Null: this thread computes every chunk. */
   readonly workers: PoolWorkers | null;
-  /** Batches under way at once; one more is refused. */
+  /** Batches under way at once; one more is refused. Read at each batch. */
   readonly batchesMax: number;
 }
 
@@ -141,7 +141,7 @@ interface Seat {
 class ChunkPool implements Pool {
   readonly #kernel: Kernel;
   readonly #workers: PoolWorkers | null;
-  readonly #batchesMax: number;
+  readonly #options: PoolOptions;
   readonly #seats: Seat[] = [];
   /** Those of which chunks can be taken. */
   readonly #batches: Batch[] = [];
@@ -160,10 +160,10 @@ class ChunkPool implements Pool {
   #workerChunks = 0;
   #batchesDropped = 0;
 
-  constructor({ kernel, workers, batchesMax }: PoolOptions) {
-    this.#kernel = kernel;
-    this.#workers = workers;
-    this.#batchesMax = batchesMax;
+  constructor(options: PoolOptions) {
+    this.#kernel = options.kernel;
+    this.#workers = options.workers;
+    this.#options = options;
   }
 
   get activity(): PoolActivity {
@@ -179,7 +179,7 @@ class ChunkPool implements Pool {
   async run(request: KernelRequest, signal?: AbortSignal): Promise<KernelResult> {
     const era = this.#era;
     this.#refuse(era, signal);
-    if (this.#admittedCount >= this.#batchesMax) {
+    if (this.#admittedCount >= this.#options.batchesMax) {
       throw new BsoptError({
         reason: "unavailable",
         code: "BATCHES_WAITING",

@@ -8,6 +8,7 @@ export const reasons = [
   "unauthenticated",
   "forbidden",
   "conflict",
+  "outdated",
   "limit-breached",
   "missing-market-data",
   "unsupported",

@@ -21,7 +21,7 @@ export interface BodyLease {
 const collectedBytesMin = 33_554_432;
 
 export class BodyBudget {
-  readonly #bytesMax: number;
+  readonly #bytesMax: () => number;
   readonly #collect: () => void;
   #heldBytes = 0;
   #givenBackBytes = 0;
@@ -31,8 +31,8 @@ export class BodyBudget {
    * without it the next bodies come on top of the last (a peak of 690 to 830 MB over six bodies of a million options; 380 to
    * 450 MB with it, at no step over 30 ms; a collection done at once and in full takes 45 ms).
    */
-  constructor(bytesMax: number, collect: () => void = () => {}) {
-    this.#bytesMax = bytesMax;
+  constructor(bytesMax: number | (() => number), collect: () => void = () => {}) {
+    this.#bytesMax = typeof bytesMax === "number" ? () => bytesMax : bytesMax;
     this.#collect = collect;
   }
 
@@ -51,7 +51,7 @@ export class BodyBudget {
         const missing = total - counted;
         const heldByOthers = this.#heldBytes - counted;
         // One body alone always has room: its own route bounds it.
-        if (heldByOthers > 0 && heldByOthers + total > this.#bytesMax) throw waiting();
+        if (heldByOthers > 0 && heldByOthers + total > this.#bytesMax()) throw waiting();
         counted += missing;
         this.#heldBytes += missing;
       },

@@ -15,25 +15,26 @@ const exposedHeaders =
   "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
 const preflightSecondsMax = "600";
 
-/** The rule for a fixed list of origins (scheme, host and port, as browsers send them). */
-export function crossOriginOf(origins: readonly string[]): CrossOrigin {
-  const allowed = new Set(origins);
+/** The rule for a list of origins (scheme, host and port, as browsers send them), which is looked at anew each time. */
+export function crossOriginOf(settings: { readonly corsOrigins: readonly string[] }): CrossOrigin {
+  const isAllowed = (origin: string | null): origin is string =>
+    origin !== null && settings.corsOrigins.includes(origin);
   // With a list at all, caches must keep answers to different origins apart, the refused ones too.
-  const apart: Readonly<Record<string, string>> = allowed.size === 0 ? {} : { vary: "Origin" };
+  const apart = (): Readonly<Record<string, string>> => (settings.corsOrigins.length === 0 ? {} : { vary: "Origin" });
   return {
     answerHeaders: (origin) =>
-      origin !== null && allowed.has(origin)
-        ? { ...apart, "access-control-allow-origin": origin, "access-control-expose-headers": exposedHeaders }
-        : apart,
+      isAllowed(origin)
+        ? { ...apart(), "access-control-allow-origin": origin, "access-control-expose-headers": exposedHeaders }
+        : apart(),
     preflightHeaders: (origin, allow) =>
-      origin !== null && allowed.has(origin)
+      isAllowed(origin)
         ? {
-            ...apart,
+            ...apart(),
             "access-control-allow-origin": origin,
             "access-control-allow-methods": allow,
             "access-control-allow-headers": requestHeaders,
             "access-control-max-age": preflightSecondsMax,
           }
-        : apart,
+        : apart(),
   };
 }

@@ -23,12 +23,18 @@ const documentCache = "no-cache";
 /** Routes for the documents. `routes` is asked when a document is first wanted, after all features are known. */
 export function documentRoutes(options: { readonly info: DocumentInfo; readonly routes: () => readonly Route[] }) {
   const { info, routes } = options;
-  let document: string | null = null;
+  let document: { readonly text: string; readonly limits: string } | null = null;
   let page: Promise<{ html: string; policy: string }> | null = null;
 
   function answerDocument(): Response {
-    document ??= `${JSON.stringify(openApiDocument(routes(), info), null, 2)}\n`;
-    return new Response(document, {
+    // It tells the limits of bodies, which may change.
+    const limits = routes()
+      .map(({ bodyBytesMax, tables }) => `${bodyBytesMax} ${tables?.bytesMax} ${tables?.rowsMax}`)
+      .join();
+    if (document?.limits !== limits) {
+      document = { text: `${JSON.stringify(openApiDocument(routes(), info), null, 2)}\n`, limits };
+    }
+    return new Response(document.text, {
       headers: { "content-type": "application/json", "cache-control": documentCache },
     });
   }

@@ -38,6 +38,8 @@ export interface Caller {
 }
 
 export interface Limits {
+  /** Other paces from now on; what was counted stays counted. Throws as prepare does, and changes nothing then. */
+  change(paces: Paces): void;
   /** Told of every route once, at the start. Throws BsoptError `invalid` LIMIT_ROUTE_UNKNOWN for a limit that is of none. */
   prepare(routes: readonly Route[]): void;
   /** Null, or a refusal where the address has no token left. Takes nothing. */
@@ -55,6 +57,7 @@ export interface Limits {
 
 /** Lets everything through. */
 export const noLimits: Limits = {
+  change: () => undefined,
   prepare: () => undefined,
   spentAddress: () => null,
   mayBeClassed: () => false,
@@ -62,14 +65,21 @@ export const noLimits: Limits = {
   byPrincipal: () => null,
 };
 
-export interface LimitsOptions {
-  readonly store: BucketStore;
-  readonly clock: Clock;
+export interface Paces {
+  /** False: nothing is limited, and nothing counted. */
+  readonly isEnabled?: boolean;
   readonly address: Rate;
   readonly user: Rate;
   readonly bot: Rate;
   readonly endpoints: readonly EndpointLimit[];
 }
+
+export interface LimitsOptions extends Paces {
+  readonly store: BucketStore;
+  readonly clock: Clock;
+}
+
+const addressPolicyName = "address";
 
 /** Credentials of a spent address that are looked at all the same: few enough to cost nothing, enough for a key to come in. */
 const lookPolicy: BucketPolicy = { name: "look", perMinute: 60, burst: 5 };
@@ -79,39 +89,22 @@ const classedCountMax = 10_000;
 
 export function createLimits(options: LimitsOptions): Limits {
   const { store, clock } = options;
-  const addressPolicy: BucketPolicy = { name: "address", ...options.address };
-  const userPolicy: BucketPolicy = { name: "user", ...options.user };
-  const botPolicy: BucketPolicy = { name: "bot", ...options.bot };
-  const endpoints = options.endpoints.map((limit, index) => ({
-    limit,
-    policy: { name: `endpoint-${index + 1}`, ...limit.rate } satisfies BucketPolicy,
-  }));
-  const policyOfRoute = new WeakMap<Route, BucketPolicy>();
+  let policies = policiesOf(options, []);
+  let routes: readonly Route[] = [];
   /** Addresses whose last token went, until when they may have one again (monotonic milliseconds), oldest first. */
   const spent = new Map<string, number>();
   const classed = new Set<string>();
   const noted = new WeakSet<Principal>();
   const looks = new MemoryBucketStore({ clock, countMax: lookCountMax });
 
-  function prepare(routes: readonly Route[]): void {
-    for (const { limit } of endpoints) {
-      if (routes.some((route) => isOf(limit, route))) continue;
-      throw new BsoptError({
-        reason: "invalid",
-        code: "LIMIT_ROUTE_UNKNOWN",
-        detail: `endpoint_limits names ${limit.method ?? "any method"} ${limit.path}${limit.isPrefix ? "*" : ""}, and there is no such route`,
-        hint: "write a route as the API's document does, with :id for {id}, or the beginning of some with * behind it",
-      });
-    }
-    for (const route of routes) {
-      // The first that fits, as it is read.
-      const found = endpoints.find(({ limit }) => isOf(limit, route));
-      if (found?.limit.isEnabled) policyOfRoute.set(route, found.policy);
-    }
+  function change(paces: Paces): void {
+    policies = policiesOf(paces, routes);
+    // Whoever had spent the old pace is judged by the new one.
+    spent.clear();
   }
 
   function spentAddress(caller: Caller): Soon<LimitVerdict | null> {
-    if (spent.size === 0) return null;
+    if (!policies.isEnabled || spent.size === 0) return null;
     const key = addressKey(caller.clientAddress);
     const until = spent.get(key);
     if (until === undefined) return null;
@@ -119,16 +112,17 @@ export function createLimits(options: LimitsOptions): Limits {
       spent.delete(key);
       return null;
     }
-    const seen = store.peek(key, addressPolicy);
-    const refusal = (decision: BucketDecision) => (decision.allowed ? null : { policy: addressPolicy, decision });
+    const policy = policies.address;
+    const seen = store.peek(key, policy);
+    const refusal = (decision: BucketDecision) => (decision.allowed ? null : { policy, decision });
     return seen instanceof Promise ? seen.then(refusal) : refusal(seen);
   }
 
   function byAddress(caller: Caller, route: Route | null): Soon<LimitVerdict | null> {
-    if (route?.isUnlimited) return null;
+    if (!policies.isEnabled || route?.isUnlimited) return null;
     const key = addressKey(caller.clientAddress);
-    const wants = [{ key, policy: addressPolicy }];
-    const endpoint = route?.permission === "public" ? policyOfRoute.get(route) : undefined;
+    const wants = [{ key, policy: policies.address }];
+    const endpoint = route?.permission === "public" ? policies.ofRoute.get(route) : undefined;
     if (endpoint) wants.push({ key: `address ${key}`, policy: endpoint });
     return decided(wants);
   }
@@ -139,20 +133,20 @@ export function createLimits(options: LimitsOptions): Limits {
     route: Route,
     credential: string,
   ): Soon<LimitVerdict | null> {
-    if (route.isUnlimited) return null;
+    if (!policies.isEnabled || route.isUnlimited) return null;
     switch (principal.rateClass) {
       case "unlimited":
         noteClassed(principal, credential);
         return null;
       case "bot":
         noteClassed(principal, credential);
-        return decided([{ key: principal.credential.id, policy: botPolicy }]);
+        return decided([{ key: principal.credential.id, policy: policies.bot }]);
       case "standard": {
         const wants = [
-          { key: addressKey(caller.clientAddress), policy: addressPolicy },
-          { key: principal.userId, policy: userPolicy },
+          { key: addressKey(caller.clientAddress), policy: policies.address },
+          { key: principal.userId, policy: policies.user },
         ];
-        const endpoint = policyOfRoute.get(route);
+        const endpoint = policies.ofRoute.get(route);
         if (endpoint) wants.push({ key: `user ${principal.userId}`, policy: endpoint });
         return decided(wants);
       }
@@ -170,7 +164,8 @@ export function createLimits(options: LimitsOptions): Limits {
 
   function verdictOf(wants: readonly BucketWant[], decisions: readonly BucketDecision[]): LimitVerdict {
     // The address always comes first where it counts at all.
-    if (wants[0]!.policy === addressPolicy && decisions[0]!.remaining === 0) noteSpent(wants[0]!.key, decisions[0]!);
+    if (wants[0]!.policy.name === addressPolicyName && decisions[0]!.remaining === 0)
+      noteSpent(wants[0]!.key, decisions[0]!);
     let tightest = 0;
     for (let index = 1; index < decisions.length; index++) {
       if (isTighter(decisions[index]!, decisions[tightest]!)) tightest = index;
@@ -193,7 +188,11 @@ export function createLimits(options: LimitsOptions): Limits {
   }
 
   return {
-    prepare,
+    change,
+    prepare(known) {
+      routes = known;
+      change(options);
+    },
     spentAddress,
     mayBeClassed: (caller, credential) =>
       classed.has(fingerprintOf(credential)) || looks.take(addressKey(caller.clientAddress), lookPolicy).allowed,
@@ -202,7 +201,48 @@ export function createLimits(options: LimitsOptions): Limits {
   };
 }
 
-function isOf({ method, path, isPrefix }: EndpointLimit, route: Route): boolean {
+interface Policies {
+  readonly isEnabled: boolean;
+  readonly address: BucketPolicy;
+  readonly user: BucketPolicy;
+  readonly bot: BucketPolicy;
+  readonly ofRoute: ReadonlyMap<Route, BucketPolicy>;
+}
+
+function policiesOf({ isEnabled = true, address, user, bot, endpoints }: Paces, routes: readonly Route[]): Policies {
+  const ofRoute = new Map<Route, BucketPolicy>();
+  if (routes.length > 0) for (const limit of endpoints) requireKnown(limit, routes);
+  for (const route of routes) {
+    // The first that fits, as it is read.
+    const index = endpoints.findIndex((limit) => isOf(limit, route));
+    const found = endpoints[index];
+    if (found?.isEnabled) ofRoute.set(route, { name: `endpoint-${index + 1}`, ...found.rate });
+  }
+  return {
+    isEnabled,
+    address: { name: addressPolicyName, ...address },
+    user: { name: "user", ...user },
+    bot: { name: "bot", ...bot },
+    ofRoute,
+  };
+}
+
+/** Whether a limit is of any of the routes. */
+export function isKnownLimit(limit: EndpointLimit, routes: readonly Pick<Route, "method" | "pattern">[]): boolean {
+  return routes.some((route) => isOf(limit, route));
+}
+
+function requireKnown(limit: EndpointLimit, routes: readonly Route[]): void {
+  if (isKnownLimit(limit, routes)) return;
+  throw new BsoptError({
+    reason: "invalid",
+    code: "LIMIT_ROUTE_UNKNOWN",
+    detail: `endpoint_limits names ${limit.method ?? "any method"} ${limit.path}${limit.isPrefix ? "*" : ""}, and there is no such route`,
+    hint: "write a route as the API's document does, with :id for {id}, or the beginning of some with * behind it",
+  });
+}
+
+function isOf({ method, path, isPrefix }: EndpointLimit, route: Pick<Route, "method" | "pattern">): boolean {
   if (method !== null && method !== route.method) return false;
   return isPrefix ? route.pattern.startsWith(path) : route.pattern === path;
 }

@@ -49,8 +49,8 @@ export function openApiDocument(routes: readonly Route[], info: DocumentInfo): J
     components: {
       schemas: { ...schemas.components(), Problem: problemSchema, ProblemFault: problemFaultSchema },
       responses: problemResponses(),
-      parameters: { IdempotencyKey: idempotencyParameter },
-      headers: { RequestId: requestIdHeader, IdempotencyReplayed: replayedHeader, ...limitHeaders },
+      parameters: { IdempotencyKey: idempotencyParameter, IfMatch: ifMatchParameter },
+      headers: { RequestId: requestIdHeader, IdempotencyReplayed: replayedHeader, ETag: etagHeader, ...limitHeaders },
       securitySchemes: {
         ApiKey: { type: "apiKey", in: "header", name: "X-API-Key", description: "A key: `bso_<id>_<secret>`." },
         Bearer: { type: "http", scheme: "bearer", description: "The same key as a bearer token." },
@@ -71,6 +71,7 @@ function operationOf(route: Route, schemas: SchemaBook): JsonObject {
     ...parametersOf(route.parameters.params, "path", schemas),
     ...parametersOf(route.parameters.query, "query", schemas),
     ...(route.isIdempotent ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : []),
+    ...(detail.conditional && route.method !== "GET" ? [{ $ref: "#/components/parameters/IfMatch" }] : []),
   ];
   return {
     operationId: detail.operationId as string,
@@ -157,6 +158,7 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
         "X-Request-Id": { $ref: "#/components/headers/RequestId" },
         ...(route.isIdempotent && { "Idempotency-Replayed": { $ref: "#/components/headers/IdempotencyReplayed" } }),
         ...(route.tables && tableHeaders),
+        ...(route.detail.conditional && { ETag: { $ref: "#/components/headers/ETag" } }),
         ...(!route.isUnlimited && limitHeaderReferences),
       },
       ...(!isEmpty && {
@@ -201,6 +203,7 @@ function problemsOf(route: Route): readonly ProblemStatus[] {
   if (route.body) found.push(411, 413, 415, 422);
   if (hasParameters) found.push(422);
   if (route.isIdempotent) found.push(409, 422);
+  if (route.detail.conditional && route.method !== "GET") found.push(412);
   return [...new Set(found)].sort((one, other) => one - other);
 }
 
@@ -388,6 +391,7 @@ const problemDescriptions: Readonly<Record<ProblemStatus, string>> = {
   405: "The address does not answer this method; Allow tells which it does.",
   409: "It conflicts with what is, or the first request with this Idempotency-Key still runs.",
   411: "A body is needed, and neither its length nor chunked transfer coding was sent.",
+  412: "It was changed since If-Match's state was answered.",
   413: "The body is larger than the route takes.",
   415: "The body is of a media type, or under a coding, that the route does not take.",
   422: "Well-formed, but not what the schema or the rules allow.",
@@ -449,6 +453,19 @@ const idempotencyParameter: JsonObject = {
     pattern: "^[\\x21-\\x7e]+$",
     examples: ["order-2026-01-02-1"],
   },
+};
+
+const ifMatchParameter: JsonObject = {
+  name: "If-Match",
+  in: "header",
+  required: false,
+  description: "The ETag of the state that is to be changed; where it is another one by now, nothing is done (412).",
+  schema: { type: "string", maxLength: 1000, examples: ['"3"'] },
+};
+
+const etagHeader: JsonObject = {
+  description: "Names the state that was answered.",
+  schema: { type: "string" },
 };
 
 const requestIdHeader: JsonObject = {

@@ -30,14 +30,15 @@ export const longTurnsMin = 3;
  * a probe too, is answered within about that time. It ends with the first turn that was short enough.
  */
 export function createOverload(options: OverloadOptions): Overload {
-  const { clock, requestsInFlightMax, turnMillisecondsMax, afterTurn = setImmediate } = options;
+  // The two bounds are read at each use: they may change.
+  const { clock, afterTurn = setImmediate } = options;
   let beganMilliseconds: number | null = null;
   let longTurnCount = 0;
   let refusedCount = 0;
 
   const endTurn = () => {
     const tookMilliseconds = clock.monotonicMilliseconds() - (beganMilliseconds ?? 0);
-    longTurnCount = tookMilliseconds > turnMillisecondsMax ? longTurnCount + 1 : 0;
+    longTurnCount = tookMilliseconds > options.turnMillisecondsMax ? longTurnCount + 1 : 0;
     beganMilliseconds = null;
   };
 
@@ -47,11 +48,11 @@ export function createOverload(options: OverloadOptions): Overload {
     },
     refuses(underWayCount) {
       const now = clock.monotonicMilliseconds();
-      let isRefused = underWayCount >= requestsInFlightMax;
+      let isRefused = underWayCount >= options.requestsInFlightMax;
       if (beganMilliseconds === null) {
         beganMilliseconds = now;
         afterTurn(endTurn);
-      } else if (longTurnCount >= longTurnsMin && now - beganMilliseconds > turnMillisecondsMax) {
+      } else if (longTurnCount >= longTurnsMin && now - beganMilliseconds > options.turnMillisecondsMax) {
         isRefused = true;
       }
       if (isRefused) refusedCount += 1;

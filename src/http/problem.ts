@@ -73,6 +73,7 @@ export const problemTitles = {
   405: "Method not allowed",
   409: "Conflict",
   411: "Length required",
+  412: "Precondition failed",
   413: "Too large",
   415: "Unsupported media type",
   422: "Not processable",
@@ -257,6 +258,8 @@ function statusOfReason(reason: Reason, hasRetryAfter: boolean): ProblemStatus {
       return 403;
     case "conflict":
       return 409;
+    case "outdated":
+      return 412;
     case "unavailable":
       return 503;
     case "internal":

@@ -16,11 +16,13 @@ export interface RequestLogOptions {
 
 /** What is to be told of each answer. */
 export function createRequestLog(options: RequestLogOptions): (answered: Answered) => void {
-  const { log, isEveryLogged, slowRequestMilliseconds } = options;
+  // Both bounds are read at each answer: they may change.
+  const { log } = options;
   return (answered) => {
     const { milliseconds, status } = answered;
-    if (isServerFault(status) || milliseconds >= slowRequestMilliseconds) log.info(fieldsOf(answered), "request");
-    else if (isEveryLogged) log.debug(fieldsOf(answered), "request");
+    if (isServerFault(status) || milliseconds >= options.slowRequestMilliseconds)
+      log.info(fieldsOf(answered), "request");
+    else if (options.isEveryLogged) log.debug(fieldsOf(answered), "request");
   };
 }
 

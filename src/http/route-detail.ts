@@ -18,19 +18,21 @@ declare module "elysia/types" {
   interface DocumentDecoration {
     /** Who may call (domain/permission). A route without it stops the start. */
     permission?: Access;
-    /** Largest body in bytes; absent means the server's default for a body. */
-    bodyBytesMax?: number;
+    /** Largest body in bytes, or how to ask for it where it may change; absent means the server's default for a body. */
+    bodyBytesMax?: number | (() => number);
     /**
      * The body may be a table (its handler is given a WireTable), compressed or not, and the answer may be one: the handler
      * returns a Response in the format that the caller accepts.
      */
-    tables?: TableDetail;
+    tables?: () => TableDetail;
     /** Formats of text that the answer may have beside JSON, where the handler makes it so. */
     answerFormats?: readonly ("ndjson" | "csv")[];
     /** The body may be a form (application/x-www-form-urlencoded) as well as JSON. */
     form?: true;
     /** The answer's media type, where it is not JSON. */
     answerMedia?: string;
+    /** The answer says which state it is of (ETag), and where the route changes it, If-Match is honoured. */
+    conditional?: true;
     /** The route makes something: it honours the Idempotency-Key header. */
     idempotent?: true;
   }

@@ -19,6 +19,7 @@ export interface Route {
   /** As declared, e.g. /api/v1/api-keys/:id. */
   readonly pattern: string;
   readonly permission: Access;
+  /** May change between two requests. */
   readonly bodyBytesMax: number;
   /** What else than JSON the route takes and gives; null: nothing. */
   readonly tables: TableDetail | null;
@@ -182,8 +183,13 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     method: declared.method as RouteMethod,
     pattern: declared.path,
     permission,
-    bodyBytesMax: detail.bodyBytesMax ?? options.requestBytesMax,
-    tables: detail.tables ?? null,
+    get bodyBytesMax() {
+      const { bodyBytesMax = options.requestBytesMax } = detail;
+      return typeof bodyBytesMax === "number" ? bodyBytesMax : bodyBytesMax();
+    },
+    get tables() {
+      return detail.tables?.() ?? null;
+    },
     takesForm: detail.form === true,
     isIdempotent: detail.idempotent === true,
     isHostExempt: hostExemptPatterns.has(declared.path),

@@ -133,12 +133,16 @@ export function createServer(options: HttpServerOptions): HttpServer {
   const names = requestNames(random);
   const overload = createOverload({
     clock,
-    requestsInFlightMax: config.requestsInFlightMax,
-    turnMillisecondsMax: config.overloadTurnMilliseconds,
+    get requestsInFlightMax() {
+      return config.requestsInFlightMax;
+    },
+    get turnMillisecondsMax() {
+      return config.overloadTurnMilliseconds;
+    },
   });
   const running = new RunningTickets();
   const unavailable = new RepeatCounter<object>({ windowMilliseconds: 10_000, kindCountMax: 100 });
-  const crossOrigin = crossOriginOf(config.corsOrigins);
+  const crossOrigin = crossOriginOf(config);
   let socket: Bun.Server<unknown> | null = null;
   let isDraining = false;
   let underWayCount = 0;
@@ -185,7 +189,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
     idempotencyStore,
     running,
     // Beside the event loop where it can be; done at once it would stop everyone for tens of milliseconds.
-    bodyBudget: new BodyBudget(config.largeBodiesBytesMax, () => Bun.gc(false)),
+    bodyBudget: new BodyBudget(
+      () => config.largeBodiesBytesMax,
+      () => Bun.gc(false),
+    ),
   });
   app.compile();
 

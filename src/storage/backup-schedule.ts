@@ -17,6 +17,7 @@ export interface BackupScheduleOptions {
   readonly location: DatabaseLocation;
   /** Where the backups go; made where it is missing. */
   readonly folder: string;
+  /** Read at each look, as is the next: both may change. */
   readonly everyHours: number;
   /** How many of the schedule's backups are kept, the newest. */
   readonly keepCount: number;

@@ -5,10 +5,13 @@ import down0000 from "../../migrations/0000_initial.down.sql" with { type: "text
 import up0000 from "../../migrations/0000_initial.sql" with { type: "text" };
 import down0001 from "../../migrations/0001_accounts.down.sql" with { type: "text" };
 import up0001 from "../../migrations/0001_accounts.sql" with { type: "text" };
+import down0002 from "../../migrations/0002_changed_settings.down.sql" with { type: "text" };
+import up0002 from "../../migrations/0002_changed_settings.sql" with { type: "text" };
 import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
 export const migrations: readonly Migration[] = [
   { tag: "0000_initial", up: up0000, down: down0000 },
   { tag: "0001_accounts", up: up0001, down: down0001 },
+  { tag: "0002_changed_settings", up: up0002, down: down0002 },
 ];

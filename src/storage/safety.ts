@@ -51,7 +51,23 @@ export function openSafety(options: SafetyOptions): Safety {
   const longWork = createLongWork(options.entrance);
   const integrity = storage.isCheckDue ? startIntegrityCheck({ path: location.path, longWork, log }) : null;
   const schedule =
-    backups && createBackupSchedule({ location, ...backups, masterKeyMark, build, clock, random, log, longWork });
+    backups &&
+    createBackupSchedule({
+      location,
+      folder: backups.folder,
+      get everyHours() {
+        return backups.everyHours;
+      },
+      get keepCount() {
+        return backups.keepCount;
+      },
+      masterKeyMark,
+      build,
+      clock,
+      random,
+      log,
+      longWork,
+    });
   return {
     agents: schedule ? [schedule.agent] : [],
     probes: [

@@ -22,14 +22,17 @@ export function logDestination(descriptor: number): DestinationStream {
   return destination;
 }
 
+/** A log whose least level may change. */
+export interface LeveledLog extends Log {
+  setLevel(level: LogLevel): void;
+}
+
+type LogLevel = "debug" | "info" | "warn" | "error";
+
 /** A log that writes lines of JSON with `level` and an RFC 3339 `time` to the destination (default: standard error). */
-export function createLog(options: {
-  level: "debug" | "info" | "warn" | "error";
-  version: string;
-  destination?: DestinationStream;
-}): Log {
+export function createLog(options: { level: LogLevel; version: string; destination?: DestinationStream }): LeveledLog {
   const destination = options.destination ?? logDestination(2);
-  return pino(
+  const log = pino(
     {
       level: options.level,
       base: { service: "bsopt", version: options.version },
@@ -41,4 +44,9 @@ export function createLog(options: {
     },
     { write: (line: string) => destination.write(redacted(line)) },
   );
+  return Object.assign(log, {
+    setLevel(level: LogLevel) {
+      log.level = level;
+    },
+  });
 }

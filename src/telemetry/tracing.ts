@@ -72,11 +72,11 @@ export interface TracingOptions {
 const partsMax = 64;
 
 export function createTracing(options: TracingOptions): Tracing {
-  const { sink, random, share } = options;
+  const { sink, random } = options;
   const active = new AsyncLocalStorage<RequestTrace>();
   return {
     begin(parent) {
-      const isWanted = parent === null ? share > 0 && random.unit() < share : parent.isSampled;
+      const isWanted = parent === null ? options.share > 0 && random.unit() < options.share : parent.isSampled;
       return isWanted && !sink.isFull ? new RequestTrace(parent, options) : null;
     },
     run: (trace, work) => active.run(trace as RequestTrace, work),

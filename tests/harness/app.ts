@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { root } from "../../build/fingerprint.mjs";
 import { type App, createApp } from "../../src/app";
 import { buildInfo } from "../../src/config/build-info";
-import { loadConfig } from "../../src/config/config";
+import type { ConfigSources } from "../../src/config/config";
+import { createLiveConfig } from "../../src/config/live";
 import { createEngine } from "../../src/engine/engine";
 import { systemClock } from "../../src/foundation/clock";
 import { type Log, silentLog } from "../../src/foundation/log";
@@ -16,23 +17,32 @@ export async function startApp(
   folder: string,
   environment: Readonly<Record<string, string>> = {},
   log: Log = silentLog,
+  readFile?: () => Promise<ConfigSources["file"]>,
 ): Promise<App & { readonly key: string }> {
+  const live = createLiveConfig({
+    flags: {},
+    environment: {
+      BSOPT_DATA_DIR: join(folder, "data"),
+      BSOPT_PORT: "0",
+      BSOPT_DRAIN_MS: "0",
+      BSOPT_ENVIRONMENT: "test",
+      // What tests do in a second, nobody does in a minute; those about limits switch them on.
+      BSOPT_RATE_LIMITS: "off",
+      ...environment,
+    },
+    file: (await readFile?.()) ?? null,
+  });
   const app = await createApp({
-    config: loadConfig({
-      flags: {},
-      environment: {
-        BSOPT_DATA_DIR: join(folder, "data"),
-        BSOPT_PORT: "0",
-        BSOPT_DRAIN_MS: "0",
-        BSOPT_ENVIRONMENT: "test",
-        // What tests do in a second, nobody does in a minute; those about limits switch them on.
-        BSOPT_RATE_LIMITS: "off",
-        ...environment,
-      },
-      file: null,
-    }),
+    live,
+    ...(readFile && { readFile }),
     build: buildInfo,
-    engine: createEngine({ wasmBytes: kernelWasmBytes(), version: buildInfo.version }),
+    engine: createEngine({
+      wasmBytes: kernelWasmBytes(),
+      version: buildInfo.version,
+      get batchesMax() {
+        return live.config.engine.batchesMax;
+      },
+    }),
     clock: systemClock,
     random: systemRandom,
     log,

@@ -51,7 +51,7 @@ const heartbeatFailuresMax = 3;
 
 /** Health over the given probes. Two probes of one component are a mistake and throw InvariantError. */
 export function createHealth(options: HealthOptions): Health {
-  const { clock, isDraining, eventLoopLagMillisecondsMax, onChecked, onBeat } = options;
+  const { clock, isDraining, onChecked, onBeat } = options;
   const checkers = options.probes.map((probe) => new Checker(probe, clock));
   assert(
     new Set(options.probes.map(({ component }) => component)).size === checkers.length,
@@ -103,7 +103,7 @@ export function createHealth(options: HealthOptions): Health {
       // A beat that is overdue now counts as much as one that came late.
       const overdue = dueMilliseconds === null ? 0 : clock.monotonicMilliseconds() - dueMilliseconds;
       const lag = Math.max(lastLagMilliseconds, overdue, 0);
-      return { status: lag > eventLoopLagMillisecondsMax ? "failed" : "ok", event_loop_lag_ms: rounded(lag) };
+      return { status: lag > options.eventLoopLagMillisecondsMax ? "failed" : "ok", event_loop_lag_ms: rounded(lag) };
     },
     async readiness() {
       const found = await checks();

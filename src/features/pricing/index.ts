@@ -42,6 +42,7 @@ export interface PricingRoutesDependencies {
   readonly acceptedFormatOf: (request: Request) => AnswerFormat;
 }
 
+/** Read at each request: they may change. */
 export interface PricingLimits {
   /** Largest body of a batch in JSON, in bytes. */
   readonly batchBytesMax: number;
@@ -68,8 +69,8 @@ export function pricingRoutes(dependencies: PricingRoutesDependencies) {
   const tableDetail = (columns: typeof batchTableColumns, examples: typeof batchTableExamples) => ({
     permission,
     tags,
-    bodyBytesMax: limits.batchBytesMax,
-    tables: { columns, bytesMax: limits.tableBytesMax, rowsMax: limits.tableRowsMax, lineBytesMax, examples },
+    bodyBytesMax: () => limits.batchBytesMax,
+    tables: () => ({ columns, bytesMax: limits.tableBytesMax, rowsMax: limits.tableRowsMax, lineBytesMax, examples }),
   });
   /** Of a single option, which nobody can stop half way: asking for a request's signal makes one. */
   const circumstances = <Query>(request: Request, query: Query) => ({ query, meter: meterOf(request) });

@@ -112,11 +112,11 @@ export interface PricingService {
 }
 
 export function createPricing(options: PricingOptions): PricingService {
-  const { engine, clock, batchRowsMax, calendars = builtInCalendars(), catalog = models } = options;
-  const { tableRowsMax = batchRowsMax } = options;
+  const { engine, clock, calendars = builtInCalendars(), catalog = models } = options;
   const engineOnWire = { version: engine.info.version, wasm_sha256: engine.info.wasmSha256 };
-  const rowsMax = { batch: batchRowsMax, table: tableRowsMax };
-  const modelsAnswer = describeCatalog(catalog, calendars, rowsMax, engineOnWire);
+  // Read at each use: they may change.
+  const rowsMax = () => ({ batch: options.batchRowsMax, table: options.tableRowsMax ?? options.batchRowsMax });
+  let described: ModelsAnswer | null = null;
   const known: Readonly<Record<Question, KnownModels>> = {
     price: knownModels("price", catalog),
     implied_volatility: knownModels(
@@ -129,7 +129,7 @@ export function createPricing(options: PricingOptions): PricingService {
     known: known[question],
     calendars,
     now: clock.nowMicroseconds(),
-    rowCountMax: batchRowsMax,
+    rowCountMax: rowsMax().batch,
   });
 
   function sheetOfBatch(
@@ -138,7 +138,7 @@ export function createPricing(options: PricingOptions): PricingService {
     query: BatchQuery | ImpliedVolatilityBatchQuery,
   ): Sheet {
     const options = sheetOptions(question);
-    if (body instanceof WireTable) return sheetOfTable(body, query, { ...options, rowCountMax: tableRowsMax });
+    if (body instanceof WireTable) return sheetOfTable(body, query, { ...options, rowCountMax: rowsMax().table });
     refuseTableParameters(query);
     return isRows(body) ? sheetOfRows(body.options, options) : sheetOfColumns(body, options);
   }
@@ -269,7 +269,13 @@ export function createPricing(options: PricingOptions): PricingService {
       return outcomeOf("implied_volatility", sheet, merged, { isHashed: isHashed(body, query) });
     },
 
-    models: () => modelsAnswer,
+    models() {
+      const { batch, table } = rowsMax();
+      if (described?.batch_rows_max !== batch || described.table_rows_max !== table) {
+        described = describeCatalog(catalog, calendars, { batch, table }, engineOnWire);
+      }
+      return described;
+    },
   };
 }
 

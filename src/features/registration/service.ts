@@ -72,7 +72,7 @@ export interface RegistrationOptions {
   readonly sendMail: SendMail;
   /** Messages not yet delivered: past a bound nobody's request adds one. */
   readonly pendingMessageCount: () => number;
-  /** Who makes users over HTTP. */
+  /** Who makes users over HTTP; asked at each request, for it may change. */
   readonly mode: "open" | "invite" | "closed";
   /** Where people reach this server, without a slash at the end; asked when a mail is sent. */
   readonly publicUrl: () => string;
@@ -147,11 +147,11 @@ const registerAttemptsMax = 3;
 const sweepEveryMilliseconds = 10 * 60 * 1000;
 
 export function createRegistration(options: RegistrationOptions): Registration {
-  const { storage, people, audit, hasher, sendMail, mode, publicUrl, clock, random, log } = options;
+  const { storage, people, audit, hasher, sendMail, publicUrl, clock, random, log } = options;
   const isCommon = commonPasswordTest();
 
   async function register(request: Parameters<Registration["register"]>[0]): Promise<void> {
-    if (mode !== "open") throw registrationClosed();
+    if (options.mode !== "open") throw registrationClosed();
     const email = normalizeEmail(request.email);
     requirePassword(request.password, email, "/password");
     requireRoom();
@@ -303,7 +303,7 @@ export function createRegistration(options: RegistrationOptions): Registration {
 
   async function createUser(request: Parameters<Registration["createUser"]>[0]): Promise<{ user: User }> {
     const { actorId, name, role, origin, idempotency } = request;
-    if (mode === "closed") throw registrationClosed();
+    if (options.mode === "closed") throw registrationClosed();
     const email = normalizeEmail(request.email);
     return storage.write(async (tx) => {
       const now = clock.nowMicroseconds();

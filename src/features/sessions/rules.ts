@@ -18,7 +18,7 @@ export interface SessionPolicy {
   readonly countPerUserMax: number;
 }
 
-/** The policy that the settings say. */
+/** The policy that the settings say whenever it is looked at: they may change. */
 export function sessionPolicyOf(settings: {
   readonly sessionHours: number;
   readonly sessionIdleHours: number;
@@ -29,12 +29,18 @@ export function sessionPolicyOf(settings: {
   const minute = 60_000_000n;
   const hour = 60n * minute;
   return {
-    lifetime: { token: BigInt(settings.sessionHours) * hour, cookie: BigInt(settings.cookieSessionHours) * hour },
-    idle: {
-      token: BigInt(settings.sessionIdleHours) * hour,
-      cookie: BigInt(settings.cookieSessionIdleMinutes) * minute,
+    get lifetime() {
+      return { token: BigInt(settings.sessionHours) * hour, cookie: BigInt(settings.cookieSessionHours) * hour };
     },
-    countPerUserMax: settings.sessionsPerUserMax,
+    get idle() {
+      return {
+        token: BigInt(settings.sessionIdleHours) * hour,
+        cookie: BigInt(settings.cookieSessionIdleMinutes) * minute,
+      };
+    },
+    get countPerUserMax() {
+      return settings.sessionsPerUserMax;
+    },
   };
 }
 

@@ -56,7 +56,7 @@ export interface TokensOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** How long a token works, at most 900 seconds. */
+  /** How long a token works, at most 900 seconds; read at each, for it may change. */
   readonly lifetimeSeconds: number;
   /** Days after which a new key follows. */
   readonly keyDays: number;
@@ -109,6 +109,8 @@ interface Verified {
   readonly head: string;
 }
 
+/** A token lives no longer, whatever it was given by the settings of its time: what verifies and keeps keys goes by this. */
+const lifetimeSecondsMax = 900;
 const sealPurpose = "signing-key";
 const keyIdLength = 16;
 const liveKeyCountMax = 8;
@@ -120,11 +122,10 @@ const dayMicroseconds = 86_400_000_000n;
 
 /** Reads the keys, making the first where there is none. Throws `internal` SEAL_BROKEN where the master key is another one. */
 export async function openTokens(options: TokensOptions): Promise<Tokens> {
-  const { storage, secretBox, audit, clock, random, log, lifetimeSeconds } = options;
-  assert(lifetimeSeconds > 0 && lifetimeSeconds <= 900, `a token would live ${lifetimeSeconds} s`);
+  const { storage, secretBox, audit, clock, random, log } = options;
   const { verifiedCountMax = verifiedCountMaxDefault, verifyingCountMax = verifyingCountMaxDefault } =
     options.limits ?? {};
-  const lifetimeMicroseconds = BigInt(lifetimeSeconds) * 1_000_000n;
+  const lifetimeMicroseconds = BigInt(lifetimeSecondsMax) * 1_000_000n;
   const keyMicroseconds = BigInt(options.keyDays) * dayMicroseconds;
 
   /** By the head that their tokens have. */
@@ -158,6 +159,8 @@ export async function openTokens(options: TokensOptions): Promise<Tokens> {
 
   async function issue(request: Parameters<Tokens["issue"]>[0]): Promise<IssuedToken> {
     const now = clock.nowMicroseconds();
+    const { lifetimeSeconds } = options;
+    assert(lifetimeSeconds > 0 && lifetimeSeconds <= lifetimeSecondsMax, `a token would live ${lifetimeSeconds} s`);
     const row = signerAmong(rowsOf(keys), now);
     const key = row && keys.get(tokenHead(row.id));
     if (!key) {
@@ -223,10 +226,10 @@ export async function openTokens(options: TokensOptions): Promise<Tokens> {
       issuer: tokenIssuer,
       audience: tokenAudience,
       requiredClaims,
-      ageSecondsMax: lifetimeSeconds,
+      ageSecondsMax: lifetimeSecondsMax,
       nowMilliseconds: Number(now / 1000n),
     });
-    const meaning = claims && meaningOf(claims, lifetimeSeconds);
+    const meaning = claims && meaningOf(claims, lifetimeSecondsMax);
     if (!meaning || now >= meaning.expiresAt) throw refused();
     verified.set(name, { meaning: Object.freeze(meaning), head });
     if (verified.size > verifiedCountMax) verified.delete(verified.keys().next().value!);

@@ -203,6 +203,45 @@ describe("doctor", () => {
 });
 
 describe("config", () => {
+  test("S5.10 check tells faults of every kind at once, also those that a setting's form does not show", async () => {
+    const wrong = await run(["config", "check"], {
+      BSOPT_PORT: "x",
+      BSOPT_TRUSTED_PROXIES: "10.0.0.1/8,10.0.0.0/8,2001:db8::1/32",
+      BSOPT_ENDPOINT_LIMITS: "GET /nowhere=5/min,POST /api/v1/pricing/price=5/min,/api/v2/*=5/min",
+      BSOPT_MAIL_FROM: "<a@b..c>",
+    });
+    expect(wrong.code).toBe(2);
+    const faults = wrong.err.split("\n").filter((line) => line.startsWith("  "));
+    expect(faults.map((line) => line.trim().split(" ")[0])).toEqual([
+      "BSOPT_PORT",
+      "BSOPT_MAIL_FROM",
+      "BSOPT_ENDPOINT_LIMITS",
+      "BSOPT_ENDPOINT_LIMITS",
+      "BSOPT_TRUSTED_PROXIES",
+      "BSOPT_TRUSTED_PROXIES",
+    ]);
+    const serve = await run(["serve"], { BSOPT_TRUSTED_PROXIES: "10.0.0.1/8,10.0.0.2/8" });
+    expect([serve.code, serve.err.split("10.0.0.").length - 1]).toEqual([2, 2]);
+  });
+
+  test("S5.12 show names what was changed while a server ran, and says so where the database cannot be read", async () => {
+    const folder = await dataFolder();
+    const database = createClient({ url: `file:${join(folder, "bsopt.db")}` });
+    await database.execute(
+      `INSERT INTO changed_settings VALUES (1, 1, '{"slow_request_ms":77,"log_level":"debug","port":9}', 0)`,
+    );
+    database.close();
+    const { out } = await run(["config", "show", "--data-dir", folder], { BSOPT_LOG_LEVEL: "warn" });
+    expect(out).toMatch(/^slow_request_ms +77 +database: slow_request_ms$/m);
+    expect(out).toMatch(/^log_level +warn +BSOPT_LOG_LEVEL$/m);
+    expect(out).toMatch(/^port +8080 +default$/m);
+    writeFileSync(join(folder, "bsopt.db"), "this is no database");
+    const damaged = await run(["config", "show", "--data-dir", folder]);
+    expect(damaged.code).toBe(0);
+    expect(damaged.err).toContain("what was changed while servers ran is not shown");
+    expect(damaged.out).toMatch(/^slow_request_ms +1000 +default$/m);
+  });
+
   test("S5.10 check says that all is right, or each fault with exit code 2", async () => {
     expect(await run(["config", "check"])).toMatchObject({ code: 0, out: "ok: 0 settings are set\n" });
     expect((await run(["config", "check", "--json", "--port", "1"])).out).toBe('{"status":"ok","set_count":1}\n');

@@ -24,6 +24,7 @@ function supervised({ count = 2, stopsWhenAsked = true }: { count?: number; stop
   const started: Fake[] = [];
   const stop = Promise.withResolvers<void>();
   let restart: (() => void) | null = null;
+  let reload: (() => void) | null = null;
   let told: Listening | null = null;
   const start = (port: number): Fake => {
     const listening = Promise.withResolvers<Listening | null>();
@@ -42,6 +43,7 @@ function supervised({ count = 2, stopsWhenAsked = true }: { count?: number; stop
       signal(name) {
         fake.signals.push(name);
         if (name === "SIGKILL") fake.end(137);
+        else if (name === "SIGHUP") return;
         else if (stopsWhenAsked) fake.end(0);
       },
     };
@@ -59,6 +61,12 @@ function supervised({ count = 2, stopsWhenAsked = true }: { count?: number; stop
         restart = null;
       };
     },
+    onReloadAsked: (listener) => {
+      reload = listener;
+      return () => {
+        reload = null;
+      };
+    },
     onListening: async (listening) => {
       told = listening;
     },
@@ -73,6 +81,8 @@ function supervised({ count = 2, stopsWhenAsked = true }: { count?: number; stop
     ended,
     stop: () => stop.resolve(),
     restart: () => restart?.(),
+    reload: () => reload?.(),
+    hearsReload: () => reload !== null,
     told: () => told,
     /** All listening, the parent waiting. */
     async ready() {
@@ -83,6 +93,20 @@ function supervised({ count = 2, stopsWhenAsked = true }: { count?: number; stop
     },
   };
 }
+
+describe("S5.12 settings read anew", () => {
+  test("is passed on to all that listen, at any time, and to none that does not yet", async () => {
+    const run = supervised({ count: 2 });
+    run.reload();
+    expect(run.started[0]!.signals).toEqual([]);
+    await run.ready();
+    run.reload();
+    expect(run.started.map(({ signals }) => signals)).toEqual([["SIGHUP"], ["SIGHUP"]]);
+    run.stop();
+    expect(await run.ended).toBe(0);
+    expect(run.hearsReload()).toBe(false);
+  });
+});
 
 describe("S3.14 several server processes", () => {
   test("the first chooses the port, the others follow, and it is told once all listen", async () => {

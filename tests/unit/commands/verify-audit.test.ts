@@ -13,7 +13,7 @@ import { buildProgram } from "../../../src/commands/program";
 import { runCommandLine } from "../../../src/commands/run";
 import { verifyAuditCommand } from "../../../src/commands/verify-audit";
 import { buildInfo } from "../../../src/config/build-info";
-import { loadConfig } from "../../../src/config/config";
+import { createLiveConfig } from "../../../src/config/live";
 import { createEngine } from "../../../src/engine/engine";
 import { systemClock } from "../../../src/foundation/clock";
 import { BsoptError } from "../../../src/foundation/errors";
@@ -202,7 +202,7 @@ describe("S3.18 verify audit as the program builds it", () => {
 
   test("works beside a running server, on what its first start has recorded", async () => {
     const app = await createApp({
-      config: loadConfig({
+      live: createLiveConfig({
         flags: {},
         environment: { BSOPT_DATA_DIR: folder, BSOPT_PORT: "0", BSOPT_DRAIN_MS: "0", BSOPT_ENVIRONMENT: "test" },
         file: null,

@@ -11,12 +11,13 @@ import { probeRoutes } from "../../http/probe-routes";
 function turns(limits: { requestsInFlightMax?: number; turnMillisecondsMax?: number } = {}) {
   const clock = new ManualClock();
   let pending: (() => void)[] = [];
-  const overload = createOverload({
+  const options = {
     clock,
     requestsInFlightMax: limits.requestsInFlightMax ?? 1000,
     turnMillisecondsMax: limits.turnMillisecondsMax ?? 40,
-    afterTurn: (callback) => pending.push(callback),
-  });
+    afterTurn: (callback: () => void) => pending.push(callback),
+  };
+  const overload = createOverload(options);
   /** One turn of `count` requests of so many milliseconds each; how many of them were refused. */
   const turn = (count: number, milliseconds: number) => {
     let refused = 0;
@@ -29,7 +30,7 @@ function turns(limits: { requestsInFlightMax?: number; turnMillisecondsMax?: num
     for (const callback of due) callback();
     return refused;
   };
-  return { overload, turn };
+  return { overload, turn, options };
 }
 
 describe("S2.41 the event loop's turns", () => {
@@ -52,6 +53,16 @@ describe("S2.41 the event loop's turns", () => {
     for (let index = 0; index < longTurnsMin + 1; index++) turn(100, 1);
     expect(turn(20, 1)).toBe(0);
     expect(turn(100, 1)).toBe(0);
+  });
+});
+
+describe("S5.12 overload_turn_ms", () => {
+  test("changed while turns go on, the next turn goes by it", () => {
+    const { turn, options } = turns({ turnMillisecondsMax: 200 });
+    for (let index = 0; index <= longTurnsMin; index++) expect(turn(100, 1)).toBe(0);
+    options.turnMillisecondsMax = 40;
+    for (let index = 0; index < longTurnsMin; index++) expect(turn(100, 1)).toBe(0);
+    expect(turn(100, 1)).toBe(100 - 41);
   });
 });
 

@@ -21,6 +21,7 @@ describe("S2.16 a service's reason", () => {
     unauthenticated: [401, false],
     forbidden: [403, false],
     conflict: [409, false],
+    outdated: [412, false],
     "limit-breached": [422, false],
     "missing-market-data": [422, false],
     unsupported: [422, false],

@@ -66,6 +66,38 @@ describe("a scheduled backup", () => {
     expect(finishedBackups(readdirSync(folder), folder).length).toBe(scheduled().length);
   });
 
+  test("S5.12 backup_every_hours and backup_keep changed meanwhile, the next look goes by them", async () => {
+    const folder = join(temporaryFolder(), "backups");
+    const storage = await openTestStorage();
+    const clock = new ManualClock();
+    const backups = { folder, everyHours: 1000, keepCount: 7 };
+    const safety = openSafety({
+      ...{ storage: { isCheckDue: false }, databaseUrl: storage.url, masterKeyMark: null, build, entrance },
+      ...{ clock, random: seededRandom(3n), log: silentLog, backups },
+    });
+    const [agent] = safety.agents;
+    afterAll(async () => {
+      safety.close();
+      await agent!.stop();
+    });
+    const scheduled = () =>
+      existsSync(folder) ? readdirSync(folder).filter((name) => /^scheduled-.*Z$/.test(name)) : [];
+    agent!.start();
+    await until("the first stands", () => scheduled().length === 1);
+    const [first] = scheduled();
+    for (let look = 0; look < 3; look++) {
+      clock.advance(3_600_000);
+      await Bun.sleep(20);
+    }
+    expect(scheduled()).toEqual([first!]);
+    backups.everyHours = 1;
+    backups.keepCount = 1;
+    await until("the second stands and the first has gone", () => {
+      clock.advance(61_000);
+      return scheduled().length === 1 && scheduled()[0] !== first;
+    });
+  }, 20_000);
+
   test("S2.50 that fails is logged and degrades readiness, and the loop goes on", async () => {
     const storage = await openTestStorage();
     const folder = join(temporaryFolder(), "file");

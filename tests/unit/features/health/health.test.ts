@@ -12,14 +12,10 @@ import { rawRequest } from "../../../harness/http-socket";
 function setUp(probes: readonly Probe[]) {
   const clock = new ManualClock();
   const state = { isDraining: false };
-  const health = createHealth({
-    probes,
-    clock,
-    isDraining: () => state.isDraining,
-    eventLoopLagMillisecondsMax: 1000,
-  });
+  const options = { probes, clock, isDraining: () => state.isDraining, eventLoopLagMillisecondsMax: 1000 };
+  const health = createHealth(options);
   const server = testServer({ features: [healthRoutes({ health, markUnavailable })] });
-  return { clock, state, health, server };
+  return { clock, state, health, server, options };
 }
 
 const ok = { status: "ok" } as const;
@@ -293,6 +289,16 @@ describe("S2.03 GET /liveness", () => {
     clock.advance(250);
     await settle();
     expect((await server.call("GET", "/liveness")).status).toBe(200);
+    await stop(health.heartbeat, clock);
+  });
+
+  test("S5.12 event_loop_lag_max_ms changed meanwhile, the next look goes by it", async () => {
+    const { clock, health, options } = setUp([]);
+    health.heartbeat.start();
+    await settle();
+    clock.advance(1250);
+    options.eventLoopLagMillisecondsMax = 999;
+    expect(health.liveness().status).toBe("failed");
     await stop(health.heartbeat, clock);
   });
 
