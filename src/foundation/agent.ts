@@ -22,7 +22,7 @@ export interface AgentOptions {
 }
 
 const backoffMillisecondsMax = 30_000;
-/** The same while something that a round needs is away. */
+/** The same for a loop that looks more often than that, while something that its round needs is away. */
 const awayMillisecondsMax = 5_000;
 
 export class Agent {
@@ -76,7 +76,8 @@ export class Agent {
         this.#failureCount += 1;
         if (this.#failuresInARow >= failuresMax && !isAway) this.#state = "dead";
         onFailure(error);
-        const pauseMax = isAway ? awayMillisecondsMax : backoffMillisecondsMax;
+        const isQuick = intervalMilliseconds <= awayMillisecondsMax;
+        const pauseMax = isAway && isQuick ? awayMillisecondsMax : backoffMillisecondsMax;
         pause = Math.min(intervalMilliseconds * 2 ** Math.min(this.#failuresInARow, 10), pauseMax);
       }
       await clock.sleep(pause, signal);

@@ -2,7 +2,7 @@
 // because it must happen before anything opens the file. It never opens a file that already exists: closing
 // any handle on it would drop the locks this whole process holds on it (POSIX).
 
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
@@ -135,6 +135,19 @@ export function prepareFiles(location: DatabaseLocation, log: Log): void {
       { file: basename(location.path), mode: mode.toString(8) },
       "others on this machine can read the database file; chmod 600 makes it private",
     );
+  }
+}
+
+/**
+ * Throws DATA_FOLDER_UNUSABLE where this user may not write the folder or the file: SQLite would open them for reading, and whoever
+ * is to serve writes would hear of it with the first. Opens nothing.
+ */
+export function requireWritable(location: DatabaseLocation): void {
+  const folder = dirname(location.path);
+  try {
+    for (const path of [folder, location.path]) accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw folderUnusable(folder, (error as NodeJS.ErrnoException).code, error);
   }
 }
 

@@ -14,10 +14,10 @@ import type { ReadDatabase, Tx } from "./bind";
 import type { DatabaseConnection } from "./connection";
 import { asBsoptError, databaseCorrupt, databaseFailed } from "./database-error";
 import { answerKeptMicroseconds, sweep, sweepCountMax } from "./idempotency";
-import { type DatabaseServer, type DatabaseServerOptions, parseDatabaseAddress } from "./location";
+import { type DatabaseServer, type DatabaseServerOptions, parseDatabaseAddress, requireWritable } from "./location";
 import { applyPending, type Migration, pendingCount, startBusyMillisecondsMax } from "./migrate";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
-import { enterDatabase } from "./open-connection";
+import { type DatabaseDoor, enterDatabase } from "./open-connection";
 import { whileBusy } from "./patience";
 import { Reader } from "./reader";
 import { RemoteConnection } from "./remote-connection";
@@ -118,6 +118,8 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const readPatience = { clock, random, log, busyMillisecondsMax: limits.busyMillisecondsMax };
 
   const door = await enterDatabase(address, startPatience);
+  // Whoever migrates serves; reading what lies on a read-only disk is for commands.
+  if (address.kind === "file" && (options.migrate ?? true)) await orLeave(door, () => requireWritable(address));
   const writerConnection = door.open("writer");
   const readerConnection = door.open("reader");
   const closeConnections = () => {
@@ -241,6 +243,16 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     });
   }
   return storage;
+}
+
+/** Looks at what was entered; where that throws, the lock is given back first. */
+async function orLeave(door: DatabaseDoor, look: () => void): Promise<void> {
+  try {
+    look();
+  } catch (error) {
+    await door.giveUp();
+    throw error;
+  }
 }
 
 function warnOfClearToken({ url, authToken }: DatabaseServer, log: Log): void {

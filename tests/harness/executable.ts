@@ -40,9 +40,9 @@ export class Installation {
   /** Runs a command to its end, giving it standard input, and collects what it printed. */
   async run(
     args: readonly string[],
-    options: { stdin?: string | Uint8Array; environment?: Record<string, string> } = {},
+    options: { stdin?: string | Uint8Array; environment?: Record<string, string>; within?: readonly string[] } = {},
   ): Promise<Finished> {
-    const child = Bun.spawn([this.executable, ...args], {
+    const child = Bun.spawn([...(options.within ?? []), this.executable, ...args], {
       cwd: this.folder,
       env: this.environment(options.environment),
       stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),

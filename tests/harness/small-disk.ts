@@ -1,17 +1,21 @@
-// A data folder on a disk of its own, so small that a test can fill it: a tmpfs in a mount namespace that only the started process
-// is in, gone with it. Needs a system that lets this user mount there; elsewhere the tests say so and are left out.
+// A disk so small that a test can fill it: a tmpfs in a mount namespace of its own, which programs enter to use it, and which the
+// test reaches from outside through /proc. Gone with the process that holds it. Needs a system that lets this user mount there; elsewhere
+// the tests say so and are left out.
 
-import { closeSync, openSync, readdirSync, rmSync, statfsSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import type { Subprocess } from "bun";
 
-const script = 'mount -t tmpfs -o size="$1",mode=0700 tmpfs "$2" && shift 2 && exec "$@"';
+const isAdministrator = process.getuid?.() === 0;
 
 /** How this user comes by a mount namespace: the system's own administrator simply, anybody else as one of a user namespace. */
-const unshare = process.getuid?.() === 0 ? ["unshare", "--mount"] : ["unshare", "--user", "--map-root-user", "--mount"];
+const unshare = ["unshare", ...(isAdministrator ? [] : ["--user", "--map-root-user"]), "--mount"];
+
+const mountThen = 'mount -t tmpfs -o size="$1",mode=0700 tmpfs "$2" && echo mounted && exec sleep 3600';
 
 function reasonForNone(): string | null {
   if (Bun.which("unshare") === null || Bun.which("nsenter") === null) return "unshare and nsenter are not installed";
-  const tried = Bun.spawnSync([...unshare, "sh", "-c", script, "sh", "1m", "/mnt", "true"]);
+  const tried = Bun.spawnSync([...unshare, "sh", "-c", "mount -t tmpfs -o size=1m tmpfs /mnt"]);
   return tried.exitCode === 0 ? null : "this user may not mount";
 }
 
@@ -19,26 +23,46 @@ const reason = reasonForNone();
 
 /** Whether tests can have one; prints why not. */
 export const hasSmallDisk = reason === null;
-if (!hasSmallDisk) process.stderr.write(`left out: tests with a disk that fills: ${reason}\n`);
+if (!hasSmallDisk) process.stderr.write(`left out: tests with a disk of their own: ${reason}\n`);
 
-/** What becomes the executable with a disk of that size over `folder`, which must exist. */
-export function onSmallDisk(folder: string, kibibytes: number): string[] {
-  return [...unshare, "sh", "-c", script, "sh", `${kibibytes}k`, folder];
-}
+const holders = new Set<Subprocess>();
+process.on("exit", () => {
+  for (const holder of holders) holder.kill("SIGKILL");
+});
 
-/** The small disk as the process of that id sees it. */
 export class SmallDisk {
-  readonly #pid: number;
-  readonly #folder: string;
+  /** Where it is, for programs started with `within`; they must be told absolute paths. */
+  readonly folder: string;
+  readonly #holder: Subprocess;
 
-  constructor(pid: number, folder: string) {
-    this.#pid = pid;
-    this.#folder = folder;
+  private constructor(folder: string, holder: Subprocess) {
+    this.folder = folder;
+    this.#holder = holder;
+  }
+
+  /** A disk of that size at `folder`, which is made where it is missing. */
+  static async mount(folder: string, kibibytes: number): Promise<SmallDisk> {
+    mkdirSync(folder, { recursive: true });
+    const holder = Bun.spawn([...unshare, "sh", "-c", mountThen, "sh", `${kibibytes}k`, folder], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    holders.add(holder);
+    const { value } = await holder.stdout.getReader().read();
+    if (!value) throw new Error("the small disk could not be mounted");
+    return new SmallDisk(folder, holder);
+  }
+
+  /** Before a program and its arguments: runs it where the disk is. */
+  get within(): string[] {
+    const user = isAdministrator ? [] : ["--user", "--preserve-credentials"];
+    return ["nsenter", "--target", String(this.#holder.pid), ...user, "--mount"];
   }
 
   /** A file on it, by a path that works from here. */
   path(...parts: string[]): string {
-    return join(`/proc/${this.#pid}/root`, this.#folder, ...parts);
+    return join(`/proc/${this.#holder.pid}/root`, this.folder, ...parts);
   }
 
   get freeBytes(): number {
@@ -46,11 +70,12 @@ export class SmallDisk {
     return bavail * bsize;
   }
 
+  /** Everything on it but what fills it. */
   names(): string[] {
-    return readdirSync(this.path(), { recursive: true }).map(String).sort();
+    return (readdirSync(this.path(), { recursive: true }) as string[]).filter((name) => name !== "ballast").sort();
   }
 
-  /** Takes what is free, but for so many bytes, in a file of its own. */
+  /** Takes what is free, but for so many bytes. */
   fill(leaveBytes = 0): void {
     const file = openSync(this.path("ballast"), "a");
     const block = Buffer.alloc(4096);
@@ -67,16 +92,15 @@ export class SmallDisk {
     rmSync(this.path("ballast"), { force: true });
   }
 
-  /** Mounts it anew: read-only, writable again, or of another size. */
-  remount(how: "ro" | "rw" | `size=${number}k`): void {
-    const enter = [
-      "nsenter",
-      "--target",
-      String(this.#pid),
-      ...(process.getuid?.() === 0 ? [] : ["--user"]),
-      "--mount",
-    ];
-    const done = Bun.spawnSync([...enter, "mount", "-o", `remount,${how}`, this.#folder]);
-    if (done.exitCode !== 0) throw new Error(`remount ${how}: ${done.stderr.toString()}`);
+  /** For programs that enter from now on; fails while somebody writes there. */
+  makeReadOnly(): void {
+    const done = Bun.spawnSync([...this.within, "mount", "-o", "remount,ro", this.folder]);
+    if (done.exitCode !== 0) throw new Error(`mount: ${done.stderr.toString()}`);
+  }
+
+  async remove(): Promise<void> {
+    this.#holder.kill("SIGKILL");
+    await this.#holder.exited;
+    holders.delete(this.#holder);
   }
 }

@@ -2,7 +2,7 @@
 // as a mail program opens it, readable by the owner alone: it holds a token. Separate from the server's way because nothing here is
 // a network. It must never log what a mail says or whom it is for.
 
-import { chmod, mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Mailer, requireSendable, type Sender, unavailable } from "./mail";
 import { contentOf } from "./server-mailer";
@@ -25,15 +25,17 @@ export function createFolderMailer({ folder, sender, filesMax = filesMaxDefault 
       const composer = createTransport({ streamTransport: true, buffer: true, newline: "unix" });
       const { message } = await composer.sendMail({ ...contentOf(mail, sender), disableFileAccess: true });
       const path = join(folder, `${mail.id}.eml`);
+      const draft = `${path}.draft`;
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         // It may have been there with another mode.
         await chmod(folder, 0o700);
         if ((await readdir(folder)).length >= filesMax) throw unavailable("The mail folder is full.");
-        const draft = `${path}.draft`;
         await writeFile(draft, message as Buffer, { mode: 0o600 });
         await rename(draft, path);
       } catch (error) {
+        // Half of it may hold a whole token.
+        await rm(draft, { force: true }).catch(() => undefined);
         throw unavailable("The mail could not be written to the mail folder.", error);
       }
     },

@@ -3,10 +3,11 @@
 
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { sql } from "drizzle-orm";
 import { ManualClock } from "../../../src/foundation/clock";
 import { BsoptError } from "../../../src/foundation/errors";
+import { parseDatabaseUrl, prepareFiles, requireWritable } from "../../../src/storage/location";
 import type { Storage } from "../../../src/storage/storage";
 import { createWritability } from "../../../src/storage/writability";
 import { items, openTestStorage, recordingLog, temporaryFolder } from "../../harness/storage";
@@ -82,6 +83,17 @@ describe("S5.19 a database that refuses writes", () => {
     const writability = createWritability({ write: async () => 0, clock: new ManualClock(0n), log: recordingLog() });
     writability.refused(error);
     expect(writability.refusedBy).toBeNull();
+  });
+});
+
+describe("S4.57 a folder that cannot be written", () => {
+  test("is told in words, with the folder in the hint and nothing opened", () => {
+    const location = parseDatabaseUrl(`file:${join(temporaryFolder(), "none", "a.db")}`);
+    expect(() => requireWritable(location)).toThrow(
+      expect.objectContaining({ code: "DATA_FOLDER_UNUSABLE", hint: expect.stringContaining(dirname(location.path)) }),
+    );
+    prepareFiles(location, recordingLog());
+    requireWritable(location);
   });
 });
 
