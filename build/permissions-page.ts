@@ -74,12 +74,18 @@ export function permissionsPage(): string {
     `\`${permission}\``,
     ...roles.map((role) => (permissionsOfRole[role].has(permission) ? yes : "")),
   ]);
+  const recent = declaredRoutes().flatMap((route) =>
+    route.needsRecentSignIn ? [`\`${route.method} ${route.pattern}\``] : [],
+  );
   return `# Who may call what
 
 Made from the routes' own declarations. A guest is somebody without credentials; viewer, trader, risk and admin are people signed in,
 in that role; a key is let in with the scope named, as far as its owner's role and its maker have that scope too, or with any scope
 where the cell says ${yes}. \`GET /metrics\` also
 answers whoever asks from the machine itself, through no proxy. A route that lets somebody in still shows only what belongs to them: another user's id is 404.
+
+These want a sign-in, or the password or a code shown again (\`POST /api/v1/auth/reauthenticate\`), within the last five minutes, else they answer 403
+\`REAUTHENTICATION_NEEDED\`: ${recent.join(", ")}.
 
 ${table(["route", ...accessColumns], declaredRoutes().map(accessRow))}
 

@@ -20,7 +20,7 @@ import type { Calendars } from "./domain/business-calendar";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
 import { type Audit, createAudit } from "./features/audit/service";
-import { auditCheckpoints, auditEvents, auditPersonal } from "./features/audit/table";
+import { auditCheckpoints, auditErasures, auditEvents, auditPersonal } from "./features/audit/table";
 import { readChanged } from "./features/configuration/repository";
 import { createConfiguration } from "./features/configuration/service";
 import { changedSettings } from "./features/configuration/table";
@@ -102,6 +102,7 @@ export const everyTable = [
   auditPersonal,
   auditCheckpoints,
   changedSettings,
+  auditErasures,
   outboxMessages,
   idempotencyAnswers,
 ];
@@ -319,7 +320,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...(traces && { tracing: traces.tracing }),
     onRefused: ({ kind, code, method, route, userId, origin }) =>
       audit.note({
-        eventType: "authz.access.denied",
+        // Whoever comes too often may be allowed all the same: a limit is no decision about rights.
+        eventType: kind === "too-many-requests" ? "limit.exceeded" : "authz.access.denied",
         userId,
         resource: route,
         action: method,

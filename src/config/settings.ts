@@ -143,7 +143,7 @@ export const settings = [
     schema: Type.Union([Type.Literal("open"), Type.Literal("invite"), Type.Literal("closed")]),
     default: undefined,
     description:
-      "Who makes users over HTTP: open (anyone, for themselves), invite (administrators), closed (nobody; bsopt user still does). Default: open where listening on loopback, else closed.",
+      "Who may register: open (anyone), invite (whom an administrator made a user for), closed (nobody). Administrators make users in any case. Default: open where listening on loopback, else closed.",
     rule: "must be open, invite or closed",
   },
   {

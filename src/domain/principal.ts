@@ -76,6 +76,11 @@ export interface RequestIntent {
 /** Turns credentials into a principal, or throws reason `unauthenticated`. Synchronous where a cache can answer. */
 export interface Authenticator {
   authenticate(credentials: Credentials): Principal | Promise<Principal>;
+  /**
+   * Throws reason `forbidden` where somebody signed in has not shown the password or a code lately. Left out, nobody has: routes that ask for it
+   * let nobody in.
+   */
+  requireRecentSignIn?(principal: Principal): Promise<void>;
 }
 
 /** Where a request came from, as audit lines keep it. */

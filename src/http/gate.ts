@@ -6,6 +6,7 @@
 import { readWireTable } from "../adapters/tabular/wire";
 import type { Access } from "../domain/permission";
 import { type Authenticator, isAdmitted, type Principal } from "../domain/principal";
+import { assert } from "../foundation/assert";
 import { BsoptError, type FieldFault } from "../foundation/errors";
 import { nextTurn } from "../foundation/turn";
 import { extentOf, parseJson, readBody, requireJsonMediaType, requireTableMedia } from "./body";
@@ -112,6 +113,12 @@ export function createGate(options: GateOptions): Gate {
     }
     const verdict = limits.byPrincipal(principal, context, route, credential);
     requireAllowed(context, verdict instanceof Promise ? await verdict : verdict);
+    if (!route.needsRecentSignIn) return;
+    assert(
+      authenticator.requireRecentSignIn !== undefined,
+      `nobody can say who signed in lately, for ${route.pattern}`,
+    );
+    await authenticator.requireRecentSignIn(principal);
   }
 
   /** Marks a keyed request as running; its stored answer where it ran before. */

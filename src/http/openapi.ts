@@ -66,7 +66,12 @@ function nameOf(route: Route): string {
 function operationOf(route: Route, schemas: SchemaBook): JsonObject {
   const { detail } = route;
   const isPublic = route.permission === "public";
-  const needs = needsOf(route.permission);
+  const needs = [
+    needsOf(route.permission),
+    ...(route.needsRecentSignIn
+      ? ["The sign-in must not be older than five minutes, or be shown again (reauthenticate)."]
+      : []),
+  ].join(" ");
   const parameters = [
     ...parametersOf(route.parameters.params, "path", schemas),
     ...parametersOf(route.parameters.query, "query", schemas),

@@ -26,6 +26,8 @@ export interface Route {
   /** The body may be a form as well as JSON. */
   readonly takesForm: boolean;
   readonly isIdempotent: boolean;
+  /** Only for whoever has shown the password or a code lately. */
+  readonly needsRecentSignIn: boolean;
   /** Health routes answer whatever host a probe names. */
   readonly isHostExempt: boolean;
   /** Outside every limit: health routes and metrics. */
@@ -159,6 +161,9 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
   if (permission === undefined || !isAccess(permission)) {
     throw refuse("ROUTE_INCOMPLETE", `${name} declares no permission`, "give the route detail.permission");
   }
+  if (detail.recentSignIn && permission !== "person") {
+    throw refuse("ROUTE_UNSUPPORTED", `${name} asks for a recent sign-in, and is not for people alone`);
+  }
   if (!/^[a-z][A-Za-z0-9]*$/.test(detail.operationId ?? "")) {
     throw refuse("ROUTE_INCOMPLETE", `${name} declares no camelCase operationId`);
   }
@@ -192,6 +197,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     },
     takesForm: detail.form === true,
     isIdempotent: detail.idempotent === true,
+    needsRecentSignIn: detail.recentSignIn === true,
     isHostExempt: hostExemptPatterns.has(declared.path),
     isUnlimited: unlimitedPatterns.has(declared.path),
     body: body === null ? null : { schema: body, fits: compiledOnFirstUse(body) },

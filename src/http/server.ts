@@ -303,16 +303,19 @@ export function createServer(options: HttpServerOptions): HttpServer {
       log.error({ ...value, count }, "further requests failed");
   }
 
-  /** What a public route refuses (a wrong password) it records itself, with what only it knows; only its limits are told here. */
+  /**
+   * What a public route refuses (a wrong password) it records itself, with what only it knows; so does every feature with limits of its own.
+   * Told here are the gate's.
+   */
   function tellRefusal(
     request: Request,
-    { route, principal }: RequestContext,
+    { route, principal, isAdmitted }: RequestContext,
     told: Problem,
     tell: (refused: Refused) => void,
   ): void {
     const kind = denialOf(told);
     if (kind === null) return;
-    if (route?.permission === "public" && kind !== "too-many-requests") return;
+    if (kind === "too-many-requests" ? isAdmitted : route?.permission === "public") return;
     tell({
       kind,
       code: told.code,

@@ -21,6 +21,8 @@ export interface StoredAnswer {
   readonly status: number;
   /** JSON, secrets already withheld. */
   readonly body: string;
+  /** Whom the body names (about.ts), so that erasing them finds it. */
+  readonly about?: string;
 }
 
 /** How long answers are kept: 24 hours. */

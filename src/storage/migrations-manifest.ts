@@ -7,6 +7,8 @@ import down0001 from "../../migrations/0001_accounts.down.sql" with { type: "tex
 import up0001 from "../../migrations/0001_accounts.sql" with { type: "text" };
 import down0002 from "../../migrations/0002_changed_settings.down.sql" with { type: "text" };
 import up0002 from "../../migrations/0002_changed_settings.sql" with { type: "text" };
+import down0003 from "../../migrations/0003_erasure.down.sql" with { type: "text" };
+import up0003 from "../../migrations/0003_erasure.sql" with { type: "text" };
 import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
@@ -14,4 +16,5 @@ export const migrations: readonly Migration[] = [
   { tag: "0000_initial", up: up0000, down: down0000 },
   { tag: "0001_accounts", up: up0001, down: down0001 },
   { tag: "0002_changed_settings", up: up0002, down: down0002 },
+  { tag: "0003_erasure", up: up0003, down: down0003 },
 ];

@@ -39,12 +39,14 @@ export interface NewMessage {
   readonly topic: string;
   /** Anything JSON can hold, at most 64 KiB of it. */
   readonly payload: unknown;
+  /** Whom the payload names (about.ts), so that erasing them finds it. */
+  readonly about?: string;
   readonly now: EpochMicroseconds;
   readonly random: Random;
 }
 
 /** Writes a message as part of the act that it tells of; gives its id. Throws BsoptError `invalid` where the payload is too long. */
-export async function addMessage(tx: Tx, { topic, payload, now, random }: NewMessage): Promise<string> {
+export async function addMessage(tx: Tx, { topic, payload, about, now, random }: NewMessage): Promise<string> {
   const text = JSON.stringify(payload);
   if (text.length > payloadLengthMax) {
     throw new BsoptError({
@@ -54,7 +56,8 @@ export async function addMessage(tx: Tx, { topic, payload, now, random }: NewMes
     });
   }
   const id = uuid7(now, random);
-  await tx.insert(outboxMessages).values({ id, topic, payload: text, createdAt: now, attempts: 0, dueAt: now });
+  const message = { id, topic, payload: text, createdAt: now, attempts: 0, dueAt: now };
+  await tx.insert(outboxMessages).values(about === undefined ? message : { ...message, about });
   return id;
 }
 

@@ -1,6 +1,7 @@
 // The tables storage itself owns: the stored answers of idempotent requests, and what is to be told once its fact is committed. The table that records
 // applied migrations is not here: it must exist before the first migration (see migrate.ts).
 
+import { sql } from "drizzle-orm";
 import { index, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { microseconds, wholeNumber } from "./columns";
 
@@ -19,9 +20,12 @@ export const idempotencyAnswers = sqliteTable(
     /** JSON of the answer, secrets already withheld. */
     body: text("body").notNull(),
     createdAt: microseconds("created_at").notNull(),
+    /** Whom the body names, as an opaque word by which erasing that person finds it (see about.ts); null: nobody. */
+    about: text("about"),
   },
   (table) => [
     primaryKey({ name: "idempotency_answers_pk", columns: [table.principalId, table.route, table.key] }),
+    index("idempotency_answers_by_about").on(table.about).where(sql`${table.about} is not null`),
     // The sweep deletes the oldest first.
     index("idempotency_answers_by_time").on(table.createdAt),
   ],
@@ -47,6 +51,11 @@ export const outboxMessages = sqliteTable(
     failedAt: microseconds("failed_at"),
     /** What the last attempt failed with, in words without content. */
     lastFault: text("last_fault"),
+    /** Whom the payload names, as an opaque word by which erasing that person finds it (see about.ts); null: nobody. */
+    about: text("about"),
   },
-  (table) => [index("outbox_messages_by_due").on(table.failedAt, table.dueAt)],
+  (table) => [
+    index("outbox_messages_by_due").on(table.failedAt, table.dueAt),
+    index("outbox_messages_by_about").on(table.about).where(sql`${table.about} is not null`),
+  ],
 );

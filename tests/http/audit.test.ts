@@ -7,7 +7,7 @@ import { Elysia, t } from "elysia";
 import { auditRoutes } from "../../src/features/audit";
 import { AuditPage, auditColumns } from "../../src/features/audit/model";
 import { BsoptError, type Reason } from "../../src/foundation/errors";
-import type { Limits } from "../../src/http/limits";
+import { type Limits, type LimitVerdict, noLimits } from "../../src/http/limits";
 import { acceptedFormatOf, originOf, principalOf } from "../../src/http/request-context";
 import type { Refused } from "../../src/http/server";
 import { type AuditFixture, eventOf, openAudit } from "../harness/audit";
@@ -244,7 +244,7 @@ describe("S2.32 whoever is kept out", () => {
     });
   }
 
-  test("by a public route's own judgement is that feature's to record, by a limit is told", async () => {
+  test("by a feature's own judgement or limit is that feature's to record, by the gate's limits is told", async () => {
     const failing = (code: string, reason: Reason, retryAfterSeconds?: number) => () => {
       throw new BsoptError({ reason, code, detail: "no", ...(retryAfterSeconds && { retryAfterSeconds }) });
     };
@@ -255,16 +255,26 @@ describe("S2.32 whoever is kept out", () => {
     const routes = new Elysia({ name: "refusing" })
       .get("/password", failing("PASSWORD_WRONG", "unauthenticated"), detail("wrongPassword"))
       .get("/disabled", failing("USER_DISABLED", "forbidden"), detail("disabledUser"))
-      .get("/often", failing("TOO_OFTEN", "limit-breached", 5), detail("tooOften"));
-    const own = testServer({ features: [routes], onRefused: (each) => refused.push(each) });
+      .get("/often", failing("TOO_OFTEN", "limit-breached", 5), detail("tooOften"))
+      .get("/limited", failing("NOT_REACHED", "internal"), detail("limited"));
+    const often: LimitVerdict = {
+      policy: { name: "address", perMinute: 1, burst: 1 },
+      decision: { allowed: false, limit: 1, remaining: 0, resetSeconds: 60, retryAfterSeconds: 60 },
+    };
+    const limits: Limits = {
+      ...noLimits,
+      byAddress: (_caller, route) => (route?.pattern === "/limited" ? often : null),
+    };
+    const own = testServer({ features: [routes], limits, onRefused: (each) => refused.push(each) });
     for (const [path, status] of [
       ["/password", 401],
       ["/disabled", 403],
       ["/often", 429],
+      ["/limited", 429],
     ] as const) {
       expect((await own.call("GET", path)).status).toBe(status);
     }
-    expect(refused).toMatchObject([{ kind: "too-many-requests", code: "TOO_OFTEN", route: "/often" }]);
+    expect(refused).toMatchObject([{ kind: "too-many-requests", code: "RATE_LIMITED", route: "/limited" }]);
     await own.close();
   });
 

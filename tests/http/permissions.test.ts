@@ -43,6 +43,7 @@ const authenticator: Authenticator = {
     }
     throw new BsoptError({ reason: "unauthenticated", code: "TOKEN_INVALID", detail: "The token is not valid here." });
   },
+  requireRecentSignIn: async () => {},
 };
 
 const server = declaredServer(

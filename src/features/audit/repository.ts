@@ -1,10 +1,10 @@
 // The audit log's statements. Rows of events are inserted and, by retention, cut off at the old end; nothing here changes one.
 // The statements of every append are written out as SQL: built piece by piece they would take half as long again.
 
-import { and, desc, eq, gte, inArray, isNull, lt, lte, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gte, inArray, isNull, lt, lte, type SQL, sql } from "drizzle-orm";
 import type { ReadDatabase, Tx } from "../../storage/storage";
 import type { AuditEventType, AuditStatus, ChainedRow, ChainMark, PersonalRow, StoredRow } from "./rules";
-import { auditCheckpoints, auditEvents, auditPersonal } from "./table";
+import { auditCheckpoints, auditErasures, auditEvents, auditPersonal } from "./table";
 
 /** What the next row follows: the last row, or, where retention has taken all, the checkpoint. Null: there was never one. */
 export async function endOfChain(database: ReadDatabase | Tx): Promise<ChainMark | null> {
@@ -30,14 +30,82 @@ export async function insertEvent(
   );
 }
 
-/** Blanks what names a person in that user's events; says in how many. */
-export async function blankPersonal(tx: Tx, userId: string, now: bigint): Promise<number> {
-  const theirs = tx.select({ id: auditEvents.id }).from(auditEvents).where(eq(auditEvents.userId, userId));
-  const result = await tx
+/** How far the erasure of a user came. */
+export interface Erasure {
+  readonly userId: string;
+  readonly dueAt: bigint;
+  readonly isLast: boolean;
+  /** Events up to this one are erased; null: not begun. */
+  readonly upToId: number | null;
+  /** Where the last window ended; null: before the first. */
+  readonly after: PageMark | null;
+  /** Rows blanked so far. */
+  readonly count: number;
+}
+
+/**
+ * Blanks what names a person in the next events of that user, in the order of timestamp and id, at most `limit` of them; how many that
+ * were, and where it ended, null where there are no more. What records an erasure names nobody and stays.
+ */
+export async function blankWindow(
+  tx: Tx,
+  window: { userId: string; upToId: number; after: PageMark | null; limit: number; now: bigint },
+): Promise<{ count: number; end: PageMark | null }> {
+  const { userId, upToId, after, limit, now } = window;
+  const { timestamp, id, eventType } = auditEvents;
+  const events = await tx
+    .select({ timestamp, id, eventType })
+    .from(auditEvents)
+    .where(
+      and(
+        eq(auditEvents.userId, userId),
+        after === null ? undefined : sql`(${timestamp}, ${id}) > (${after.timestamp}, ${after.id})`,
+      ),
+    )
+    .orderBy(asc(timestamp), asc(id))
+    .limit(limit);
+  const ids = events.filter((event) => event.id <= upToId && event.eventType !== "audit.personal.erased");
+  const blanked = await tx
     .update(auditPersonal)
     .set({ salt: "", ipAddress: null, userAgent: null, further: null, erasedAt: now })
-    .where(and(inArray(auditPersonal.eventId, theirs), isNull(auditPersonal.erasedAt)));
-  return result.rowsAffected;
+    .where(
+      and(
+        inArray(
+          auditPersonal.eventId,
+          ids.map((event) => event.id),
+        ),
+        isNull(auditPersonal.erasedAt),
+      ),
+    );
+  return { count: blanked.rowsAffected, end: events.length < limit ? null : (events.at(-1) ?? null) };
+}
+
+/** Notes how far an erasure came. */
+export async function putErasure(tx: Tx, erasure: Erasure): Promise<void> {
+  const { userId, after, isLast, ...rest } = erasure;
+  const row = {
+    ...rest,
+    isLast: isLast ? 1 : 0,
+    afterTimestamp: after?.timestamp ?? null,
+    afterId: after?.id ?? null,
+  };
+  await tx
+    .insert(auditErasures)
+    .values({ userId, ...row })
+    .onConflictDoUpdate({ target: auditErasures.userId, set: row });
+}
+
+/** An erasure that is due and not done, or null. */
+export async function findErasure(database: ReadDatabase | Tx, now: bigint): Promise<Erasure | null> {
+  const [row] = await database.select().from(auditErasures).where(lte(auditErasures.dueAt, now)).limit(1);
+  if (row === undefined) return null;
+  const { afterTimestamp, afterId, isLast, ...rest } = row;
+  const after = afterTimestamp === null || afterId === null ? null : { timestamp: afterTimestamp, id: afterId };
+  return { ...rest, isLast: isLast === 1, after };
+}
+
+export async function deleteErasure(tx: Tx, userId: string): Promise<void> {
+  await tx.delete(auditErasures).where(eq(auditErasures.userId, userId));
 }
 
 export interface Checkpoint extends ChainMark {

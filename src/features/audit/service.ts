@@ -19,18 +19,22 @@ import { nextTurn } from "../../foundation/turn";
 import type { Storage, Tx } from "../../storage/storage";
 import type { AuditEventOnWire, AuditPage } from "./model";
 import {
-  blankPersonal,
+  blankWindow,
   type Checkpoint,
   checkpoints,
   countShown,
   countUpTo,
   cutAt,
+  deleteErasure,
+  type Erasure,
   type EventFilter,
   endOfChain,
+  findErasure,
   hasRest,
   insertEvent,
   markAhead,
   type PageMark,
+  putErasure,
   type ShownEvent,
   shownEvents,
   storedRows,
@@ -88,7 +92,11 @@ export interface Audit {
    * and user is written now, repeats within the minute become one line with their `count`.
    */
   note(event: AuditEvent): void;
-  /** Blanks what names that user in what was recorded so far, and records that it did; says in how many rows. */
+  /**
+   * Blanks what names that user in what was recorded so far, and records that it did. What takes longer than a few milliseconds goes on after
+   * the transaction, a window at a time, also in the next process if this one dies; so does what was noted before and is written within the
+   * next minute. Says how many rows were blanked at once.
+   */
   erasePersonal(tx: Tx, userId: string): Promise<number>;
   /** One page of what the filter wants, newest first. Throws `invalid` CURSOR_INVALID. */
   list(options: { filter: EventFilter; limit: number; cursor?: string }): Promise<AuditPage>;
@@ -157,11 +165,15 @@ const noteFlushMilliseconds = 5_000;
 /** Refusals written in one work, and rows cut off or read in one statement: a few milliseconds of the event loop each. */
 const notesPerWriteMax = 16;
 const rowsPerCutMax = 200;
+const rowsPerErasureMax = 200;
 const rowsPerWalkMax = 200;
 const rowsPerExportPageMax = 200;
 /** Index entries looked through in one statement for what a filter wants, and in one request for a page. */
 const rowsPerWindowMax = 2_000;
 const windowsPerPageMax = 100;
+const erasuresEveryMilliseconds = 2_000;
+/** Longer than a refusal waits from being noted to being written. */
+const erasedAgainMicroseconds = 120_000_000n;
 const headEveryMilliseconds = 60_000;
 const retentionEveryMilliseconds = 3_600_000;
 const dayMicroseconds = 86_400_000_000n;
@@ -297,19 +309,55 @@ export function createAudit(options: AuditOptions): Audit {
     return count;
   }
 
-  async function erasePersonal(tx: Tx, userId: string): Promise<number> {
-    const count = await blankPersonal(tx, userId, clock.nowMicroseconds());
-    if (count === 0) return 0;
-    await append(tx, {
+  function erasePersonal(tx: Tx, userId: string): Promise<number> {
+    const dueAt = clock.nowMicroseconds();
+    return eraseOn(tx, { userId, dueAt, isLast: false, upToId: null, after: null, count: 0 });
+  }
+
+  /** The next window of an erasure; how many rows it blanked. */
+  async function eraseOn(tx: Tx, erasure: Erasure): Promise<number> {
+    const { userId, isLast, after } = erasure;
+    const now = clock.nowMicroseconds();
+    const upToId = erasure.upToId ?? ((await endOfChain(tx)) ?? chainStart).id;
+    const { count, end } = await blankWindow(tx, { userId, upToId, after, limit: rowsPerErasureMax, now });
+    const sum = erasure.count + count;
+    if (end !== null) {
+      await putErasure(tx, { ...erasure, upToId, after: end, count: sum });
+      // Recorded at the beginning too: nothing is blanked that no record explains.
+      if (after === null) await recordErasure(tx, userId, { begun: true });
+      return count;
+    }
+    if (sum > 0) await recordErasure(tx, userId, { count: sum });
+    if (isLast) await deleteErasure(tx, userId);
+    else {
+      // Refusals of theirs that were noted before may be written within a minute still, by any process.
+      const dueAt = now + erasedAgainMicroseconds;
+      await putErasure(tx, { userId, dueAt, isLast: true, upToId: null, after: null, count: 0 });
+    }
+    return count;
+  }
+
+  function recordErasure(tx: Tx, userId: string, details: Details): Promise<void> {
+    return append(tx, {
       eventType: "audit.personal.erased",
       userId,
       resource: `users/${userId}`,
       action: "erase",
       status: "success",
-      details: { count },
+      details,
       origin: noOrigin,
     });
-    return count;
+  }
+
+  /** Takes up erasures from where they stood, whoever did the last window. */
+  async function finishErasures(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await findErasure(storage.read, clock.nowMicroseconds())) !== null) {
+      await storage.write(async (tx) => {
+        const erasure = await findErasure(tx, clock.nowMicroseconds());
+        if (erasure !== null) await eraseOn(tx, erasure);
+      });
+      await nextTurn();
+    }
   }
 
   /** Events from behind a mark on, until there are `limit`, no more, or enough has been looked through; and where that ended. */
@@ -474,6 +522,7 @@ export function createAudit(options: AuditOptions): Audit {
     agents: [
       agentOf("audit-notes", noteFlushMilliseconds, () => flushNotes(clock.monotonicMilliseconds())),
       agentOf("audit-head", headEveryMilliseconds, tellHead),
+      agentOf("audit-erasures", erasuresEveryMilliseconds, finishErasures),
       ...(retentionDays > 0 ? [agentOf("audit-retention", retentionEveryMilliseconds, cutOld)] : []),
     ],
     async close() {

@@ -67,3 +67,22 @@ export const auditCheckpoints = sqliteTable("audit_checkpoints", {
   /** HMAC-SHA-256 over the three, hexadecimal. */
   signature: text("signature").notNull(),
 });
+
+/**
+ * Erasures that are not done. Each goes over the user's events twice, a window at a time: at once, and a while later for what was noted before
+ * and written since. The row says how far that came; it goes with the last window.
+ */
+export const auditErasures = sqliteTable("audit_erasures", {
+  userId: text("user_id").primaryKey().notNull(),
+  /** Not before this moment. */
+  dueAt: microseconds("due_at").notNull(),
+  /** 1: the second time. */
+  isLast: wholeNumber("is_last").notNull(),
+  /** The newest event there was when this time began; null: it did not begin. */
+  upToId: wholeNumber("up_to_id"),
+  /** Where the last window ended: events are walked in the order of timestamp and id. Null: none was done. */
+  afterTimestamp: microseconds("after_timestamp"),
+  afterId: wholeNumber("after_id"),
+  /** Rows blanked this time. */
+  count: wholeNumber("count").notNull(),
+});

@@ -46,6 +46,7 @@ export function identityRoutes({ identity, principalOf, originOf }: IdentityRout
         response: { 204: t.Void() },
         detail: {
           permission: "person",
+          recentSignIn: true,
           operationId: "eraseMe",
           summary: "Erase yourself",
           description:

@@ -1,7 +1,7 @@
 // Identity's SQL: users. Every function takes the database it works on, so that what must be true together is written in one
 // transaction by whoever calls; nothing here decides anything.
 
-import { and, asc, count, desc, eq, isNotNull, isNull, lt, ne, or } from "drizzle-orm";
+import { and, asc, count, desc, eq, isNotNull, isNull, lt, lte, ne, or } from "drizzle-orm";
 import type { Role } from "../../domain/permission";
 import type { PageMark } from "../../foundation/page-mark";
 import type { ReadDatabase, Tx } from "../../storage/storage";
@@ -33,6 +33,24 @@ export async function updateUser(
 ): Promise<UserRow | null> {
   const rows = await tx.update(users).set(change).where(eq(users.id, id)).returning();
   return rows[0] ?? null;
+}
+
+/** Moves the moment by which an address is to be confirmed, where there is one. */
+export async function extendConfirmBy(tx: Tx, id: string, confirmBy: bigint): Promise<void> {
+  await tx
+    .update(users)
+    .set({ confirmBy })
+    .where(and(eq(users.id, id), isNotNull(users.confirmBy)));
+}
+
+/** Users whose address should have been confirmed by that moment and was not, those due longest first. */
+export async function findUnconfirmed(database: ReadDatabase | Tx, now: bigint, limit: number): Promise<UserRow[]> {
+  return database.select().from(users).where(lte(users.confirmBy, now)).orderBy(asc(users.confirmBy)).limit(limit);
+}
+
+/** Deletes a user and, by their foreign keys, what other tables hold of theirs. */
+export async function deleteUser(tx: Tx, id: string): Promise<void> {
+  await tx.delete(users).where(eq(users.id, id));
 }
 
 export async function hasAnyUser(database: ReadDatabase | Tx): Promise<boolean> {

@@ -18,7 +18,10 @@ import type { Audit, AuditEvent } from "../audit/service";
 import type { User, UserExport, UserPage, UserPatch } from "./model";
 import {
   countOtherAdministrators,
+  deleteUser,
+  extendConfirmBy,
   findOldestAdministrator,
+  findUnconfirmed,
   findUserById,
   findUserWithEmail,
   hasAnyUser,
@@ -59,14 +62,17 @@ export interface Actor {
 /** Whoever holds the machine and its files, acting through the command line. */
 export const operator: Actor = { userId: null, origin: noOrigin };
 
+/** The process by itself. */
+const system: Actor = { userId: null, origin: noOrigin };
+
 /** Another part that holds something about people. */
 export interface PersonalData {
   /** What the part is called in an export, in snake_case. */
   readonly name: string;
   /** What is held about the user, without secrets; a bounded list. */
   collect(userId: string): Promise<readonly unknown[]>;
-  /** Blanks or deletes it, in the transaction that erases the user. */
-  erase(tx: Tx, userId: string, now: EpochMicroseconds): Promise<void>;
+  /** Blanks or deletes it, in the transaction that erases the user, who is given as before. */
+  erase(tx: Tx, user: UserRecord, now: EpochMicroseconds): Promise<void>;
 }
 
 export interface NewPerson {
@@ -75,6 +81,8 @@ export interface NewPerson {
   readonly name: string;
   readonly role: Role;
   readonly isVerified: boolean;
+  /** Whoever registers by themselves and has not confirmed the address by then is swept away; left out: stays. */
+  readonly confirmBy?: EpochMicroseconds;
   readonly now: EpochMicroseconds;
 }
 
@@ -96,6 +104,10 @@ export interface Identity {
   /** Writes a user. Throws `conflict` EMAIL_TAKEN, `invalid` EMAIL_INVALID. */
   insertPerson(tx: Tx, person: NewPerson): Promise<UserRecord>;
   markEmailVerified(tx: Tx, userId: string, now: EpochMicroseconds): Promise<void>;
+  /** Gives somebody whose address was not confirmed until that moment for it, where there was a moment at all. */
+  extendConfirmBy(tx: Tx, userId: string, confirmBy: EpochMicroseconds): Promise<void>;
+  /** Deletes some users whose moment has passed, with their passwords and tokens, each with its audit line; says how many. */
+  sweepUnconfirmed(): Promise<number>;
   /** Ends every login session of the user that began before `now`. */
   endSessions(tx: Tx, userId: string, now: EpochMicroseconds): Promise<void>;
   userOnWire(user: UserRecord): User;
@@ -130,6 +142,8 @@ export interface Identity {
 /** Audit lines in an export: 50 pages of 200. */
 const exportedPageCountMax = 50;
 const exportedPageLimit = 200;
+/** Users one sweep deletes: a few milliseconds of the event loop. */
+const sweepCountMax = 16;
 
 export function createIdentity(options: IdentityOptions): Identity {
   const { storage, clock, random, log, audit, personalData } = options;
@@ -146,7 +160,7 @@ export function createIdentity(options: IdentityOptions): Identity {
   }
 
   async function insertPerson(tx: Tx, person: NewPerson): Promise<UserRecord> {
-    const { name, role, now } = person;
+    const { name, role, confirmBy = null, now } = person;
     const email = person.email === null ? null : normalizeEmail(person.email);
     if (email !== null && (await findUserWithEmail(tx, email)) !== null) {
       throw new BsoptError({ reason: "conflict", code: "EMAIL_TAKEN", detail: "There is a user with this address." });
@@ -159,6 +173,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       role,
       sessionsValidFrom: 0n,
       disabledAt: null,
+      confirmBy,
       erasedAt: null,
       createdAt: now,
       updatedAt: now,
@@ -211,6 +226,8 @@ export function createIdentity(options: IdentityOptions): Identity {
         role,
         disabledAt: isDisabled ? (before.disabledAt ?? now) : null,
         ...(takesAway && { sessionsValidFrom: now }),
+        // Whom somebody else has looked after is no stranger's leftover.
+        ...(actor.userId !== userId && { confirmBy: null }),
         updatedAt: now,
       });
       await note(tx, actor, actor.userId === userId ? "user.updated" : "admin.user.updated", userId, "update", {
@@ -238,6 +255,7 @@ export function createIdentity(options: IdentityOptions): Identity {
         email: null,
         emailVerifiedAt: null,
         disabledAt: before.disabledAt ?? now,
+        confirmBy: null,
         erasedAt: now,
         sessionsValidFrom: now,
         updatedAt: now,
@@ -245,12 +263,25 @@ export function createIdentity(options: IdentityOptions): Identity {
       const isOwn = actor.userId === userId;
       await note(tx, actor, "user.erased", userId, "erase", { by_the_user: isOwn });
       if (!isOwn) await note(tx, actor, "admin.user.deleted", userId, "delete", { role: before.role });
-      for (const part of personalData()) await part.erase(tx, userId, now);
+      for (const part of personalData()) await part.erase(tx, before, now);
       // The audit comes last, so that what this act itself recorded about the person goes too.
       await audit.erasePersonal(tx, userId);
     });
     forget();
     log.info({ user_id: userId, by_user_id: actor.userId }, "user erased");
+  }
+
+  async function sweepUnconfirmed(): Promise<number> {
+    // Looked at before it is written: most rounds find nothing and cost no write.
+    if ((await findUnconfirmed(storage.read, clock.nowMicroseconds(), 1)).length === 0) return 0;
+    return storage.write(async (tx) => {
+      const doomed = await findUnconfirmed(tx, clock.nowMicroseconds(), sweepCountMax);
+      for (const { id } of doomed) {
+        await deleteUser(tx, id);
+        await note(tx, system, "user.erased", id, "erase", { by_the_user: false, unconfirmed: true });
+      }
+      return doomed.length;
+    });
   }
 
   async function exportUser({ actor, userId }: Parameters<Identity["exportUser"]>[0]): Promise<UserExport> {
@@ -315,7 +346,7 @@ export function createIdentity(options: IdentityOptions): Identity {
       resource: `users/${userId}`,
       action,
       status: "success",
-      details: actor.userId === null ? { by: "operator", ...details } : details,
+      details: actor.userId === null && actor !== system ? { by: "operator", ...details } : details,
       origin: actor.origin,
     });
   }
@@ -325,8 +356,10 @@ export function createIdentity(options: IdentityOptions): Identity {
     findUserByEmail,
     insertPerson,
     async markEmailVerified(tx, userId, now) {
-      await updateUser(tx, userId, { emailVerifiedAt: now, updatedAt: now });
+      await updateUser(tx, userId, { emailVerifiedAt: now, confirmBy: null, updatedAt: now });
     },
+    extendConfirmBy: (tx, userId, confirmBy) => extendConfirmBy(tx, userId, confirmBy),
+    sweepUnconfirmed,
     async endSessions(tx, userId, now) {
       await updateUser(tx, userId, { sessionsValidFrom: now });
     },

@@ -1,5 +1,6 @@
-// The table identity owns: users. A row is never deleted, for others refer to it: erasing a user blanks what names the person. What a
-// user proves themselves with stands elsewhere: keys in keys, passwords in registration, sessions in login.
+// The table identity owns: users. A row is not deleted, for others refer to it: erasing a user blanks what names the person. Only who
+// registered and never confirmed the address goes, row and all. What a user proves themselves with stands elsewhere: keys in keys,
+// passwords in registration, sessions in sessions.
 
 import { sql } from "drizzle-orm";
 import { check, index, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
@@ -24,6 +25,8 @@ export const users = sqliteTable(
     sessionsValidFrom: microseconds("sessions_valid_from").notNull().default(sql`0`),
     /** Set: none of the user's credentials is honoured. */
     disabledAt: microseconds("disabled_at"),
+    /** Set: somebody registered this address and nobody confirmed it yet; past that moment the user is swept away. */
+    confirmBy: microseconds("confirm_by"),
     /** Set: the person's data were blanked; the row stays, for others refer to it. Also disabled then. */
     erasedAt: microseconds("erased_at"),
     createdAt: microseconds("created_at").notNull(),
@@ -33,6 +36,8 @@ export const users = sqliteTable(
     uniqueIndex("users_by_email").on(table.email),
     // A page of all users, newest first.
     index("users_by_time").on(table.createdAt, table.id),
+    // Those that were never confirmed, by when they go.
+    index("users_by_confirm_by").on(table.confirmBy).where(sql`${table.confirmBy} is not null`),
     check("users_role", sql`${table.role} in (${literals(roles)})`),
   ],
 );

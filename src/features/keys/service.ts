@@ -449,7 +449,7 @@ export function createKeys(options: KeysOptions): Keys {
       const rows = await pageOfKeys(storage.read, { userId, after: null, limit: exportedCountMax });
       return rows.map(({ key }) => key);
     },
-    async erase(tx, userId, now) {
+    async erase(tx, { id: userId }, now) {
       await endKeysOf(tx, { userId, now, name: "erased" });
     },
   };

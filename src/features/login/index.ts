@@ -8,11 +8,11 @@ import {
   LoginRequest,
   OauthToken,
   OauthTokenRequest,
+  Proof,
   RecoveryCodes,
   SecondFactorRequest,
   SignedInAnswer,
   TotpConfirmation,
-  TotpRemoval,
   TotpSetup,
 } from "./model";
 import type { Login, SignedIn } from "./service";
@@ -76,10 +76,30 @@ export function loginRoutes(dependencies: LoginRoutesDependencies) {
         },
       },
     )
+    .post(
+      "/api/v1/auth/reauthenticate",
+      async ({ request, body, set }) => {
+        set.status = 204;
+        await login.reauthenticate({ principal: principalOf(request), proof: body, origin: originOf(request) });
+      },
+      {
+        body: Proof,
+        response: { 204: t.Void() },
+        detail: {
+          permission: "person",
+          operationId: "reauthenticate",
+          summary: "Show again that it is you",
+          description:
+            "With the password, or a code where there is a second factor. For five minutes this session may then do what asks for a recent sign-in.",
+          tags: ["Sign-in"],
+        },
+      },
+    )
     .post("/api/v1/auth/totp/setup", ({ request }) => login.setUpTotp(principalOf(request)), {
       response: { 200: TotpSetup },
       detail: {
         permission: "person",
+        recentSignIn: true,
         operationId: "setUpTotp",
         summary: "Begin a second factor",
         description: "It asks for nothing until it is confirmed; beginning again gives another secret.",
@@ -108,7 +128,7 @@ export function loginRoutes(dependencies: LoginRoutesDependencies) {
         await login.disableTotp({ principal: principalOf(request), proof: body, origin: originOf(request) });
       },
       {
-        body: TotpRemoval,
+        body: Proof,
         response: { 204: t.Void() },
         detail: {
           permission: "person",

@@ -136,12 +136,12 @@ export const RecoveryCodes = Type.Object(
 );
 export type RecoveryCodes = Static<typeof RecoveryCodes>;
 
-/** The body of POST /api/v1/auth/totp/disable: one of the two. */
-export const TotpRemoval = Type.Object(
+/** The body of POST /api/v1/auth/reauthenticate and totp/disable: one of the two. */
+export const Proof = Type.Object(
   { password: Type.Optional(password), code: Type.Optional(code) },
-  { ...closed, $id: "TotpRemoval", minProperties: 1, maxProperties: 1, examples: [{ code: "123456" }] },
+  { ...closed, $id: "Proof", minProperties: 1, maxProperties: 1, examples: [{ code: "123456" }] },
 );
-export type TotpRemoval = Static<typeof TotpRemoval>;
+export type Proof = Static<typeof Proof>;
 
 /** The body of POST /api/v1/oauth/token, in JSON or as a form. */
 export const OauthTokenRequest = Type.Object(

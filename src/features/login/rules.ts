@@ -149,20 +149,22 @@ export function bytesOfBase32(text: string): Uint8Array {
   return Uint8Array.from(bits.match(/.{8}/g) ?? [], (byte) => Number.parseInt(byte, 2));
 }
 
+/** Whose a try was, as far as the audit log may know: a user's, with the address they typed, or nobody's, with a word for it. */
+export interface Whose {
+  readonly userId: string | null;
+  readonly personal?: Readonly<Record<string, string>>;
+  readonly account?: string;
+}
+
 /** A try to sign in that did not open a session. */
-export function failure(act: {
-  code: string;
-  userId: string | null;
-  origin: RequestOrigin;
-  personal?: Readonly<Record<string, string>>;
-}): AuditEvent {
+export function failure(act: { code: string; origin: RequestOrigin } & Whose): AuditEvent {
   return {
     eventType: "auth.login.failure",
     userId: act.userId,
     resource: null,
     action: "login",
     status: "failure",
-    details: { code: act.code },
+    details: { code: act.code, ...(act.account !== undefined && { account: act.account }) },
     origin: act.origin,
     ...(act.personal && { personal: act.personal }),
   };

@@ -6,7 +6,7 @@
 //   4. What was proven holds for the user as read before it was: whose password, role or state changed meanwhile is refused in the write.
 //   5. No password, code, secret or token is stored in a form that opens anything, logged, or put in an error.
 
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { networkOf } from "../../domain/address";
 import type { Principal, RequestOrigin } from "../../domain/principal";
 import { Agent } from "../../foundation/agent";
@@ -30,9 +30,9 @@ import type {
   LoginTokens,
   OauthToken,
   OauthTokenRequest,
+  Proof,
   RecoveryCodes,
   SecondFactorRequest,
-  TotpRemoval,
   TotpSetup,
 } from "./model";
 import {
@@ -71,6 +71,7 @@ import {
   recoveryCodeCount,
   recoveryUsed,
   totpSecretBytes,
+  type Whose,
   wantsOf,
 } from "./rules";
 
@@ -80,7 +81,7 @@ export interface LoginOptions {
   readonly keys: Pick<Keys, "authenticate">;
   readonly registration: Pick<Registration, "checkPassword" | "requirePasswordRoom">;
   readonly tokens: Pick<Tokens, "issue">;
-  readonly sessions: Pick<Sessions, "open" | "pairOf" | "isKnownAddress">;
+  readonly sessions: Pick<Sessions, "open" | "pairOf" | "isKnownAddress" | "noteReauthenticated">;
   readonly audit: Pick<Audit, "append" | "note">;
   readonly buckets: BucketStore;
   readonly secretBox: SecretBox;
@@ -109,12 +110,14 @@ export interface Login {
   ): Promise<SignedIn | { readonly kind: "challenge"; readonly answer: LoginChallenge }>;
   /** The second step. Throws `unauthenticated` MFA_FAILED, `limit-breached` LOGIN_LIMITED. */
   secondFactor(request: SecondFactorRequest & { origin: RequestOrigin }): Promise<SignedIn>;
+  /** Notes that the principal's session has shown who it is again. Throws `forbidden` REAUTHENTICATION_FAILED. */
+  reauthenticate(request: { principal: Principal; proof: Proof; origin: RequestOrigin }): Promise<void>;
   /** A fresh secret, which asks for nothing until it is confirmed. Throws `conflict` TOTP_ENABLED. */
   setUpTotp(principal: Principal): Promise<TotpSetup>;
   /** Throws `invalid` TOTP_CODE_WRONG, `conflict` TOTP_NOT_SET_UP, TOTP_ENABLED. */
   confirmTotp(request: { principal: Principal; code: string; origin: RequestOrigin }): Promise<RecoveryCodes>;
   /** Throws `forbidden` REAUTHENTICATION_FAILED, `conflict` TOTP_NOT_SET_UP. */
-  disableTotp(request: { principal: Principal; proof: TotpRemoval; origin: RequestOrigin }): Promise<void>;
+  disableTotp(request: { principal: Principal; proof: Proof; origin: RequestOrigin }): Promise<void>;
   /** A token for an API key (RFC 6749 section 4.4). Throws `unauthenticated` INVALID_CLIENT, `invalid` with RFC 6749's codes. */
   oauthToken(request: {
     body: OauthTokenRequest;
@@ -135,24 +138,20 @@ export function createLogin(options: LoginOptions): Login {
     options;
 
   /** What every try costs its sender, before anything is looked up for it. */
-  async function takeSendersTurn(turn: {
-    origin: RequestOrigin;
-    personal?: Readonly<Record<string, string>>;
-  }): Promise<void> {
-    await take([{ key: networkOf(turn.origin.ipAddress), policy: addressPolicy }], { userId: null, ...turn });
+  async function takeSendersTurn(turn: { origin: RequestOrigin; whose?: Whose }): Promise<void> {
+    await take([{ key: networkOf(turn.origin.ipAddress), policy: addressPolicy }], turn);
   }
 
   /** Takes the account's tokens of one try, or refuses it. Says how to give the sender's back after a success. */
   async function takeTurn(turn: {
     account: string;
-    userId: string | null;
     origin: RequestOrigin;
-    personal?: Readonly<Record<string, string>>;
+    whose: Whose;
   }): Promise<() => Promise<void>> {
-    const { userId, origin } = turn;
+    const { origin, whose } = turn;
     const sender = networkOf(origin.ipAddress);
     // Asked for an unknown account too: it costs the same, and finds nothing.
-    const isKnown = await sessions.isKnownAddress(userId ?? "", origin.ipAddress ?? "");
+    const isKnown = await sessions.isKnownAddress(whose.userId ?? "", origin.ipAddress ?? "");
     await take(wantsOf(turn.account, sender, isKnown), turn);
     return async () => {
       for (const policy of devicePolicies) await buckets.forget(`${turn.account} ${sender}`, policy);
@@ -161,12 +160,12 @@ export function createLogin(options: LoginOptions): Login {
 
   async function take(
     wants: readonly BucketWant[],
-    turn: { userId: string | null; origin: RequestOrigin; personal?: Readonly<Record<string, string>> },
+    { origin, whose = nobody }: { origin: RequestOrigin; whose?: Whose },
   ): Promise<void> {
     const decisions = await buckets.takeAll(wants);
     const refused = decisions.filter(({ allowed }) => !allowed);
     if (refused.length === 0) return;
-    audit.note(failure({ code: "LOGIN_LIMITED", ...turn }));
+    audit.note(failure({ code: "LOGIN_LIMITED", origin, ...whose }));
     throw new BsoptError({
       reason: "limit-breached",
       code: "LOGIN_LIMITED",
@@ -179,21 +178,21 @@ export function createLogin(options: LoginOptions): Login {
     const { email, password, cookie = false, origin } = request;
     // What is no address may be anything, even the password typed into the wrong field: the audit log must not keep it.
     const address = addressIn(email);
-    const personal: Readonly<Record<string, string>> = address === null ? {} : { email: address };
-    await takeSendersTurn({ origin, personal });
+    await takeSendersTurn({ origin, whose: whoseIs(address, null) });
     registration.requirePasswordRoom();
     const known = await identity.findUserByEmail(email);
+    const whose = whoseIs(address, known);
     // What is no address at all is an account of its own.
     const account = nameOf(address ?? email.trim().toLowerCase());
-    const giveBack = await takeTurn({ account, userId: known?.id ?? null, origin, personal });
+    const giveBack = await takeTurn({ account, origin, whose });
     const user = await registration.checkPassword(email, password);
     if (!user || user.disabledAt !== null || user.erasedAt !== null) {
-      audit.note(failure({ code: "LOGIN_FAILED", userId: known?.id ?? null, origin, personal }));
+      audit.note(failure({ code: "LOGIN_FAILED", origin, ...whose }));
       throw loginFailed();
     }
     await giveBack();
     if (user.emailVerifiedAt === null) {
-      audit.note(failure({ code: "EMAIL_UNVERIFIED", userId: user.id, origin, personal }));
+      audit.note(failure({ code: "EMAIL_UNVERIFIED", origin, ...whose }));
       throw new BsoptError({
         reason: "forbidden",
         code: "EMAIL_UNVERIFIED",
@@ -208,10 +207,21 @@ export function createLogin(options: LoginOptions): Login {
       return openFor(tx, { user, kind, origin, factor: "none" });
     });
     if (proven === null) {
-      audit.note(failure({ code: "LOGIN_FAILED", userId: user.id, origin, personal }));
+      audit.note(failure({ code: "LOGIN_FAILED", origin, ...whose }));
       throw loginFailed();
     }
     return proven.kind === "challenge" ? proven : signedIn(user, proven);
+  }
+
+  /**
+   * Whose try it was, for the audit log. An address of nobody's is no more than a word there that is the same for the same address: erasing
+   * could not find it in a row that belongs to no user.
+   */
+  function whoseIs(address: string | null, known: UserRecord | null): Whose {
+    if (address === null) return nobody;
+    if (known !== null) return { userId: known.id, personal: { email: address } };
+    const word = createHmac("sha256", secretBox.keyFor("audit address")).update(address, "utf8").digest("hex");
+    return { userId: null, account: word.slice(0, 16) };
   }
 
   /**
@@ -248,7 +258,7 @@ export function createLogin(options: LoginOptions): Login {
     const user = seen && (await identity.findUser(seen.userId));
     const account = `second ${seen?.userId ?? ""}`;
     await takeSendersTurn({ origin });
-    const giveBack = await takeTurn({ account, userId: user?.id ?? null, origin });
+    const giveBack = await takeTurn({ account, origin, whose: { userId: user?.id ?? null } });
     const opened =
       user && user.disabledAt === null
         ? await storage.write(async (tx) => {
@@ -342,7 +352,7 @@ export function createLogin(options: LoginOptions): Login {
     const { principal, code, origin } = request;
     const { userId } = principal;
     await takeSendersTurn({ origin });
-    const giveBack = await takeTurn({ account: `second ${userId}`, userId, origin });
+    const giveBack = await takeTurn({ account: `second ${userId}`, origin, whose: { userId } });
     const codes = Array.from({ length: recoveryCodeCount }, () => formatRecoveryCode(random.bytes(recoveryCodeBytes)));
     await storage.write(async (tx) => {
       const now = clock.nowMicroseconds();
@@ -367,24 +377,28 @@ export function createLogin(options: LoginOptions): Login {
     return { recovery_codes: codes };
   }
 
-  async function disableTotp(request: Parameters<Login["disableTotp"]>[0]): Promise<void> {
-    const { principal, proof, origin } = request;
+  /** Whether a session's user can show the password or a code; `then` runs in the write that uses the code up. Throws where not. */
+  async function proven(
+    { principal, proof, origin }: { principal: Principal; proof: Proof; origin: RequestOrigin },
+    then: (tx: Tx, factor: FactorRow | null, now: EpochMicroseconds) => Promise<void>,
+  ): Promise<void> {
     const { userId } = principal;
     await takeSendersTurn({ origin });
-    const giveBack = await takeTurn({ account: `second ${userId}`, userId, origin });
+    const giveBack = await takeTurn({ account: `second ${userId}`, origin, whose: { userId } });
     const user = await identity.findUser(userId);
     const isPasswordRight =
       proof.password !== undefined && (await registration.checkPassword(user?.email ?? "", proof.password)) !== null;
     const isDone = await storage.write(async (tx) => {
       const factor = await findFactor(tx, userId);
-      if (!factor) throw totpNotSetUp();
       const now = clock.nowMicroseconds();
-      const isProven =
-        isPasswordRight ||
-        (proof.code !== undefined && (await useCode(tx, { factor, code: proof.code, now })) !== null);
-      if (!isProven) return false;
-      await deleteFactor(tx, userId);
-      await audit.append(tx, factorChanged("auth.totp.disabled", userId, origin));
+      const isCodeRight =
+        proof.code !== undefined &&
+        factor?.confirmedAt != null &&
+        (await useCode(tx, { factor, code: proof.code, now })) !== null;
+      if (!isPasswordRight && !isCodeRight) return false;
+      // A password changed since it was looked at has ended the session as well.
+      if (user === null || !(await isUnchanged(tx, user))) return false;
+      await then(tx, factor, now);
       return true;
     });
     if (!isDone) {
@@ -396,6 +410,21 @@ export function createLogin(options: LoginOptions): Login {
       });
     }
     await giveBack();
+  }
+
+  function reauthenticate(request: Parameters<Login["reauthenticate"]>[0]): Promise<void> {
+    const { principal, proof, origin } = request;
+    const by = proof.password === undefined ? "code" : "password";
+    return proven(request, (tx, _factor, now) => sessions.noteReauthenticated(tx, { principal, by, origin, now }));
+  }
+
+  function disableTotp(request: Parameters<Login["disableTotp"]>[0]): Promise<void> {
+    const { userId } = request.principal;
+    return proven(request, async (tx, factor) => {
+      if (!factor) throw totpNotSetUp();
+      await deleteFactor(tx, userId);
+      await audit.append(tx, factorChanged("auth.totp.disabled", userId, request.origin));
+    });
   }
 
   async function oauthToken(request: Parameters<Login["oauthToken"]>[0]): Promise<OauthToken> {
@@ -462,6 +491,7 @@ export function createLogin(options: LoginOptions): Login {
   return {
     login,
     secondFactor,
+    reauthenticate,
     setUpTotp,
     confirmTotp,
     disableTotp,
@@ -484,6 +514,8 @@ export function createLogin(options: LoginOptions): Login {
     ],
   };
 }
+
+const nobody: Whose = { userId: null };
 
 function loginFailed(): BsoptError {
   return new BsoptError({
@@ -509,7 +541,7 @@ export function loginPersonalData(storage: Pick<Storage, "read">): PersonalData 
       const factor = await findFactor(storage.read, userId);
       return factor === null ? [] : [{ kind: "totp", is_confirmed: factor.confirmedAt !== null }];
     },
-    erase: (tx, userId) => deleteAllOf(tx, userId),
+    erase: (tx, { id }) => deleteAllOf(tx, id),
   };
 }
 

@@ -120,9 +120,7 @@ export function registrationRoutes(dependencies: RegistrationRoutesDependencies)
     )
     .post(
       "/api/v1/auth/verify-email",
-      async ({ request, body: { token } }) => ({
-        user: await registration.verifyEmail({ token, origin: originOf(request) }),
-      }),
+      async ({ request, body }) => ({ user: await registration.verifyEmail({ ...body, origin: originOf(request) }) }),
       {
         body: VerifyEmailRequest,
         response: { 200: UserAnswer },
@@ -130,7 +128,8 @@ export function registrationRoutes(dependencies: RegistrationRoutesDependencies)
           permission: "public",
           operationId: "verifyEmail",
           summary: "Confirm an address with the token out of the mail",
-          description: "A token works once, within 24 hours, until another is sent.",
+          description:
+            "A token works once, within 24 hours, until another is sent. A password sent along is the one that counts from then on. Without one the registered password counts, unless the address was registered again with another: then the answer is 422 PASSWORD_NEEDED, and the token still works.",
           tags,
         },
       },

@@ -56,7 +56,12 @@ export const EmailRequest = Type.Object(
 );
 
 export const VerifyEmailRequest = Type.Object(
-  { token },
+  {
+    token,
+    password: Type.Optional(
+      password("The password to sign in with from now on. Needed where the address was registered more than once."),
+    ),
+  },
   { ...closed, $id: "VerifyEmailRequest", examples: [{ token: "1Zs2b7m9cQe0dRkT4uVw6xYzA8BfCgDhEiFjGkHlImJ" }] },
 );
 

@@ -30,16 +30,26 @@ export async function putPasswordHash(tx: Tx, password: { userId: string; hash: 
   const { userId, hash, now } = password;
   await tx
     .insert(passwords)
-    .values({ userId, hash, changedAt: now })
-    .onConflictDoUpdate({ target: passwords.userId, set: { hash, changedAt: now } });
+    .values({ userId, hash, changedAt: now, contestedAt: null })
+    .onConflictDoUpdate({ target: passwords.userId, set: { hash, changedAt: now, contestedAt: null } });
 }
 
-/** Writes a user's password as it is. */
-export async function touchPassword(tx: Tx, userId: string): Promise<void> {
+/** Notes, with a moment, that a user's password may be a stranger's; with null writes the row as it is. */
+export async function contestPassword(tx: Tx, userId: string, now: bigint | null): Promise<void> {
   await tx
     .update(passwords)
-    .set({ hash: sql`${passwords.hash}` })
+    .set({ contestedAt: now ?? sql`${passwords.contestedAt}` })
     .where(eq(passwords.userId, userId));
+}
+
+/** Whether a user has a password that nobody else may have registered. */
+export async function hasOwnPassword(tx: Tx, userId: string): Promise<boolean> {
+  const rows = await tx
+    .select({ contestedAt: passwords.contestedAt })
+    .from(passwords)
+    .where(eq(passwords.userId, userId))
+    .limit(1);
+  return rows.length > 0 && rows[0]!.contestedAt === null;
 }
 
 /** The same password hashed anew: only while it is still the one that was checked. */

@@ -3,7 +3,7 @@
 // rules, no rotation, a list of common ones refused, nothing cut or folded.
 
 import { unreachable } from "../../foundation/assert";
-import type { FieldFault } from "../../foundation/errors";
+import { BsoptError, type FieldFault } from "../../foundation/errors";
 
 /** Characters (code points of the composed form) of a password, at least and at most. */
 export const passwordLengthMin = 8;
@@ -20,6 +20,9 @@ export const tokenLifeMicroseconds = {
   /** Sets the first password of somebody an administrator invited. */
   invitation: 24n * 3600n * 1_000_000n,
 } as const;
+
+/** How long an address that was registered may stay unconfirmed after the last mail to it: what that mail's token lives, and six days more. */
+export const confirmMicroseconds = tokenLifeMicroseconds.verify_email + 6n * 24n * 3600n * 1_000_000n;
 
 /** Random bytes of a mailed token: 256 bits, so that its hash needs no slowness. */
 export const tokenBytes = 32;
@@ -90,11 +93,11 @@ export function letterText(letter: Letter, publicUrl: string): { subject: string
         text: lines(
           `Somebody, presumably you, registered at ${publicUrl} with this address.`,
           "",
-          "To confirm it, open this link within 24 hours:",
+          "To confirm it, open this link within 24 hours and type the password you want to sign in with:",
           "",
           `${publicUrl}${verifyPagePath}#${letter.token}`,
           "",
-          "Or send the token to the API (POST /api/v1/auth/verify-email):",
+          "Or send the token, with the password, to the API (POST /api/v1/auth/verify-email):",
           "",
           letter.token,
           "",
@@ -182,4 +185,43 @@ function isLikeAddress(text: string, core: string, email: string): boolean {
   if (whole === address || whole === local) return true;
   // A first part of one or two letters is no part of anybody's name.
   return core === coreOf(address) || (local.length >= 3 && core !== "" && core === coreOf(local));
+}
+
+export function registrationClosed(): BsoptError {
+  return new BsoptError({
+    reason: "forbidden",
+    code: "REGISTRATION_CLOSED",
+    detail: "Nobody registers here; ask an administrator.",
+    hint: "BSOPT_REGISTRATION: open lets everybody register, invite whom an administrator made a user for; administrators always make users.",
+  });
+}
+
+/** One answer for a token that never was, was used, was replaced or has expired. */
+export function tokenInvalid(): BsoptError {
+  const detail = "is not a token that works; it may have been used, replaced or have expired";
+  return new BsoptError({
+    reason: "invalid",
+    code: "TOKEN_INVALID",
+    detail: "The token does not work; ask for a new mail.",
+    faults: [{ pointer: "/token", code: "TOKEN_INVALID", detail }],
+  });
+}
+
+export function passwordNeeded(): BsoptError {
+  return new BsoptError({
+    reason: "invalid",
+    code: "PASSWORD_NEEDED",
+    detail: "Send the password to sign in with as well; this address was registered more than once.",
+    faults: [{ pointer: "/password", code: "PASSWORD_NEEDED", detail: "is needed to confirm this address" }],
+  });
+}
+
+export function passwordRefused(faults: readonly FieldFault[]): BsoptError {
+  const [first] = faults;
+  return new BsoptError({
+    reason: "invalid",
+    code: first!.code,
+    detail: `The password ${first!.detail}.`,
+    faults,
+  });
 }

@@ -4,7 +4,8 @@
 //   2. No answer, and no time it takes, tells whether an address is known. Registering hashes once and writes once in every case;
 //      asking for a mail writes one message in every case, and whether anybody is there is looked up after the answer.
 //   3. A mailed token works once, until it expires or its successor is sent; it is used up in the transaction of what it allows.
-//   4. Whoever confirms an address confirms the password that was registered last with a mail, never one slipped in after it.
+//   4. Whoever confirms an address never confirms a stranger's password: where an address was registered with more than one, none of
+//      them counts, and who reads its mail says which does.
 
 import { createHash } from "node:crypto";
 import { commonPasswordTest } from "../../domain/common-passwords";
@@ -12,10 +13,13 @@ import type { Role } from "../../domain/permission";
 import type { RequestOrigin } from "../../domain/principal";
 import { Agent } from "../../foundation/agent";
 import { type Clock, type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
-import { BsoptError, type FieldFault } from "../../foundation/errors";
+import { BsoptError } from "../../foundation/errors";
 import type { Log } from "../../foundation/log";
 import { noPasswordHash, type PasswordHasher } from "../../foundation/password-hasher";
 import type { Random } from "../../foundation/random";
+import { nextTurn } from "../../foundation/turn";
+import { createUnderWay } from "../../foundation/under-way";
+import { aboutAddress, forgetAbout } from "../../storage/about";
 import { finish, type IdempotencyTicket } from "../../storage/idempotency";
 import { addMessage, type OutboxHandler } from "../../storage/outbox";
 import type { Storage, Tx } from "../../storage/storage";
@@ -23,10 +27,12 @@ import type { Audit, AuditEvent } from "../audit/service";
 import { type Identity, normalizeEmail, type PersonalData, type UserRecord } from "../identity/service";
 import {
   burnTokens,
+  contestPassword,
   eraseCredentials,
   findPasswordHash,
   findPasswordTime,
   findToken,
+  hasOwnPassword,
   hasUsedToken,
   insertToken,
   putPasswordHash,
@@ -34,17 +40,21 @@ import {
   sweepCountMax,
   sweepTokens,
   tokenTimes,
-  touchPassword,
   useToken,
 } from "./repository";
 import {
   canonicalPassword,
+  confirmMicroseconds,
   dayMicroseconds,
   faultsOfPassword,
   type Letter,
   letterText,
   mayMail,
+  passwordNeeded,
+  passwordRefused,
+  registrationClosed,
   tokenBytes,
+  tokenInvalid,
   tokenLifeMicroseconds,
 } from "./rules";
 import type { TokenPurpose } from "./table";
@@ -52,7 +62,15 @@ import type { TokenPurpose } from "./table";
 /** What registration asks of identity. */
 export type People = Pick<
   Identity,
-  "findUser" | "findUserByEmail" | "insertPerson" | "markEmailVerified" | "endSessions" | "userOnWire" | "forget"
+  | "findUser"
+  | "findUserByEmail"
+  | "insertPerson"
+  | "markEmailVerified"
+  | "extendConfirmBy"
+  | "sweepUnconfirmed"
+  | "endSessions"
+  | "userOnWire"
+  | "forget"
 >;
 
 /** A user as the wire shows it. */
@@ -72,7 +90,10 @@ export interface RegistrationOptions {
   readonly sendMail: SendMail;
   /** Messages not yet delivered: past a bound nobody's request adds one. */
   readonly pendingMessageCount: () => number;
-  /** Who makes users over HTTP; asked at each request, for it may change. */
+  /**
+   * Who may register: everybody, whom an administrator made a user for, nobody. Administrators make users in any case. Asked at
+   * each request, for it may change.
+   */
   readonly mode: "open" | "invite" | "closed";
   /** Where people reach this server, without a slash at the end; asked when a mail is sent. */
   readonly publicUrl: () => string;
@@ -82,10 +103,16 @@ export interface RegistrationOptions {
 }
 
 export interface Registration {
-  /** Makes an unconfirmed viewer and mails them; of a known address only its owner hears. Throws `forbidden`, `invalid`, `unavailable`. */
+  /**
+   * Makes an unconfirmed viewer and mails them; of a known address only its owner hears, and where an invitation is needed nobody else does.
+   * Throws `forbidden`, `invalid`, `unavailable`.
+   */
   register(request: { email: string; password: string; name?: string; origin: RequestOrigin }): Promise<void>;
-  /** Confirms the address of the user whose token it is. Throws `invalid` TOKEN_INVALID. */
-  verifyEmail(request: { token: string; origin: RequestOrigin }): Promise<User>;
+  /**
+   * Confirms the address of the user whose token it is; a password given with it is the user's from then on. Throws `invalid` TOKEN_INVALID,
+   * PASSWORD_…; without a password PASSWORD_NEEDED where the registered one may be a stranger's, and the token still works.
+   */
+  verifyEmail(request: { token: string; password?: string; origin: RequestOrigin }): Promise<User>;
   /** Mails what the address's owner asks for; does nothing, and tells nothing, where it may not. */
   requestMail(request: { email: string; kind: MailRequest["kind"] }): Promise<void>;
   /** Sets a password by a mailed token, which also confirms the address and ends every session. Throws `invalid`. */
@@ -97,7 +124,7 @@ export interface Registration {
     newPassword: string;
     origin: RequestOrigin;
   }): Promise<void>;
-  /** An administrator makes a user, who is mailed a way to set a password. Throws `conflict` EMAIL_TAKEN, `forbidden`. */
+  /** An administrator makes a user, who is mailed a way to set a password. Throws `conflict` EMAIL_TAKEN. */
   createUser(request: {
     actorId: string;
     email: string;
@@ -149,63 +176,113 @@ const sweepEveryMilliseconds = 10 * 60 * 1000;
 export function createRegistration(options: RegistrationOptions): Registration {
   const { storage, people, audit, hasher, sendMail, publicUrl, clock, random, log } = options;
   const isCommon = commonPasswordTest();
+  const underWay = createUnderWay(random);
 
   async function register(request: Parameters<Registration["register"]>[0]): Promise<void> {
-    if (options.mode !== "open") throw registrationClosed();
+    const { mode } = options;
+    if (mode === "closed") throw registrationClosed();
     const email = normalizeEmail(request.email);
     requirePassword(request.password, email, "/password");
     requireRoom();
-    const hash = await hasher.hash(canonicalPassword(request.password));
-    const entry: Entry = { email, hash, name: request.name ?? nameOf(email), origin: request.origin };
-    for (let attempt = 1; ; attempt++) {
-      const known = await people.findUserByEmail(email);
-      try {
-        await storage.write((tx) => (known ? enterAgain(tx, entry, known) : enter(tx, entry)));
-        break;
-      } catch (error) {
-        // Another registration of the address, or its confirming, came in between. That it is known must not be told.
-        if (!isOvertaken(error)) throw error;
-        if (attempt >= registerAttemptsMax) throw overtaken();
+    const password = canonicalPassword(request.password);
+    const entry = { email, name: request.name ?? nameOf(email), origin: request.origin };
+    await underWay.during(email, password, async (beside) => {
+      // One slow hash in every case: a new one, or whether it is the password of the first time.
+      let known = await people.findUserByEmail(email);
+      const stored = await findPasswordHash(storage.read, known?.id ?? "");
+      const hash = known ? null : await hasher.hash(password);
+      let isSame = known !== null && (await hasher.verify(password, stored ?? noPasswordHash));
+      for (let attempt = 1; ; attempt++) {
+        try {
+          if (known) await enterAgain(entry, known, isSame);
+          else {
+            const id = await enter(entry, mode, hash ?? (await hasher.hash(password)));
+            if (id !== undefined) beside.made(id);
+          }
+          return;
+        } catch (error) {
+          // Another registration of the address, or its confirming, came in between. That it is known must not be told.
+          if (!isOvertaken(error)) throw error;
+          if (attempt >= registerAttemptsMax) throw overtaken();
+        }
+        const before = known;
+        known = await people.findUserByEmail(email);
+        // A hash more would tell that the address was new a moment ago: who entered it here says whether it was with this password.
+        if (known?.id !== before?.id) isSame = known !== null && beside.madeWithSame(known.id);
       }
-    }
+    });
     // Nothing that is remembered about users has changed: were it forgotten, a flood of strangers would slow everybody's keys.
   }
 
   interface Entry {
     readonly email: string;
-    readonly hash: string;
     readonly name: string;
     readonly origin: RequestOrigin;
   }
 
-  async function enter(tx: Tx, { email, hash, name, origin }: Entry): Promise<void> {
-    const now = clock.nowMicroseconds();
-    const { id } = await people.insertPerson(tx, { email, name, role: "viewer", isVerified: false, now });
-    await putPasswordHash(tx, { userId: id, hash, now });
-    await sendToken(tx, { userId: id, email, kind: "verify_email", now });
-    await audit.append(tx, acted("auth.register", "register", id, origin, { is_known: false }));
+  /** Somebody new; the user's id. Where an invitation is needed all of it is undone again, so that it costs the same. */
+  function enter(
+    { email, name, origin }: Entry,
+    mode: RegistrationOptions["mode"],
+    hash: string,
+  ): Promise<string | undefined> {
+    return storage.write(async (tx) => {
+      const now = clock.nowMicroseconds();
+      const made = async (inner: Tx): Promise<string> => {
+        const confirmBy = now + confirmMicroseconds;
+        const person = { email, name, role: "viewer", isVerified: false, confirmBy, now } as const;
+        const { id } = await people.insertPerson(inner, person);
+        await putPasswordHash(inner, { userId: id, hash, now });
+        await sendToken(inner, { userId: id, email, kind: "verify_email", now });
+        return id;
+      };
+      const id = mode === "open" ? await made(tx) : await undone(tx, made);
+      if (id === undefined) await sendNothing(tx, email, now);
+      await audit.append(tx, {
+        ...acted("auth.register", "register", id ?? null, origin, { is_known: false }),
+        ...(id === undefined && { status: "failure" }),
+      });
+      return id;
+    });
   }
 
-  /** The address is known. Confirmed: its owner is told. Not confirmed: what was registered last counts, once a mail may say so. */
-  async function enterAgain(tx: Tx, entry: Entry, known: UserRecord): Promise<void> {
-    const { email, hash, origin } = entry;
-    const now = clock.nowMicroseconds();
-    await enterInVain(tx, entry, known, now);
-    const isOpen = known.disabledAt === null && known.erasedAt === null;
-    const sentAt = await tokenTimes(tx, { userId: known.id, purpose: "verify_email", since: now - dayMicroseconds });
-    if (!isOpen || !mayMail(sentAt, now)) await sendNothing(tx, email, now);
-    else if (known.emailVerifiedAt !== null) {
-      // Never sent, so it opens nothing: it marks when the address was written to.
-      const { tokenHash } = newToken();
-      await insertToken(tx, { tokenHash, userId: known.id, purpose: "verify_email", createdAt: now, expiresAt: now });
-      await post(tx, { letter: { kind: "already_registered" }, to: email, uselessAt: null }, now);
-    } else {
-      // Read before this transaction: confirmed meanwhile, the password is no stranger's to replace.
-      if (await hasUsedToken(tx, known.id)) throw overtaken();
-      await putPasswordHash(tx, { userId: known.id, hash, now });
-      await sendToken(tx, { userId: known.id, email, kind: "verify_email", now });
+  /** Does it and undoes it. */
+  async function undone(tx: Tx, work: (inner: Tx) => Promise<unknown>): Promise<undefined> {
+    const end = new Error("undone on purpose");
+    try {
+      await tx.nested(async (inner) => {
+        await work(inner);
+        throw end;
+      });
+    } catch (error) {
+      if (error !== end) throw error;
     }
-    await audit.append(tx, acted("auth.register", "register", known.id, origin, { is_known: true }));
+  }
+
+  /** The address is known. Confirmed: its owner is told. Not confirmed: a mail is sent again, and another password settles nothing. */
+  async function enterAgain(entry: Entry, known: UserRecord, isSame: boolean): Promise<void> {
+    const { email, origin } = entry;
+    await storage.write(async (tx) => {
+      const now = clock.nowMicroseconds();
+      await enterInVain(tx, entry, known, now);
+      const isOpen = known.disabledAt === null && known.erasedAt === null;
+      const sentAt = await tokenTimes(tx, { userId: known.id, purpose: "verify_email", since: now - dayMicroseconds });
+      const isWaiting = known.emailVerifiedAt === null;
+      // Read before this transaction: confirmed meanwhile, the password is settled.
+      if (isWaiting && (await hasUsedToken(tx, known.id))) throw overtaken();
+      await contestPassword(tx, known.id, isWaiting && isOpen && !isSame ? now : null);
+      if (!isOpen || !mayMail(sentAt, now)) await sendNothing(tx, email, now);
+      else if (isWaiting) {
+        await sendToken(tx, { userId: known.id, email, kind: "verify_email", now });
+        await people.extendConfirmBy(tx, known.id, now + confirmMicroseconds);
+      } else {
+        // Never sent, so it opens nothing: it marks when the address was written to.
+        const { tokenHash } = newToken();
+        await insertToken(tx, { tokenHash, userId: known.id, purpose: "verify_email", createdAt: now, expiresAt: now });
+        await post(tx, { letter: { kind: "already_registered" }, to: email, uselessAt: null }, now);
+      }
+      await audit.append(tx, acted("auth.register", "register", known.id, origin, { is_known: true }));
+    });
   }
 
   /** What entering somebody new costs, to no effect: an answer that came sooner would tell that the address is known. */
@@ -214,7 +291,7 @@ export function createRegistration(options: RegistrationOptions): Registration {
       await people.insertPerson(tx, { email, name, role: "viewer", isVerified: false, now });
     } catch (error) {
       if (!isOvertaken(error)) throw error;
-      await touchPassword(tx, known.id);
+      await contestPassword(tx, known.id, null);
       await burnTokens(tx, { userId: "", purposes: ["verify_email"], now });
       return;
     }
@@ -222,14 +299,21 @@ export function createRegistration(options: RegistrationOptions): Registration {
     throw overtaken();
   }
 
-  async function verifyEmail({ token, origin }: Parameters<Registration["verifyEmail"]>[0]): Promise<User> {
+  async function verifyEmail({ token, password, origin }: Parameters<Registration["verifyEmail"]>[0]): Promise<User> {
     const tokenHash = hashOfToken(token);
     const owner = await ownerOf(tokenHash, "verify_email");
+    if (password !== undefined) requirePassword(password, owner.email, "/password");
+    const hash = password === undefined ? null : await hasher.hash(canonicalPassword(password));
     await storage.write(async (tx) => {
       const now = clock.nowMicroseconds();
       if (!(await useToken(tx, { tokenHash, purpose: "verify_email", now }))) throw tokenInvalid();
+      // Confirmed meanwhile by another mail: this one must not set a password any more.
+      if ((await people.findUser(owner.id, tx))?.emailVerifiedAt !== null) throw tokenInvalid();
+      if (hash !== null) await putPasswordHash(tx, { userId: owner.id, hash, now });
+      else if (!(await hasOwnPassword(tx, owner.id))) throw passwordNeeded();
       await people.markEmailVerified(tx, owner.id, now);
-      await audit.append(tx, acted("auth.email.verified", "verify", owner.id, origin));
+      const details = { password_given: hash !== null };
+      await audit.append(tx, acted("auth.email.verified", "verify", owner.id, origin, details));
     });
     people.forget();
     return people.userOnWire((await people.findUser(owner.id)) ?? owner);
@@ -238,7 +322,10 @@ export function createRegistration(options: RegistrationOptions): Registration {
   async function requestMail({ email, kind }: Parameters<Registration["requestMail"]>[0]): Promise<void> {
     const payload: MailRequest = { kind, email: normalizeEmail(email) };
     requireRoom();
-    await storage.write((tx) => addMessage(tx, { topic: requestTopic, payload, now: clock.nowMicroseconds(), random }));
+    const about = aboutAddress(payload.email);
+    await storage.write((tx) =>
+      addMessage(tx, { topic: requestTopic, payload, about, now: clock.nowMicroseconds(), random }),
+    );
   }
 
   /** What `requestMail` left for after its answer. */
@@ -303,7 +390,6 @@ export function createRegistration(options: RegistrationOptions): Registration {
 
   async function createUser(request: Parameters<Registration["createUser"]>[0]): Promise<{ user: User }> {
     const { actorId, name, role, origin, idempotency } = request;
-    if (options.mode === "closed") throw registrationClosed();
     const email = normalizeEmail(request.email);
     return storage.write(async (tx) => {
       const now = clock.nowMicroseconds();
@@ -312,7 +398,8 @@ export function createRegistration(options: RegistrationOptions): Registration {
       const event = acted("admin.user.created", "create", actorId, origin, { role });
       await audit.append(tx, { ...event, resource: `users/${person.id}` });
       const made = { user: people.userOnWire(person) };
-      await finish(tx, idempotency, { status: 201, body: JSON.stringify(made) });
+      const body = JSON.stringify(made);
+      await finish(tx, idempotency, { status: 201, body, about: aboutAddress(email) });
       return made;
     });
   }
@@ -389,7 +476,7 @@ export function createRegistration(options: RegistrationOptions): Registration {
   }
 
   async function post(tx: Tx, payload: MailMessage, now: EpochMicroseconds): Promise<void> {
-    await addMessage(tx, { topic: mailTopic, payload, now, random });
+    await addMessage(tx, { topic: mailTopic, payload, about: aboutAddress(payload.to), now, random });
   }
 
   async function deliver({ letter, to, uselessAt }: MailMessage, id: string, signal: AbortSignal): Promise<void> {
@@ -411,6 +498,20 @@ export function createRegistration(options: RegistrationOptions): Registration {
     } while (deleted === sweepCountMax && !signal.aborted);
   }
 
+  async function sweepUnconfirmed(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await people.sweepUnconfirmed()) > 0) await nextTurn();
+  }
+
+  const agentOf = (name: string, round: (signal: AbortSignal) => Promise<void>) =>
+    new Agent({
+      name,
+      intervalMilliseconds: sweepEveryMilliseconds,
+      failuresMax: 5,
+      clock,
+      round,
+      onFailure: (error) => log.warn({ agent: name, err: error }, "background round failed"),
+    });
+
   return {
     register,
     verifyEmail,
@@ -428,22 +529,16 @@ export function createRegistration(options: RegistrationOptions): Registration {
         const changedAt = await findPasswordTime(storage.read, userId);
         return changedAt === null ? [] : [{ changed_at: formatTimestamp(changedAt) }];
       },
-      erase: (tx, userId) => eraseCredentials(tx, userId),
+      async erase(tx, { id, email }) {
+        await eraseCredentials(tx, id);
+        if (email !== null) await forgetAbout(tx, aboutAddress(email));
+      },
     },
     handlers: {
       [mailTopic]: (payload, { messageId, signal }) => deliver(payload as MailMessage, messageId, signal),
       [requestTopic]: (payload) => answerRequest(payload as MailRequest),
     },
-    agents: [
-      new Agent({
-        name: "mailed-token-sweep",
-        intervalMilliseconds: sweepEveryMilliseconds,
-        failuresMax: 5,
-        clock,
-        round: sweep,
-        onFailure: (error) => log.warn({ agent: "mailed-token-sweep", err: error }, "background round failed"),
-      }),
-    ],
+    agents: [agentOf("mailed-token-sweep", sweep), agentOf("unconfirmed-user-sweep", sweepUnconfirmed)],
   };
 }
 
@@ -452,11 +547,12 @@ type TokenKind = keyof typeof tokenLifeMicroseconds;
 function acted(
   eventType: AuditEvent["eventType"],
   action: string,
-  userId: string,
+  userId: string | null,
   origin: RequestOrigin,
   details: AuditEvent["details"] = {},
 ): AuditEvent {
-  return { eventType, userId, resource: `users/${userId}`, action, status: "success", details, origin };
+  const resource = userId === null ? null : `users/${userId}`;
+  return { eventType, userId, resource, action, status: "success", details, origin };
 }
 
 /** SHA-256 in hexadecimal; a token is 256 random bits, so there is no dictionary for a slow hash to slow down. */
@@ -482,34 +578,4 @@ function overtaken(): BsoptError {
 
 function isOvertaken(error: unknown): boolean {
   return error instanceof BsoptError && (error.code === "EMAIL_TAKEN" || error.code === overtakenCode);
-}
-
-function registrationClosed(): BsoptError {
-  return new BsoptError({
-    reason: "forbidden",
-    code: "REGISTRATION_CLOSED",
-    detail: "Users are not made this way here.",
-    hint: "BSOPT_REGISTRATION: open lets people register, invite lets administrators make users; bsopt user create always does.",
-  });
-}
-
-/** One answer for a token that never was, was used, was replaced or has expired. */
-function tokenInvalid(): BsoptError {
-  const detail = "is not a token that works; it may have been used, replaced or have expired";
-  return new BsoptError({
-    reason: "invalid",
-    code: "TOKEN_INVALID",
-    detail: "The token does not work; ask for a new mail.",
-    faults: [{ pointer: "/token", code: "TOKEN_INVALID", detail }],
-  });
-}
-
-function passwordRefused(faults: readonly FieldFault[]): BsoptError {
-  const [first] = faults;
-  return new BsoptError({
-    reason: "invalid",
-    code: first!.code,
-    detail: `The password ${first!.detail}.`,
-    faults,
-  });
 }

@@ -15,6 +15,8 @@ export const passwords = sqliteTable("passwords", {
   /** argon2id in PHC format, parameters and salt included. */
   hash: text("hash").notNull(),
   changedAt: microseconds("changed_at").notNull(),
+  /** Set: the address was registered again with another password before it was confirmed, so this one may be a stranger's. */
+  contestedAt: microseconds("contested_at"),
 });
 
 /** What a mailed token is for. */

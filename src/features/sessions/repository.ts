@@ -105,6 +105,11 @@ export async function endOtherSessions(
     .returning();
 }
 
+/** Notes when the password or a code was last shown within a session. */
+export async function putReauthenticated(tx: Tx, id: string, now: bigint): Promise<void> {
+  await tx.update(loginSessions).set({ reauthenticatedAt: now }).where(eq(loginSessions.id, id));
+}
+
 /** Notes when sessions were last used; never moves a moment backwards. */
 export async function noteUses(tx: Tx, uses: ReadonlyMap<string, bigint>): Promise<void> {
   for (const [id, usedAt] of uses) {

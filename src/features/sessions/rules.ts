@@ -3,6 +3,7 @@
 
 import type { RequestOrigin } from "../../domain/principal";
 import type { EpochMicroseconds } from "../../foundation/clock";
+import { BsoptError } from "../../foundation/errors";
 import type { AuditEvent } from "../audit/service";
 
 export type SessionKind = "token" | "cookie";
@@ -81,6 +82,17 @@ export function isLive(
   );
 }
 
+/** How long after a sign-in, or after the password or a code was shown again, a session may do what asks for that. */
+export const recentMicroseconds = 300_000_000n;
+
+/** Whether the session has lately shown who holds it. */
+export function isRecent(
+  { createdAt, reauthenticatedAt }: { createdAt: EpochMicroseconds; reauthenticatedAt: EpochMicroseconds | null },
+  now: EpochMicroseconds,
+): boolean {
+  return now - (reauthenticatedAt ?? createdAt) <= recentMicroseconds;
+}
+
 /** A refresh token shown again this soon is a race of one client with itself, and harms nothing. */
 export const raceMicroseconds = 10_000_000n;
 
@@ -152,4 +164,48 @@ export function refreshed({
     details: userId === null ? { code: "REFRESH_INVALID" } : {},
     origin,
   };
+}
+
+/** Whoever holds a session has shown the password or a code again. */
+export function reauthenticated(act: {
+  userId: string;
+  sessionId: string;
+  by: "password" | "code";
+  origin: RequestOrigin;
+}): AuditEvent {
+  return {
+    eventType: "auth.reauthenticated",
+    userId: act.userId,
+    resource: resourceOf(act.sessionId),
+    action: "reauthenticate",
+    status: "success",
+    details: { by: act.by },
+    origin: act.origin,
+  };
+}
+
+/** To whoever showed a token or cookie of ours whose session opens nothing any more. */
+export function sessionEnded(): BsoptError {
+  return new BsoptError({
+    reason: "unauthenticated",
+    code: "SESSION_ENDED",
+    detail: "The session is over; sign in again.",
+  });
+}
+
+export function refreshInvalid(): BsoptError {
+  return new BsoptError({
+    reason: "unauthenticated",
+    code: "REFRESH_INVALID",
+    detail: "The refresh token is not valid here, or is over; sign in again.",
+  });
+}
+
+export function reauthenticationNeeded(): BsoptError {
+  return new BsoptError({
+    reason: "forbidden",
+    code: "REAUTHENTICATION_NEEDED",
+    detail:
+      "This needs a sign-in within the last five minutes: sign in again, or send the password or a code to /api/v1/auth/reauthenticate.",
+  });
 }

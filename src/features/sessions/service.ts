@@ -36,6 +36,7 @@ import {
   insertSession,
   noteUses,
   openSessions,
+  putReauthenticated,
   type SessionRow,
   sessionsOf,
   sweep,
@@ -45,13 +46,18 @@ import {
 import {
   endOf,
   isLive,
+  isRecent,
   judgeRefresh,
+  reauthenticated,
+  reauthenticationNeeded,
   refreshed,
+  refreshInvalid,
   resourceOf,
   reused,
   revoked,
   type SessionKind,
   type SessionPolicy,
+  sessionEnded,
 } from "./rules";
 
 export type { TokenPair } from "./model";
@@ -84,7 +90,7 @@ export type Opening =
       readonly expiresAt: EpochMicroseconds;
     };
 
-export interface Sessions extends Authenticator {
+export interface Sessions extends Required<Authenticator> {
   /** Opens a session in the caller's transaction, ending the user's oldest past the limit. */
   open(tx: Tx, session: { user: UserRecord; kind: SessionKind; origin: RequestOrigin }): Promise<Opening>;
   /** The answer to a client with a fresh refresh token. */
@@ -98,6 +104,11 @@ export interface Sessions extends Authenticator {
   end(request: { principal: Principal; id: string; origin: RequestOrigin }): Promise<void>;
   /** Ends all of them but the one shown. */
   endOthers(request: { principal: Principal; origin: RequestOrigin }): Promise<void>;
+  /** Notes, with an audit line, that whoever holds the principal's session has just shown the password or a code. */
+  noteReauthenticated(
+    tx: Tx,
+    act: { principal: Principal; by: "password" | "code"; origin: RequestOrigin; now: EpochMicroseconds },
+  ): Promise<void>;
   /** The CSRF token that belongs to a cookie. */
   csrfTokenOf(cookie: string): string;
   /** Whether the user has signed in from that address before. */
@@ -474,6 +485,22 @@ export function createSessions(options: SessionsOptions): Sessions {
     for (const [name, { session }] of admissions) if (session.id === id) admissions.delete(name);
   }
 
+  async function noteReauthenticated(tx: Tx, act: Parameters<Sessions["noteReauthenticated"]>[1]): Promise<void> {
+    const id = sessionIdOf(act.principal);
+    await putReauthenticated(tx, id, act.now);
+    await audit.append(
+      tx,
+      reauthenticated({ userId: act.principal.userId, sessionId: id, by: act.by, origin: act.origin }),
+    );
+  }
+
+  /** Read anew each time: it is asked for rarely, and what another process noted holds at once. */
+  async function requireRecentSignIn(principal: Principal): Promise<void> {
+    const session = await findSession(storage.read, sessionIdOf(principal));
+    if (session !== null && isRecent(session, clock.nowMicroseconds())) return;
+    throw reauthenticationNeeded();
+  }
+
   function csrfTokenOf(cookie: string): string {
     return createHmac("sha256", secretBox.keyFor("csrf")).update(cookie, "latin1").digest("base64url");
   }
@@ -501,6 +528,8 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     authenticate,
+    requireRecentSignIn,
+    noteReauthenticated,
     open,
     pairOf,
     refresh,
@@ -527,7 +556,7 @@ export function sessionsPersonalData(storage: Pick<Storage, "read">): PersonalDa
   return {
     name: "login_sessions",
     collect: async (userId) => (await sessionsOf(storage.read, userId)).map((row) => onWire(row)),
-    erase: (tx, userId) => deleteSessionsOf(tx, userId),
+    erase: (tx, { id }) => deleteSessionsOf(tx, id),
   };
 }
 
@@ -552,21 +581,4 @@ function hashOf(text: string): string {
 function sessionIdOf({ credential }: Principal): string {
   assert(credential.kind === "login_session", `a session was asked for of a credential of kind ${credential.kind}`);
   return credential.id;
-}
-
-/** To whoever showed a token or cookie of ours whose session opens nothing any more. */
-function sessionEnded(): BsoptError {
-  return new BsoptError({
-    reason: "unauthenticated",
-    code: "SESSION_ENDED",
-    detail: "The session is over; sign in again.",
-  });
-}
-
-function refreshInvalid(): BsoptError {
-  return new BsoptError({
-    reason: "unauthenticated",
-    code: "REFRESH_INVALID",
-    detail: "The refresh token is not valid here, or is over; sign in again.",
-  });
 }

@@ -24,6 +24,8 @@ export const loginSessions = sqliteTable(
     /** Whatever is refreshed, it is over then. */
     expiresAt: microseconds("expires_at").notNull(),
     endedAt: microseconds("ended_at"),
+    /** When its user last showed the password or a code within it; null: not since it began. */
+    reauthenticatedAt: microseconds("reauthenticated_at"),
     endReason: text("end_reason"),
     ipAddress: text("ip_address"),
     userAgent: text("user_agent"),

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { FaultKind } from "../../../../src/features/audit/rules";
+import type { Audit } from "../../../../src/features/audit/service";
 import type { Clock } from "../../../../src/foundation/clock";
 import { type AuditFixture, auditKey, eventOf, headsIn, openAudit } from "../../../harness/audit";
 import { recordingLog, StorageChild, until } from "../../../harness/storage";
@@ -385,11 +386,84 @@ describe("S3.18 erasing a person", () => {
     await fixture.record({}, {});
     const erase = () => fixture.storage.write((tx) => fixture.audit.erasePersonal(tx, "user-1"));
     expect(await erase()).toBe(2);
-    // Only the record of the erasure itself, which names nobody.
-    expect(await erase()).toBe(1);
+    expect(await erase()).toBe(0);
     await fixture.record({});
-    expect(await erase()).toBe(2);
-    expect(await fixture.audit.verify([])).toMatchObject({ isIntact: true, erasedCount: 5 });
+    expect(await erase()).toBe(1);
+    expect(await fixture.audit.verify([])).toMatchObject({ isIntact: true, erasedCount: 3 });
+  });
+
+  const roundOf = async (audit: Audit) => {
+    const agent = audit.agents.find(({ name }) => name === "audit-erasures")!;
+    agent.start();
+    await agent.stop();
+  };
+  const named = async () =>
+    Number(
+      (
+        await fixture.rows(
+          "SELECT count(*) AS n FROM audit_personal WHERE ip_address IS NOT NULL AND event_id IN (SELECT id FROM audit_events WHERE user_id = 'user-1')",
+        )
+      )[0]!.n,
+    );
+  const erasures = async () => (await fixture.rows("SELECT * FROM audit_erasures")).length;
+
+  test("with more rows than one write may blank goes on afterwards, in another process too, and the chain holds all the while", async () => {
+    await fixture.storage.write(async (tx) => {
+      for (let index = 0; index < 1000; index++) {
+        await fixture.audit.append(tx, eventOf({ userId: index % 5 === 4 ? "user-2" : "user-1" }));
+      }
+    });
+    expect(await fixture.storage.write((tx) => fixture.audit.erasePersonal(tx, "user-1"))).toBe(200);
+    expect(await named()).toBe(600);
+    // What is recorded of them while it goes on belongs to them as well.
+    await fixture.record({ userId: "user-1" });
+    expect(await fixture.audit.verify([])).toMatchObject({ isIntact: true, erasedCount: 200 });
+    // Each process does a window and ends, as one that is killed would; the last ends with nothing more to do.
+    const left: number[] = [];
+    for (let process = 0; process < 4; process++) {
+      const another = fixture.another();
+      await roundOf(another);
+      left.push(await named());
+      expect(await fixture.audit.verify([])).toMatchObject({ isIntact: true });
+    }
+    expect(left).toEqual([401, 201, 1, 1]);
+    fixture.clock.advance(120_000);
+    for (let process = 0; process < 5; process++) await roundOf(fixture.another());
+    expect([await named(), await erasures()]).toEqual([0, 0]);
+    const events = await fixture.rows(
+      "SELECT user_id, details FROM audit_events WHERE event_type = 'audit.personal.erased'",
+    );
+    expect(events.map(({ details }) => details)).toEqual([
+      '{"begun":true}',
+      '{"count":800}',
+      '{"begun":true}',
+      '{"count":1}',
+    ]);
+    expect(await fixture.audit.verify([])).toMatchObject({ isIntact: true, erasedCount: 801 });
+    const others = await fixture.rows("SELECT count(*) AS n FROM audit_personal WHERE ip_address IS NOT NULL");
+    expect(others[0]!.n).toBe(200n);
+  });
+
+  test("reaches what was noted before and is written only afterwards", async () => {
+    const note = () =>
+      fixture.audit.note(
+        eventOf({ eventType: "auth.login.failure", status: "failure", personal: { email: "a@example.org" } }),
+      );
+    note();
+    note();
+    await fixture.storage.write((tx) => fixture.audit.erasePersonal(tx, "user-1"));
+    await fixture.audit.close();
+    // The first was written before, the repeat a minute later at most.
+    expect(await named()).toBe(1);
+    fixture.clock.advance(119_999);
+    await roundOf(fixture.another());
+    expect(await named()).toBe(1);
+    fixture.clock.advance(1);
+    await roundOf(fixture.another());
+    expect([await named(), await erasures()]).toEqual([0, 0]);
+    const further = await fixture.rows("SELECT * FROM audit_personal WHERE further IS NOT NULL");
+    expect(further).toEqual([]);
+    expect(await fixture.audit.verify([])).toMatchObject({ isIntact: true, erasedCount: 2 });
   });
 
   test("of somebody who did nothing records nothing", async () => {
@@ -431,7 +505,7 @@ describe("S3.18 retention", () => {
   const ids = async () => (await fixture.rows("SELECT id FROM audit_events ORDER BY id")).map(({ id }) => Number(id));
 
   test("of 0 days has no loop that could cut", () => {
-    expect(fixture.audit.agents.map(({ name }) => name)).toEqual(["audit-notes", "audit-head"]);
+    expect(fixture.audit.agents.map(({ name }) => name)).toEqual(["audit-notes", "audit-head", "audit-erasures"]);
   });
 
   test("cuts whole days off the old end, signs the place, records it, and the chain holds", async () => {

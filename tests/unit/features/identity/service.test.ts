@@ -278,8 +278,8 @@ describe("S3.18 erasing a user", () => {
     const part: PersonalData = {
       name: "letters",
       collect: async (userId) => [{ to: userId }],
-      erase: async (_tx, userId) => {
-        asked.push(userId);
+      erase: async (_tx, { id }) => {
+        asked.push(id);
         if (isBroken) throw new Error("the drawer is stuck");
       },
     };
