@@ -29,30 +29,75 @@ export interface RegistrationRoutesDependencies {
 
 const tags = ["Identity"];
 
+/** Colours are the system's own, light or dark, so that the pages look like the machine they are read on. */
+const pageStyle = `:root{color-scheme:light dark;--ink:#1c2330;--soft:#5b6577;--paper:#f4f6f9;--card:#fff;--line:#d3d9e3;--edge:#7c8798;--accent:#1d5fd1;--on-accent:#fff;--bad:#b3261e;--good:#1a7a4c}
+@media (prefers-color-scheme:dark){:root{--ink:#e8ebf1;--soft:#a3adbd;--paper:#12161d;--card:#1b212b;--line:#3a4353;--edge:#8390a5;--accent:#8ab4ff;--on-accent:#0d1a30;--bad:#ffb4ab;--good:#7fd6a6}}
+*{box-sizing:border-box}
+body{margin:0;min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;padding:1.5rem 1rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
+main{width:100%;max-width:25rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.75rem}
+p{margin:0 0 1.25rem}
+.name{margin:0 0 1.5rem;color:var(--soft);font-size:.875rem;letter-spacing:.04em}
+h1{margin:0 0 .5rem;font-size:1.5rem;line-height:1.25}
+.lead,.hint{color:var(--soft)}
+.hint{margin:.375rem 0 0;font-size:.875rem}
+label{display:block;font-weight:600}
+input[type=password],input[type=text],button{display:block;width:100%;margin-top:.375rem;padding:.6875rem .75rem;font:inherit;border-radius:.5rem}
+input[type=password],input[type=text]{color:inherit;background:transparent;border:1px solid var(--edge)}
+input[aria-invalid=true]{border-color:var(--bad)}
+.show{display:flex;align-items:center;gap:.5rem;margin-top:.75rem;font-weight:400;font-size:.875rem}
+.show input{width:1.125rem;height:1.125rem;margin:0;accent-color:var(--accent)}
+button{margin-top:1.25rem;border:0;background:var(--accent);color:var(--on-accent);font-weight:600;cursor:pointer}
+button:disabled{opacity:.6;cursor:progress}
+:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+output{display:block}
+output:not(:empty){margin-top:1.25rem;padding-left:.75rem;border-left:3px solid var(--line)}
+output.bad{color:var(--bad);border-color:currentColor}
+output.good{color:var(--good);border-color:currentColor}
+[hidden]{display:none!important}
+@media (max-width:30rem){body{justify-content:flex-start}main{padding:1.5rem 1.25rem}}`;
+
 /**
  * The page behind a mail's link. Opening it does nothing, because mail programs open links by themselves; the button does. The token
  * comes behind the sign # and leaves the address at once, so that it stands in no log and no history.
  */
-function page(options: { title: string; button: string; asksPassword: boolean; path: string; done: string }) {
-  const style =
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:28rem;margin:4rem auto;padding:0 1rem}input,button{font:inherit;padding:.5rem;width:100%;box-sizing:border-box;margin:.25rem 0 1rem}";
+function page(options: {
+  title: string;
+  lead: string;
+  field: string;
+  autocomplete: "current-password" | "new-password";
+  button: string;
+  path: string;
+  done: string;
+}) {
+  const { title, lead, field, autocomplete, button, path, done } = options;
   const script = `const token=location.hash.slice(1);history.replaceState(null,"",location.pathname);
-const form=document.querySelector("form"),out=document.querySelector("output"),field=document.querySelector("input");
-const say=(text)=>{out.textContent=text};
-if(!token){form.hidden=true;say("This page is opened by the link in a mail.")}
-form.addEventListener("submit",async(event)=>{event.preventDefault();say("");
-const body=field?{token,password:field.value}:{token};
-try{const answer=await fetch(${JSON.stringify(`..${options.path}`)},{method:"POST",headers:{"content-type":"application/json"},body:JSON.stringify(body)});
-if(answer.ok){form.hidden=true;say(${JSON.stringify(options.done)})}else{say((await answer.json()).detail)}}catch{say("The server cannot be reached; try again.")}});`;
-  const field = options.asksPassword
-    ? '<label>New password<input type="password" autocomplete="new-password" required minlength="8"></label>'
-    : "";
-  const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${options.title}</title><style>${style}</style></head><body><h1>${options.title}</h1><form>${field}<button>${options.button}</button></form><p><output role="status"></output></p><script>${script}</script></body></html>\n`;
+const one=(name)=>document.querySelector(name),form=one("form"),field=one("#password"),show=one("#show"),button=one("button"),out=one("output");
+const say=(text,kind)=>{out.className=kind;out.textContent=text};
+const end=(text,kind)=>{form.hidden=true;one(".lead").hidden=true;say(text,kind)};
+if(token)form.hidden=false;else end("This page is opened by the link in a mail. The link may have been cut: copy the whole of it.","");
+show.addEventListener("change",()=>{field.type=show.checked?"text":"password"});
+field.addEventListener("input",()=>{field.removeAttribute("aria-invalid")});
+form.addEventListener("submit",async(event)=>{event.preventDefault();if(button.disabled)return;
+button.disabled=true;say("One moment …","");
+try{const answer=await fetch(${JSON.stringify(`..${path}`)},{method:"POST",credentials:"omit",headers:{"content-type":"application/json"},body:JSON.stringify({token,password:field.value})});
+if(answer.ok){field.value="";end(${JSON.stringify(done)},"good");return}
+const problem=await answer.json().catch(()=>({}));
+if(problem.code==="TOKEN_INVALID"){end("This link does not work any more: it was used, a newer mail was sent, or its time is over. Ask for another mail.","bad");return}
+say(problem.detail||"The server answered "+answer.status+"; try again.","bad");
+if((problem.errors||[]).some((fault)=>fault.pointer==="/password")){field.setAttribute("aria-invalid","true");field.focus()}}
+catch{say("The server cannot be reached; try again.","bad")}
+finally{button.disabled=false}});`;
+  const html = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex"><title>${title} · bsopt</title><style>${pageStyle}</style></head>
+<body><main><p class="name">bsopt</p><h1>${title}</h1><p class="lead">${lead}</p>
+<form hidden><label for="password">${field}</label><input id="password" type="password" autocomplete="${autocomplete}" aria-describedby="hint" required minlength="8" maxlength="1024"><p class="hint" id="hint">8 characters or more, of any kind.</p><label class="show"><input id="show" type="checkbox">Show what I type</label><button>${button}</button></form>
+<output role="status"></output><noscript><p>This page needs JavaScript. Without it, send the token out of the mail and the password to the API, as the mail says.</p></noscript></main><script>${script}</script></body></html>
+`;
   const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
   const headers = {
     "content-type": "text/html; charset=utf-8",
     "cache-control": "no-store",
-    "content-security-policy": `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    "content-security-policy": `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(pageStyle)}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
   };
   return () => new Response(html, { headers });
 }
@@ -65,10 +110,12 @@ export function registrationRoutes(dependencies: RegistrationRoutesDependencies)
       verifyPagePath,
       page({
         title: "Confirm your address",
+        lead: "Type the password that you want to sign in with: the one you registered with, or another.",
+        field: "Password",
+        autocomplete: "current-password",
         button: "Confirm",
-        asksPassword: false,
         path: "/api/v1/auth/verify-email",
-        done: "Your address is confirmed. You can sign in now.",
+        done: "Your address is confirmed. You can sign in now, with the password you typed.",
       }),
       {
         detail: {
@@ -84,8 +131,10 @@ export function registrationRoutes(dependencies: RegistrationRoutesDependencies)
       passwordPagePath,
       page({
         title: "Set your password",
+        lead: "It replaces the one before, and signs you out wherever you are signed in.",
+        field: "New password",
+        autocomplete: "new-password",
         button: "Set the password",
-        asksPassword: true,
         path: "/api/v1/auth/password/reset",
         done: "Your password is set. You can sign in now.",
       }),

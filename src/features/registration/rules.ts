@@ -93,11 +93,11 @@ export function letterText(letter: Letter, publicUrl: string): { subject: string
         text: lines(
           `Somebody, presumably you, registered at ${publicUrl} with this address.`,
           "",
-          "To confirm it, open this link within 24 hours and type the password you want to sign in with:",
+          "To confirm it, open this link within 24 hours and type your password:",
           "",
           `${publicUrl}${verifyPagePath}#${letter.token}`,
           "",
-          "Or send the token, with the password, to the API (POST /api/v1/auth/verify-email):",
+          "Or send the token and the password to POST /api/v1/auth/verify-email:",
           "",
           letter.token,
           "",
