@@ -62,7 +62,7 @@ import { openStorage, type Storage, type StorageObserver } from "./storage/stora
 import { idempotencyAnswers, outboxMessages } from "./storage/table";
 import { LatencyBook } from "./telemetry/latency";
 import { createMetrics } from "./telemetry/metrics";
-import { readProcess } from "./telemetry/process-readings";
+import { processReader } from "./telemetry/process-readings";
 
 interface Surroundings {
   readonly config: Config;
@@ -285,7 +285,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     outbox: () => outbox.statistics(),
     agents: () => agents,
     spans: () => traces?.exporter.statistics() ?? { sentCount: 0, droppedCount: 0 },
-    readProcess,
+    readProcess: processReader(),
     check: () => health.readiness(),
     clock,
   });

@@ -71,7 +71,7 @@ export const metricDefinitions = {
   bsopt_database_writes_queued: { kind: "gauge", help: "Writes waiting for their transaction.", labels: {} },
   bsopt_database_writable: {
     kind: "gauge",
-    help: "0 from the first write that the database refused until a trial write is taken, else 1.",
+    help: "1, but 0 from the first write that the database refused until a trial write is taken.",
     labels: {},
   },
   bsopt_database_writes_total: { kind: "counter", help: "Writes whose transaction was committed.", labels: {} },

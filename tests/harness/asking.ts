@@ -89,7 +89,8 @@ export class Asking {
 
   /** A metric's value, by its name with its labels as they are written there. */
   async metric(name: string): Promise<number> {
-    const { body } = await this.request("GET", "/metrics");
+    const { status, body } = await this.request("GET", "/metrics");
+    if (status !== 200) throw new Error(`the metrics are ${status}: ${JSON.stringify(body)}`);
     const line = (body as string).split("\n").find((each) => each.startsWith(`${name} `));
     if (line === undefined) throw new Error(`no metric ${name}`);
     return Number(line.slice(name.length + 1));

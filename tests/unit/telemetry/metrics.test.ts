@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { type MetricDefinition, metricDefinitions } from "../../../src/telemetry/metric-definitions";
 import { createMetrics, Tally } from "../../../src/telemetry/metrics";
-import { readProcess } from "../../../src/telemetry/process-readings";
+import { processReader } from "../../../src/telemetry/process-readings";
 
 const definitions = Object.entries(metricDefinitions) as [string, MetricDefinition][];
 
@@ -104,11 +104,38 @@ test("a tally has its names from the start and takes further ones", () => {
 });
 
 test("S4.60 the process tells its processor time, memory and files", () => {
-  const readings = readProcess();
+  const readings = processReader()();
   expect(readings.cpuSeconds).toBeGreaterThan(0);
   expect(readings.residentBytes).toBeGreaterThan(readings.heapUsedBytes / 2);
   expect(readings.heapUsedBytes).toBeGreaterThan(100_000);
   if (process.platform !== "linux") return;
   expect(readings.openFileCount).toBeGreaterThan(2);
   expect(readings.openFileCountMax).toBeGreaterThan(readings.openFileCount);
+});
+
+test("S5.13 where no more files may be opened the figures are the last ones, and the open files are as many as there may be", () => {
+  let isExhausted = true;
+  const from = (value: number) => () => {
+    if (isExhausted) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+    return value;
+  };
+  const sources = {
+    cpuSeconds: from(1),
+    residentBytes: from(2),
+    heapUsedBytes: from(3),
+    openFileCount: from(4),
+    openFileCountMax: () => 64,
+  };
+  const read = processReader(sources);
+  expect(read()).toEqual({
+    cpuSeconds: 0,
+    residentBytes: 0,
+    heapUsedBytes: 0,
+    openFileCount: 64,
+    openFileCountMax: 64,
+  });
+  isExhausted = false;
+  expect(Object.values(read())).toEqual([1, 2, 3, 4, 64]);
+  isExhausted = true;
+  expect(Object.values(read())).toEqual([1, 2, 3, 64, 64]);
 });
