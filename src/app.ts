@@ -10,6 +10,7 @@ import { createFolderMailer } from "./adapters/smtp/folder-mailer";
 import { type Mailer, parseSender } from "./adapters/smtp/mail";
 import { parseSmtpUrl } from "./adapters/smtp/server-address";
 import { createServerMailer } from "./adapters/smtp/server-mailer";
+import { backupPlaceOf } from "./app/backup-place";
 import { documentInfo, featureRoutes } from "./app/routes";
 import { settingChecks } from "./app/setting-checks";
 import { openTraces, tracedStorage } from "./app/traces";
@@ -222,6 +223,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const safety = openSafety({
     ...{ storage, ...config.storage, build, clock, random, log, entrance },
     masterKeyMark: masterKeyMark(config.storage.dataDirectory, random),
+    backupPlace: () => backupPlaceOf(config.storage.backups?.folder ?? "", config, clock),
   });
   const agents: Agent[] = [
     ...safety.agents,

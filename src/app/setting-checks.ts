@@ -2,6 +2,7 @@
 // sender that is no address. Separate because it takes knowledge of several rooms; whoever reads settings asks here, so that every
 // fault is told at once, at the start, by `bsopt config check`, and of a change at run time.
 
+import { isS3Address, parseS3Address } from "../adapters/s3/object-store";
 import { parseSender } from "../adapters/smtp/mail";
 import { buildInfo } from "../config/build-info";
 import { loadConfig, type SettingCheck } from "../config/config";
@@ -35,6 +36,11 @@ export function settingChecks(routes: () => readonly Route[] = declaredRoutes): 
           .filter((text) => !isKnownLimit(parseEndpointLimit(text)!, known))
           .map((text) => `must name routes as the API's document does, with :id for {id}: there is none for ${text}`);
       },
+    },
+    {
+      key: "backup_dir",
+      faultsOf: (value) =>
+        isS3Address(value as string) && parseS3Address(value as string) === null ? ["must be s3://bucket/prefix"] : [],
     },
     {
       key: "mail_from",

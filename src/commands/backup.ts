@@ -8,7 +8,7 @@ import type { Clock } from "../foundation/clock";
 import { printable } from "../foundation/printable";
 import type { Backup } from "../storage/backup";
 import type { Restored } from "../storage/restore";
-import type { CommandIo } from "./io";
+import { type CommandIo, UsageError } from "./io";
 import { createProgress } from "./progress";
 import { addSettings, readSettings, type SettingsSource } from "./settings-options";
 
@@ -29,7 +29,14 @@ export interface BackupDependencies extends SettingsSource {
   readonly openKeeper: (config: Config) => Promise<Keeper>;
 }
 
-const settingKeys = ["data_dir", "database_url"] as const;
+const settingKeys = [
+  "data_dir",
+  "database_url",
+  "backup_s3_endpoint",
+  "backup_s3_region",
+  "backup_s3_access_key",
+  "backup_s3_secret_key",
+] as const;
 const lookMilliseconds = 200;
 
 /** Makes a backup and prints its folder; --json prints its manifest too. */
@@ -38,14 +45,21 @@ export function backupCommand(dependencies: BackupDependencies): Command {
   const command = new Command("backup")
     .description("copy the database, also beside a running server, into a new folder")
     .argument("[to]", "the folder to make [default: one named by the time in backups in the data folder]")
+    .option("--to <place>", "the same, or s3://bucket/prefix for a bucket; with a slash at the end a name is added")
     .option("--with-keys", "take master-key and admin-api-key along: the folder then opens everything")
     .option("--json", "as JSON")
     .allowExcessArguments(false);
   return addSettings(command, settingKeys).action(async (to: string | undefined, options: Options) => {
+    if (to !== undefined && options.to !== undefined) throw new UsageError("the place is named twice");
+    const place = to ?? options.to;
     const keeper = await openKeeper(await readSettings(command, dependencies));
     const watching = watchFile(io, clock, keeper.sizeBytes);
     const made = await keeper
-      .backup({ ...(to === undefined ? {} : { to }), withKeys: options.withKeys === true, onCopying: watching.begin })
+      .backup({
+        ...(place === undefined ? {} : { to: place }),
+        withKeys: options.withKeys === true,
+        onCopying: watching.begin,
+      })
       .finally(watching.end);
     if (options.json) {
       await io.stdout.write(`${JSON.stringify({ path: made.path, ...made.manifest })}\n`);
@@ -60,6 +74,7 @@ export function backupCommand(dependencies: BackupDependencies): Command {
 }
 
 interface Options {
+  readonly to?: string;
   readonly withKeys?: true;
   readonly json?: true;
 }
@@ -69,7 +84,7 @@ export function restoreCommand(dependencies: BackupDependencies): Command {
   const { io, clock, openKeeper } = dependencies;
   const command = new Command("restore")
     .description("put a backup in the database's place; every server on the data folder must be stopped")
-    .argument("<from>", "the backup's folder")
+    .argument("<from>", "the backup's folder, or its place in a bucket as s3://bucket/prefix")
     .option("--accept-other-key", "restore though the secrets in it cannot be opened with any key at hand")
     .option("--json", "as JSON")
     .allowExcessArguments(false);

@@ -33,8 +33,8 @@ export interface Finding {
 }
 
 const ok = (check: string, detail: string): Finding => ({ check, status: "ok", detail });
-const warn = (check: string, detail: string, mend: string): Finding => ({ check, status: "warn", detail, mend });
-const fail = (check: string, detail: string, mend: string): Finding => ({ check, status: "fail", detail, mend });
+export const warn = (check: string, detail: string, mend: string): Finding => ({ check, status: "warn", detail, mend });
+export const fail = (check: string, detail: string, mend: string): Finding => ({ check, status: "fail", detail, mend });
 
 const mebibyte = 1024 * 1024;
 const freeBytesMin = 64 * mebibyte;

@@ -36,7 +36,7 @@ export interface DoctorDependencies extends SettingsSource {
 export interface Examiner {
   database(config: Config): Promise<Finding[]>;
   dependencies(config: Config): Promise<Finding[]>;
-  backups(config: Config): Finding[];
+  backups(config: Config): Promise<Finding[]>;
 }
 
 /** Prints a line a finding; --json prints all in one document. */

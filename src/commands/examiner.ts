@@ -4,18 +4,19 @@
 import { existsSync } from "node:fs";
 import { createRedisBucketStore } from "../adapters/redis/bucket-store";
 import { everyTable, openMailer } from "../app";
+import { backupPlaceOf } from "../app/backup-place";
 import type { Config } from "../config/config";
 import type { Clock } from "../foundation/clock";
+import { BsoptError } from "../foundation/errors";
 import { silentLog } from "../foundation/log";
 import type { Random } from "../foundation/random";
-import { newestOf } from "../storage/backup-schedule";
 import { type DatabaseServer, isDatabaseServer, parseDatabaseAddress } from "../storage/location";
 import { createLongWork } from "../storage/long-work";
 import type { Patience } from "../storage/patience";
 import type { Durability } from "../storage/remote-client";
 import { schemaReport, serverReport } from "../storage/schema-report";
 import type { Examiner } from "./doctor";
-import { backupFinding, type Finding } from "./doctor-checks";
+import { backupFinding, type Finding, fail, warn } from "./doctor-checks";
 
 export interface ExaminerOptions {
   readonly clock: Clock;
@@ -66,16 +67,23 @@ export function openExaminer({ clock, random, entrance }: ExaminerOptions): Exam
       });
       return [...findings, schemaFinding(problem, pendingCount, differences)];
     },
-    backups({ storage: { backups, databaseUrl } }) {
+    async backups(config) {
+      const { backups, databaseUrl } = config.storage;
       if (isDatabaseServer(databaseUrl)) {
         const detail = "the database is on a server, which is backed up by its own tools";
-        return [{ check: "backups", status: "warn", detail, mend: "Make sure that whoever runs the server does it." }];
+        return [warn("backups", detail, "Make sure that whoever runs the server does it.")];
       }
       if (backups === null) {
         const detail = "the server makes no backups";
-        return [{ check: "backups", status: "warn", detail, mend: "Set backup_dir, or run bsopt backup by a timer." }];
+        return [warn("backups", detail, "Set backup_dir, or run bsopt backup by a timer.")];
       }
-      const newest = newestOf(backups.folder);
+      let newest: bigint | null;
+      try {
+        newest = await backupPlaceOf(backups.folder, config, clock).newest(true);
+      } catch (error) {
+        if (!(error instanceof BsoptError)) throw error;
+        return [fail("backups", error.detail, error.hint ?? "")];
+      }
       const ageHours = newest === null ? null : Number(clock.nowMicroseconds() - newest) / 3_600_000_000;
       return [backupFinding(ageHours, backups.everyHours)];
     },

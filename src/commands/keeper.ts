@@ -1,15 +1,17 @@
 // Builds what backup, restore and doctor need of one data folder, without a server and without opening what they do not look at.
 // Separate from the commands because it loads the database engine, which they may only do once they run.
 
-import { existsSync, statSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { masterKeyFileName, masterKeyMark } from "../adapters/master-key";
+import { bucketAddress } from "../app/backup-place";
 import type { BuildInfo } from "../config/build-info";
 import type { Config } from "../config/config";
 import type { Clock } from "../foundation/clock";
 import { silentLog } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { backupName, type KeyPlace, makeBackup } from "../storage/backup";
+import { fetchFromBucket, makeInBucket } from "../storage/backup-place";
 import { lockFolder } from "../storage/folder-lock";
 import { parseDatabaseUrl, prepareFiles } from "../storage/location";
 import { createLongWork } from "../storage/long-work";
@@ -41,9 +43,16 @@ export function openKeeper(options: KeeperOptions): Keeper {
   return {
     sizeBytes: existsSync(location.path) ? statSync(location.path).size : 0,
     async backup({ to, withKeys, onCopying }) {
-      const target = to ?? join(dataDirectory, "backups", backupName("manual", clock));
+      const name = backupName("manual", clock);
+      const isFolder = to?.endsWith("/") === true;
+      const bucket = to === undefined ? null : bucketAddress(isFolder ? `${to}${name}` : to, config, clock);
+      const target = to ?? join(dataDirectory, "backups", name);
       const own = { ...common, build, onCopying, masterKeyMark: masterKeyMark(dataDirectory, random) };
-      const make = () => makeBackup({ ...own, to: target, keys: withKeys ? keys : [] });
+      const taken = withKeys ? keys : [];
+      const make = () =>
+        bucket === null
+          ? makeBackup({ ...own, to: target, keys: taken })
+          : makeInBucket({ ...bucket, shown: bucket.shown.replace(/\/$/, "") }, { ...own, keys: taken });
       // Where there is no database, none is made: copying says so.
       if (!existsSync(location.path)) return make();
       prepareFiles(location, silentLog);
@@ -54,10 +63,21 @@ export function openKeeper(options: KeeperOptions): Keeper {
         await lock.release();
       }
     },
-    restore: ({ from, acceptsOtherKey, onProgress }) =>
-      restoreBackup({
-        ...{ ...common, from, acceptsOtherKey, onProgress, keys },
-        masterKeyMark: masterKeyMark(dataDirectory, random),
-      }),
+    async restore({ from, acceptsOtherKey, onProgress }) {
+      const restoreFrom = (folder: string) =>
+        restoreBackup({
+          ...{ ...common, from: folder, acceptsOtherKey, onProgress, keys },
+          masterKeyMark: masterKeyMark(dataDirectory, random),
+        });
+      const bucket = bucketAddress(from, config, clock);
+      if (bucket === null) return restoreFrom(from);
+      const incoming = join(dataDirectory, `incoming-backup-${Buffer.from(random.bytes(4)).toString("hex")}`);
+      try {
+        await fetchFromBucket(bucket, incoming);
+        return await restoreFrom(incoming);
+      } finally {
+        rmSync(incoming, { recursive: true, force: true });
+      }
+    },
   };
 }

@@ -74,6 +74,15 @@ export interface Config {
     readonly databaseUrl: string;
     /** Where the server makes backups, how often, and how many stay; null: it makes none. */
     readonly backups: { readonly folder: string; readonly everyHours: number; readonly keepCount: number } | null;
+    /** For backups in a bucket. */
+    readonly objectStore: {
+      /** Null: Amazon's own for the region. */
+      readonly endpoint: string | null;
+      readonly region: string;
+      /** Secrets. */
+      readonly accessKeyId: string | null;
+      readonly secretAccessKey: string | null;
+    };
     /** For a database server; nothing reads it where the database is a file. */
     readonly databaseServer: {
       /** A secret. */
@@ -231,6 +240,13 @@ export function settle(sources: ConfigSources, checks: readonly SettingCheck[] =
   if (values.get("environment") === "production" && values.get("api_keys_enabled") === false) {
     const detail = "must be true where environment is production: without keys no bot comes in";
     faults.push({ pointer: "api_keys_enabled", code: "SETTING_INVALID", detail });
+  }
+  const backupPlace = values.get("backup_dir");
+  if (typeof backupPlace === "string" && backupPlace.startsWith("s3://")) {
+    for (const pointer of ["backup_s3_access_key", "backup_s3_secret_key"]) {
+      if (values.get(pointer) !== undefined) continue;
+      faults.push({ pointer, code: "SETTING_INVALID", detail: "must be set where backup_dir is in a bucket" });
+    }
   }
   if (faults.length > 0) {
     throw new BsoptError({
@@ -399,6 +415,12 @@ export function configOf(values: ReadonlyMap<string, unknown>): Config {
             keepCount: get<number>("backup_keep"),
           })
         : null,
+      objectStore: Object.freeze({
+        endpoint: get<string | undefined>("backup_s3_endpoint") ?? null,
+        region: get<string>("backup_s3_region"),
+        accessKeyId: get<string | undefined>("backup_s3_access_key") ?? null,
+        secretAccessKey: get<string | undefined>("backup_s3_secret_key") ?? null,
+      }),
       databaseServer: Object.freeze({
         authToken: get<string | undefined>("database_auth_token") ?? null,
         durability: Object.freeze({

@@ -94,8 +94,9 @@ export const settings = [
     key: "backup_dir",
     schema: Type.String({ minLength: 1, maxLength: 4096 }),
     default: undefined,
-    description: "Folder that backups are made in by the server itself. None by default: none are made.",
-    rule: "must be the path of a folder",
+    description:
+      "Folder, or place in a bucket as s3://bucket/prefix, that backups are made in by the server itself. None by default: none are made.",
+    rule: "must be the path of a folder, or s3://bucket/prefix",
   },
   {
     key: "backup_every_hours",
@@ -110,6 +111,37 @@ export const settings = [
     default: 7,
     description: "Backups of the server's own that are kept; older ones go once a newer one stands.",
     rule: "must be a whole number from 1 to 10000",
+  },
+  {
+    key: "backup_s3_endpoint",
+    schema: Type.String({ pattern: "^https?://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)(:\\d{1,5})?/?$", maxLength: 300 }),
+    default: undefined,
+    description:
+      "Service that speaks S3, for backups in a bucket; the bucket is part of the path. Default: Amazon's for the region.",
+    rule: "must be https://HOST or http://HOST:PORT",
+  },
+  {
+    key: "backup_s3_region",
+    schema: Type.String({ pattern: "^[a-z0-9-]{1,40}$" }),
+    default: "us-east-1",
+    description: "Region that requests to the bucket are signed for.",
+    rule: "must be a region's name, such as eu-central-1",
+  },
+  {
+    key: "backup_s3_access_key",
+    schema: Type.String({ pattern: "^[\\x21-\\x7e]{1,200}$" }),
+    default: undefined,
+    description: "Access key for the bucket; it must be let list, read, write and delete objects.",
+    rule: "must be an access key without spaces",
+    isSecret: true,
+  },
+  {
+    key: "backup_s3_secret_key",
+    schema: Type.String({ pattern: "^[\\x21-\\x7e]{1,500}$" }),
+    default: undefined,
+    description: "Secret of the access key for the bucket.",
+    rule: "must be a secret key without spaces",
+    isSecret: true,
   },
   {
     key: "allowed_hosts",

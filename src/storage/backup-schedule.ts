@@ -2,21 +2,21 @@
 // several servers on one database one does it: whoever holds the schedule's lock. It removes only what this schedule made, and
 // only after a newer one stands. A backup that fails is told by the log and by readiness, and does not stop the server.
 
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync } from "node:fs";
 import { Agent } from "../foundation/agent";
 import type { Clock, EpochMicroseconds } from "../foundation/clock";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
-import { type Backup, backupName, finishedBackups, makeBackup, unfinishedSuffix } from "./backup";
+import { backupName } from "./backup";
+import { type BackupPlace, removeOutgoing } from "./backup-place";
 import { lockFolder } from "./folder-lock";
 import { clientUrlOf, type DatabaseLocation, lockSuffix, makeEmptyFile } from "./location";
 import type { LongWork } from "./long-work";
 
 export interface BackupScheduleOptions {
   readonly location: DatabaseLocation;
-  /** Where the backups go; made where it is missing. */
-  readonly folder: string;
+  /** Where the backups go. */
+  readonly place: BackupPlace;
   /** Read at each look, as is the next: both may change. */
   readonly everyHours: number;
   /** How many of the schedule's backups are kept, the newest. */
@@ -37,18 +37,14 @@ export interface BackupSchedule {
 
 const lookMilliseconds = 60_000;
 const hourMicroseconds = 3_600_000_000n;
-/** What this schedule's backups are called; others in the folder are somebody's own. */
-const ownName = /^scheduled-\d{8}T\d{6}\.\d{6}Z$/;
-
 /** The schedule as a loop; whoever serves starts and stops it. */
 export function createBackupSchedule(options: BackupScheduleOptions): BackupSchedule {
-  const { clock, random, log, location } = options;
-  const folder = resolve(options.folder);
+  const { clock, random, log, location, place } = options;
   let isWell = true;
 
   /** Looks whether one is due, and makes it. */
   async function round(): Promise<void> {
-    if (!isDue(newestOf(folder), clock.nowMicroseconds(), options.everyHours)) return;
+    if (!isDue(await place.newest(false), clock.nowMicroseconds(), options.everyHours)) return;
     const schedule = `${location.path}-backups`;
     if (!existsSync(schedule + lockSuffix)) makeEmptyFile(schedule + lockSuffix);
     const patience = { clock, random, log, busyMillisecondsMax: 0 };
@@ -57,13 +53,12 @@ export function createBackupSchedule(options: BackupScheduleOptions): BackupSche
     // Another server is at it.
     if (lock === null) return;
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
       // It may have finished between the look and the lock.
-      if (!isDue(newestOf(folder), clock.nowMicroseconds(), options.everyHours)) return;
-      removeUnfinished(folder);
-      const made = await makeBackup({ ...options, to: join(folder, backupName("scheduled", clock)), keys: [] });
+      if (!isDue(await place.newest(true), clock.nowMicroseconds(), options.everyHours)) return;
+      removeOutgoing(location.path, clock);
+      const made = await place.make(backupName("scheduled", clock), { ...options, keys: [] });
       log.info({ path: made.path, bytes: made.manifest.database.bytes }, "backup made");
-      for (const old of ownBackups(folder).slice(options.keepCount)) rmSync(old.path, { recursive: true, force: true });
+      await place.prune(options.keepCount);
     } finally {
       await lock.release();
     }
@@ -91,32 +86,4 @@ export function createBackupSchedule(options: BackupScheduleOptions): BackupSche
 /** Whether the newest backup is so old, or of the future, or there is none, that another is due. Pure. */
 export function isDue(newest: EpochMicroseconds | null, now: EpochMicroseconds, everyHours: number): boolean {
   return newest === null || newest > now || now - newest >= BigInt(everyHours) * hourMicroseconds;
-}
-
-function ownBackups(folder: string): Backup[] {
-  return existsSync(folder)
-    ? finishedBackups(
-        readdirSync(folder).filter((name) => ownName.test(name)),
-        folder,
-      )
-    : [];
-}
-
-/** When the newest of the schedule's backups was made. */
-export function newestOf(folder: string): EpochMicroseconds | null {
-  const [newest] = ownBackups(folder);
-  return newest === undefined ? null : microsecondsOf(newest.manifest.created_at);
-}
-
-/** 2026-01-02T03:04:05.678901Z in microseconds since the epoch. */
-function microsecondsOf(timestamp: string): EpochMicroseconds {
-  return BigInt(Date.parse(`${timestamp.slice(0, 19)}Z`)) * 1000n + BigInt(timestamp.slice(20, 26));
-}
-
-/** What a killed server left; nobody else is at it, for the lock is held. */
-function removeUnfinished(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    const isOwn = name.endsWith(unfinishedSuffix) && ownName.test(`${name.split("Z.")[0]}Z`);
-    if (isOwn) rmSync(join(folder, name), { recursive: true, force: true });
-  }
 }

@@ -6,6 +6,7 @@ import type { Agent } from "../foundation/agent";
 import type { Clock } from "../foundation/clock";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
+import type { BackupPlace } from "./backup-place";
 import { createBackupSchedule } from "./backup-schedule";
 import { startIntegrityCheck } from "./integrity-check";
 import { isDatabaseServer, parseDatabaseUrl } from "./location";
@@ -15,8 +16,10 @@ import type { Storage } from "./storage";
 export interface SafetyOptions {
   readonly storage: Pick<Storage, "isCheckDue">;
   readonly databaseUrl: string;
-  /** Where backups go and how often; null: none are made. */
-  readonly backups: { readonly folder: string; readonly everyHours: number; readonly keepCount: number } | null;
+  /** How often backups are made and how many stay, read at each look; null: none are made. */
+  readonly backups: { readonly everyHours: number; readonly keepCount: number } | null;
+  /** Where they go; asked where they are made. */
+  readonly backupPlace: () => BackupPlace;
   readonly masterKeyMark: string | null;
   readonly build: { readonly version: string; readonly commit: string };
   /** The module that threads start from; see createLongWork. */
@@ -54,7 +57,7 @@ export function openSafety(options: SafetyOptions): Safety {
     backups &&
     createBackupSchedule({
       location,
-      folder: backups.folder,
+      place: options.backupPlace(),
       get everyHours() {
         return backups.everyHours;
       },

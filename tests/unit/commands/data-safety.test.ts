@@ -13,6 +13,7 @@ import { systemRandom } from "../../../src/foundation/random";
 import { entrance } from "../../harness/backup";
 import { testEngine } from "../../harness/command-line";
 import { hasRedis, RedisServer } from "../../harness/redis";
+import { s3Keys, s3Region, startS3 } from "../../harness/s3";
 import { temporaryFolder } from "../../harness/storage";
 
 const machine = systemIo(systemRandom);
@@ -200,6 +201,50 @@ describe("doctor", () => {
       await redis.kill();
     }
   }, 20_000);
+});
+
+describe("backups in a bucket", () => {
+  test("S2.50 are made, looked for and restored by the commands, and their faults told in words", async () => {
+    const s3 = startS3();
+    try {
+      const folder = await dataFolder();
+      const environment = {
+        BSOPT_BACKUP_S3_ENDPOINT: s3.url,
+        BSOPT_BACKUP_S3_REGION: s3Region,
+        BSOPT_BACKUP_S3_ACCESS_KEY: s3Keys.accessKeyId,
+        BSOPT_BACKUP_S3_SECRET_KEY: s3Keys.secretAccessKey,
+      };
+      const made = await run(["backup", "--to", "s3://backups/desk/", "--data-dir", folder], environment);
+      expect(made.code).toBe(0);
+      expect(made.out).toMatch(/^s3:\/\/backups\/desk\/manual-\S+Z\n$/);
+      const place = made.out.trim();
+      const other = join(dirname(folder), "other");
+      const restored = await run(["restore", place, "--data-dir", other, "--accept-other-key"], environment);
+      expect([restored.code, restored.out]).toEqual([0, expect.stringContaining("restored the backup of")]);
+      expect(existsSync(join(other, "bsopt.db"))).toBe(true);
+      expect(readdirSync(other).filter((name) => name.includes("incoming"))).toEqual([]);
+      const without = await run(["backup", "--to", "s3://backups/desk/", "--data-dir", folder]);
+      expect([without.code, without.err]).toEqual([1, expect.stringContaining("backup_s3_access_key")]);
+      const wrong = await run(["restore", "s3://nobodys/desk", "--data-dir", other], environment);
+      expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining("NoSuchBucket")]);
+      const scheduled = { ...environment, BSOPT_BACKUP_DIR: "s3://backups/desk" };
+      expect((await doctor(folder, scheduled)).of("backups").status).toBe("warn");
+      await run(
+        ["backup", "--to", "s3://backups/desk/scheduled-20260101T000000.000000Z", "--data-dir", folder],
+        environment,
+      );
+      expect((await doctor(folder, scheduled)).of("backups")).toMatchObject({
+        status: "fail",
+        detail: expect.stringMatching(/hours old/),
+      });
+      s3.disturb = () => "refuse";
+      expect((await doctor(folder, scheduled)).of("backups").detail).toContain("AccessDenied");
+      const faults = await run(["config", "check"], { BSOPT_BACKUP_DIR: "s3://Desk" });
+      expect(faults.err.split("\n").filter((line) => line.startsWith("  "))).toHaveLength(3);
+    } finally {
+      await s3.stop();
+    }
+  }, 60_000);
 });
 
 describe("config", () => {

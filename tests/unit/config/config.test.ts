@@ -29,6 +29,7 @@ describe("configuration", () => {
       dataDirectory: "./bsopt-data",
       databaseUrl: "file:./bsopt-data/bsopt.db",
       backups: null,
+      objectStore: { endpoint: null, region: "us-east-1", accessKeyId: null, secretAccessKey: null },
       databaseServer: { authToken: null, durability: { adminUrl: null, allowsRelaxed: false } },
     });
     expect(Object.isFrozen(config) && Object.isFrozen(config.http) && Object.isFrozen(config.http.allowedHosts)).toBe(

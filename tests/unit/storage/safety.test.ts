@@ -7,6 +7,7 @@ import { ManualClock } from "../../../src/foundation/clock";
 import { silentLog } from "../../../src/foundation/log";
 import { seededRandom } from "../../../src/foundation/random";
 import { finishedBackups } from "../../../src/storage/backup";
+import { folderPlace } from "../../../src/storage/backup-place";
 import { createBackupSchedule, isDue } from "../../../src/storage/backup-schedule";
 import { startIntegrityCheck } from "../../../src/storage/integrity-check";
 import { parseDatabaseUrl } from "../../../src/storage/location";
@@ -38,7 +39,7 @@ describe("a scheduled backup", () => {
     const clock = new ManualClock();
     const schedule = createBackupSchedule({
       location: parseDatabaseUrl(storage.url),
-      ...{ folder, everyHours: 1, keepCount: 2, masterKeyMark: null, build, longWork },
+      ...{ place: folderPlace(folder), everyHours: 1, keepCount: 2, masterKeyMark: null, build, longWork },
       ...{ clock, random: seededRandom(3n), log: silentLog },
     });
     mkdirSync(join(folder, "scheduled-20200101T000000.000000Z.aabb.unfinished"), { recursive: true });
@@ -70,10 +71,10 @@ describe("a scheduled backup", () => {
     const folder = join(temporaryFolder(), "backups");
     const storage = await openTestStorage();
     const clock = new ManualClock();
-    const backups = { folder, everyHours: 1000, keepCount: 7 };
+    const backups = { everyHours: 1000, keepCount: 7 };
     const safety = openSafety({
       ...{ storage: { isCheckDue: false }, databaseUrl: storage.url, masterKeyMark: null, build, entrance },
-      ...{ clock, random: seededRandom(3n), log: silentLog, backups },
+      ...{ clock, random: seededRandom(3n), log: silentLog, backups, backupPlace: () => folderPlace(folder) },
     });
     const [agent] = safety.agents;
     afterAll(async () => {
@@ -115,7 +116,8 @@ describe("a scheduled backup", () => {
         random: seededRandom(3n),
         log,
       },
-      backups: { folder: join(folder, "inside"), everyHours: 1, keepCount: 2 },
+      backups: { everyHours: 1, keepCount: 2 },
+      backupPlace: () => folderPlace(join(folder, "inside")),
     });
     const [agent] = safety.agents;
     agent!.start();
@@ -156,6 +158,7 @@ describe("after an unclean stop", () => {
     const safety = openSafety({
       ...{ storage, databaseUrl: url, masterKeyMark: null, build, entrance, clock, random: seededRandom(3n), log },
       backups: null,
+      backupPlace: () => folderPlace(""),
     });
     const probe = safety.probes.find(({ component }) => component === "integrity")!;
     expect(probe.isRequired).toBe(true);
