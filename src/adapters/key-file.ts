@@ -4,12 +4,14 @@
 
 import {
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
-  readFileSync,
+  readSync,
   rmSync,
   writeSync,
 } from "node:fs";
@@ -50,7 +52,7 @@ export function openKeyFile(path: string, options: KeyFileOptions = {}): KeyFile
     path,
     read() {
       try {
-        return readFileSync(path, "utf8").slice(0, textLengthMax).trimEnd();
+        return readRegular(path).trimEnd();
       } catch (error) {
         if (codeOf(error) === "ENOENT") return null;
         throw failed("read", error);
@@ -96,6 +98,18 @@ export function openKeyFile(path: string, options: KeyFileOptions = {}): KeyFile
       }
     },
   };
+}
+
+/** The beginning of a file. What is no file is refused without a wait: opening a pipe would wait for whoever writes into it, for ever. */
+function readRegular(path: string): string {
+  const descriptor = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  try {
+    if (!fstatSync(descriptor).isFile()) throw new Error("it is not a file");
+    const bytes = Buffer.alloc(textLengthMax);
+    return bytes.toString("utf8", 0, readSync(descriptor, bytes, 0, textLengthMax, 0));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** What linkSync says where the disk has no links (FAT, some shared folders). */

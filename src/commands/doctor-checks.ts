@@ -138,6 +138,8 @@ export function keyFileFindings(config: Config): Finding[] {
     const check = name.replaceAll("-", "_");
     const stats = statSync(path, { throwIfNoEntry: false });
     if (stats === undefined) return missingKey(check, name, existsSync(join(config.storage.dataDirectory, "bsopt.db")));
+    if (!stats.isFile())
+      return fail(check, `${name} is not a file`, `Take away what stands at ${printable(resolve(path))}.`);
     if (isOpenToOthers(stats.mode)) {
       const mode = (stats.mode & 0o777).toString(8);
       return fail(check, `other users can read ${name} (mode ${mode})`, `chmod 600 ${printable(resolve(path))}`);
@@ -212,6 +214,11 @@ export function runtimeVariableFindings(environment: Readonly<Record<string, str
 
 /** Whether the server is reachable from beyond this machine without what that needs. */
 export function exposureFinding({ http, publicUrl }: Pick<Config, "http" | "publicUrl">): Finding {
+  if (http.isFronted) {
+    const mend =
+      "Name the proxy in trusted_proxies, and have it send X-Forwarded-For (deploy/nginx). Until then limits, keys tied to addresses and the audit log see the proxy alone, and /metrics asks for a key.";
+    return warn("exposure", `listens on ${http.host} behind a proxy that is not named`, mend);
+  }
   if (isLoopbackHost(http.host)) return ok("exposure", `listens on ${http.host}, reachable from this machine alone`);
   const detail = `listens on ${http.host}, reachable from other machines, in plain HTTP`;
   if (http.trustedProxies.length === 0) {

@@ -27,6 +27,8 @@ export interface HttpConfig {
   readonly corsOrigins: readonly string[];
   /** Addresses and CIDR blocks of the proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
+  /** It listens for this machine alone and has another name for others: there is a proxy before it, and none is named in trustedProxies. */
+  readonly isFronted: boolean;
   readonly requestBytesMax: number;
   readonly batchBytesMax: number;
   readonly tableBytesMax: number;
@@ -376,6 +378,12 @@ export function configOf(values: ReadonlyMap<string, unknown>): Config {
       allowedHosts: Object.freeze(get<string[]>("allowed_hosts").map((host) => host.toLowerCase())),
       corsOrigins: Object.freeze([...get<string[]>("cors_origins")]),
       trustedProxies: Object.freeze([...get<string[]>("trusted_proxies")]),
+      isFronted:
+        isLoopbackHost(get<string>("host")) &&
+        get<string[]>("trusted_proxies").length === 0 &&
+        [...get<string[]>("allowed_hosts"), hostOf(get<string | undefined>("public_url"))].some(
+          (host) => host !== null && !isLoopbackHost(host.toLowerCase().replace(/^\[(.*)\]$/, "$1")),
+        ),
       requestBytesMax: get<number>("request_bytes_max"),
       batchBytesMax: get<number>("batch_bytes_max"),
       tableBytesMax: get<number>("table_bytes_max"),
@@ -462,4 +470,9 @@ export function configOf(values: ReadonlyMap<string, unknown>): Config {
       slowRequestMilliseconds: get<number>("slow_request_ms"),
     }),
   });
+}
+
+/** The host that an address names, or null where there is none. */
+function hostOf(address: string | undefined): string | null {
+  return address === undefined ? null : new URL(address).hostname;
 }

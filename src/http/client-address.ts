@@ -13,6 +13,7 @@ import {
   parsePeerAddress,
 } from "../domain/address";
 import { BsoptError } from "../foundation/errors";
+import { isLoopbackHost } from "../foundation/loopback";
 
 /** Characters from the right that are read: more than as many hops as are followed can take. */
 const readLengthMax = 2048;
@@ -56,15 +57,23 @@ const loopbackBlocks = [blockOf("127.0.0.0/8"), blockOf("::1/128")];
 /** Headers by which a proxy, or a browser that somebody else's page sent, gives itself away. */
 const forwardingHeaders = /^(forwarded|x-forwarded-.*|x-real-ip|via|origin)$/;
 
+/** Whether a request comes from this machine itself, by its socket's peer, its Host header and all its headers. */
+export type LocalRule = (peer: string, host: string | null, headers: Headers) => boolean;
+
 /**
- * Whether a request comes from this machine itself: its peer is a loopback address, and no header says that somebody else stands behind.
- * Headers can only take this away, never give it, so whoever invents one gains nothing.
+ * The rule for what only this machine may see: its peer and the host it asks for are loopback ones, and no header says that somebody else
+ * stands behind. Headers can only take this away, never give it, so whoever invents one gains nothing. A proxy on this machine that adds no
+ * such header makes everybody look local: where the settings show that there is one (`isFronted`), nobody is.
  */
-export function isLocalRequest(peer: string, headers: Headers): boolean {
-  const address = parsePeerAddress(peer);
-  if (address === null || !loopbackBlocks.some((block) => blockHolds(block, address))) return false;
-  for (const name of headers.keys()) if (forwardingHeaders.test(name)) return false;
-  return true;
+export function localRule({ isFronted }: { isFronted: boolean }): LocalRule {
+  return (peer, host, headers) => {
+    if (isFronted || host === null || !isLoopbackHost(host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")))
+      return false;
+    const address = parsePeerAddress(peer);
+    if (address === null || !loopbackBlocks.some((block) => blockHolds(block, address))) return false;
+    for (const name of headers.keys()) if (forwardingHeaders.test(name)) return false;
+    return true;
+  };
 }
 
 function blockOf(text: string): AddressBlock {

@@ -14,7 +14,7 @@ import type { Random } from "../foundation/random";
 import { RepeatCounter } from "../foundation/repeats";
 import type { Trace, Tracing } from "../telemetry/tracing";
 import { BodyBudget, countedBytesMin } from "./body-budget";
-import { clientAddressRule, isLocalRequest } from "./client-address";
+import { clientAddressRule, localRule } from "./client-address";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
 import { documentRoutes } from "./documents";
 import { createGate } from "./gate";
@@ -152,6 +152,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   const limits = options.limits ?? noLimits;
   limits.prepare(routes.routes);
   const clientAddressOf = clientAddressRule(config.trustedProxies);
+  const isLocal = localRule(config);
 
   // Elysia reads and checks no body: the gate has, before routing.
   const app = new Elysia({
@@ -214,7 +215,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
         return address;
       },
       get isLocal() {
-        return isLocalRequest(socket?.requestIP(received)?.address ?? "", received.headers);
+        return isLocal(socket?.requestIP(received)?.address ?? "", this.host, received.headers);
       },
       route: null,
       path: pathOf(request.url),

@@ -19,6 +19,7 @@ export const testConfig: HttpConfig = {
   allowedHosts: [],
   corsOrigins: [],
   trustedProxies: [],
+  isFronted: false,
   requestBytesMax: 1_048_576,
   batchBytesMax: 33_554_432,
   tableBytesMax: 134_217_728,

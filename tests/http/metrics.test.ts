@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isLocalRequest } from "../../src/http/client-address";
+import { localRule } from "../../src/http/client-address";
 import { metricDefinitions } from "../../src/telemetry/metric-definitions";
 import { startApp } from "../harness/app";
 
@@ -115,8 +115,25 @@ describe("S2.09 S4.60 GET /metrics", () => {
     ["", false],
     ["localhost", false],
   ] as const)("a peer at %p is this machine: %p", (peer, isLocal) => {
-    expect(isLocalRequest(peer, new Headers({ host: "localhost" }))).toBe(isLocal);
-    expect(isLocalRequest(peer, new Headers({ "X-FORWARDED-prefix": "/" }))).toBe(false);
+    const rule = localRule({ isFronted: false });
+    expect(rule(peer, "localhost:8080", new Headers())).toBe(isLocal);
+    expect(rule(peer, "localhost:8080", new Headers({ "X-FORWARDED-prefix": "/" }))).toBe(false);
+    expect(localRule({ isFronted: true })(peer, "localhost:8080", new Headers())).toBe(false);
+  });
+
+  // A proxy on this machine that adds no header of its own passes on the name that its client asked for.
+  test.each([
+    ["127.0.0.1", true],
+    ["127.0.0.1:8080", true],
+    ["[::1]:8080", true],
+    ["localhost", true],
+    ["bsopt.example", false],
+    ["bsopt.example:8080", false],
+    ["192.0.2.1", false],
+    ["127.0.0.1.example", false],
+    [null, false],
+  ])("a request for %p may be of this machine: %p", (host, isLocal) => {
+    expect(localRule({ isFronted: false })("127.0.0.1", host, new Headers())).toBe(isLocal);
   });
 
   test("S2.27 counts against no limit for whom it lets in, and against the address of whom it does not", async () => {

@@ -1,7 +1,17 @@
 // The first administrator's key file on a real disk: whole or absent, exclusive, private.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openKeyFile } from "../../../src/adapters/key-file";
@@ -26,6 +36,16 @@ describe("the key file", () => {
     expect(readFileSync(file.path, "utf8")).toBe("bso_a_b\n");
     expect(statSync(file.path).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(["key"]);
+  });
+
+  test.each([
+    ["a pipe", (path: string) => Bun.spawnSync(["mkfifo", path])],
+    ["a folder", (path: string) => mkdirSync(path)],
+    ["a link to a device", (path: string) => symlinkSync("/dev/zero", path)],
+  ])("that is %s is refused at once, not waited for", (_name, make) => {
+    const file = openKeyFile(join(folder, "key"));
+    make(file.path);
+    expect(() => file.read()).toThrow(expect.objectContaining({ code: "KEY_FILE_UNAVAILABLE" }));
   });
 
   test("made in a folder that is not there makes it, for its owner alone", () => {

@@ -66,6 +66,21 @@ const rows: { name: string; finding: Finding | undefined; status: Finding["statu
     ),
     status: "ok",
   },
+  {
+    name: "loopback with a public address, no proxy",
+    finding: exposureFinding(configOf({ BSOPT_PUBLIC_URL: "https://bsopt.example" })),
+    status: "warn",
+  },
+  {
+    name: "loopback with another name, no proxy",
+    finding: exposureFinding(configOf({ BSOPT_ALLOWED_HOSTS: "bsopt.example" })),
+    status: "warn",
+  },
+  {
+    name: "loopback with another name, a proxy",
+    finding: exposureFinding(configOf({ BSOPT_ALLOWED_HOSTS: "bsopt.example", BSOPT_TRUSTED_PROXIES: "127.0.0.1" })),
+    status: "ok",
+  },
   { name: "a clean environment", finding: runtimeVariableFindings({ PATH: "/bin" })[0], status: "ok" },
   { name: "BUN_OPTIONS", finding: runtimeVariableFindings({ BUN_OPTIONS: "--smol" })[0], status: "warn" },
   { name: "BUN_BE_BUN", finding: runtimeVariableFindings({ BUN_BE_BUN: "1" })[0], status: "warn" },
