@@ -5,14 +5,20 @@
 // interval the nearest, the even one of two. Scaling by a power of ten needs 128 bits of that power,
 //   10^k = g · 2^(e−127), g = ceil, e = floor(log2 10^k),
 // which the host lays out once: 16 bytes for each k from powersMin to powersMax, the low word first.
+// Most numbers need far less (`decimal`): V = value / 10^(k+1) to 43 bits behind its point, from 96 bits of the power, tells which whole
+// number within half an interval is nearest, or which further digit, unless something is closer to a tie or to the interval's end
+// than the error. Then, for powers of two and for what is no ordinary number, Schubfach decides with every bit (`exactly`).
 // Legend: value = c · 2^q; k the decimal exponent of the candidates; middle, lower, upper four times the value and its interval's
 // ends, scaled by 10^−k and rounded to odd (the last bit set where anything was cut off). Layout of digits: ECMA-262, Number::toString (radix 10).
 // Checked against the host's own text over millions of bit patterns, every power of two and ten, and the hard cases of
 // the literature (tests/numerics/decimal.test.ts).
 
 /** Smallest and largest k that a double needs. */
-export const powersMin: i32 = -292;
+export const powersMin: i32 = -293;
 export const powersMax: i32 = 324;
+
+/** Behind the powers: for each exponent that a double has 2^(q−11) · 10^(−k−1) · 2^107, rounded down to 96 bits, and the point k + 17. */
+const quickOffset: usize = 16 * (powersMax - powersMin + 1);
 
 /** The longest text of one number, "-1.2345678901234567e-308", and its comma. */
 export const decimalBytesMax: i32 = 25;
@@ -24,14 +30,16 @@ const hiddenBit: u64 = 0x0010000000000000;
 /** Of the integer significand: the exponent's bias and the bits behind the point. */
 const exponentBias: i32 = 1075;
 
-/** "00" to "99". */
-const pairs: usize = memory.data<u8>([
-  48,48,48,49,48,50,48,51,48,52,48,53,48,54,48,55,48,56,48,57,49,48,49,49,49,50,49,51,49,52,49,53,49,54,49,55,49,56,49,57,
-  50,48,50,49,50,50,50,51,50,52,50,53,50,54,50,55,50,56,50,57,51,48,51,49,51,50,51,51,51,52,51,53,51,54,51,55,51,56,51,57,
-  52,48,52,49,52,50,52,51,52,52,52,53,52,54,52,55,52,56,52,57,53,48,53,49,53,50,53,51,53,52,53,53,53,54,53,55,53,56,53,57,
-  54,48,54,49,54,50,54,51,54,52,54,53,54,54,54,55,54,56,54,57,55,48,55,49,55,50,55,51,55,52,55,53,55,54,55,55,55,56,55,57,
-  56,48,56,49,56,50,56,51,56,52,56,53,56,54,56,55,56,56,56,57,57,48,57,49,57,50,57,51,57,52,57,53,57,54,57,55,57,56,57,57,
-], 16);
+/** Bits of V's fraction in the product's highest word, and in all. */
+const spareBits: i32 = 11;
+const spareMask: u64 = 0x7ff;
+const unitBits: u64 = 43;
+const unit: u64 = 0x80000000000;
+/**
+ * More than the fraction, plus or minus half an interval, can be wrong by, in its last place: it lacks less than 1 by the power's lower
+ * bits and less than 3 by products left out, and half an interval less than 1.
+ */
+const slack: u64 = 8;
 
 /** Writes `count` doubles from `values` as text to `to`, null for what is no finite number; returns the bytes written. */
 export function decimals(values: usize, count: i32, powers: usize, to: usize): i32 {
@@ -47,6 +55,41 @@ export function decimals(values: usize, count: i32, powers: usize, to: usize): i
 // @ts-ignore: decorator
 @inline
 function decimal(bits: u64, powers: usize, start: usize): usize {
+  const significand = bits & significandMask;
+  const exponent = <i32>(bits >> significandBits) & 0x7ff;
+  // Nulls, zeros, subnormals and powers of two.
+  if (<u32>(exponent - 1) >= 0x7fe || significand == 0) return exactly(bits, powers, start);
+  const scale = powers + quickOffset + ((<usize>exponent) << 4);
+  // The upper 96 of the product's 160 bits, without what would only touch the last few.
+  const valueLow = (bits << 11) & 0xffffffff;
+  const valueHigh: u64 = <u32>(bits >> 21) | 0x80000000;
+  const third: u64 = load<u32>(scale);
+  const second: u64 = load<u32>(scale, 4);
+  const first: u64 = load<u32>(scale, 8);
+  const one = valueHigh * second;
+  const other = valueLow * first;
+  const low = ((valueLow * second) >> 32) + (one & 0xffffffff) + (other & 0xffffffff) + ((valueHigh * third) >> 32);
+  const high = valueHigh * first + (one >> 32) + (other >> 32) + (low >> 32);
+  const integral = high >> spareBits;
+  const fraction = ((high & spareMask) << 32) | (low & 0xffffffff);
+  const half = load<u64>(scale, 4) >> 22;
+  const nearest = fraction * 10 + unit / 2;
+  if (
+    fraction - half + slack < 2 * slack ||
+    fraction + half - unit + slack < 2 * slack ||
+    ((nearest + 10 * slack) & (unit - 1)) < 20 * slack
+  ) {
+    return exactly(bits, powers, start);
+  }
+  // Chosen without branches, which random digits would mislead half of the time.
+  const isUp = fraction + half >= unit;
+  const last = select<u64>(0, nearest >> unitBits, (fraction < half) | isUp);
+  store<u8>(start, 0x2d);
+  return laidOut(integral + u64(isUp), <u32>last, load<i32>(scale, 12), start + <usize>(bits >> 63));
+}
+
+/** The same for every double there is, and with every bit of the product. */
+function exactly(bits: u64, powers: usize, start: usize): usize {
   let at = start;
   const significand = bits & significandMask;
   const exponent = <i32>((bits & ~signBit) >> significandBits);
@@ -62,7 +105,6 @@ function decimal(bits: u64, powers: usize, start: usize): usize {
 
   const c = exponent != 0 ? hiddenBit | significand : significand;
   const q = (exponent != 0 ? exponent : 1) - exponentBias;
-  if (q <= 0 && q > -53 && (c & ((<u64>1 << -q) - 1)) == 0) return laidOut(c >> -q, 0, at);
 
   /** 1 where the ends of the interval do not belong to it. */
   const isOdd: u64 = c & 1;
@@ -110,7 +152,10 @@ function decimal(bits: u64, powers: usize, start: usize): usize {
   const isNearerUp = u64(middle > half) | (u64(middle == half) & s & 1);
   const isShorter = (isTensDown ^ isTensUp) & u64(s >= 10);
   const found = select<u64>(tens + isTensUp, s + select<u64>(isUp, isNearerUp, (isDown ^ isUp) != 0), isShorter != 0);
-  return laidOut(found, k + i32(isShorter), at);
+  const count = digitCount(found);
+  const seventeen = found * load<u64>(tensTable + ((<usize>(17 - count)) << 3));
+  const sixteen = tenth(seventeen);
+  return laidOut(sixteen, <u32>(seventeen - sixteen * 10), k + i32(isShorter) + count, at);
 }
 
 /** The upper 64 bits of a product. */
@@ -127,64 +172,89 @@ function productHigh(a: u64, b: u64): u64 {
   return aHigh * bHigh + (middle >> 32) + (carry >> 32);
 }
 
-/** digits · 10^exponent in the layout of Number::toString. */
-function laidOut(digitsGiven: u64, exponentGiven: i32, start: usize): usize {
-  let value = digitsGiven;
-  let exponent = exponentGiven;
-  for (let shorter = tenth(value); shorter * 10 == value; shorter = tenth(value)) {
-    value = shorter;
-    exponent += 1;
-  }
-  const count = digitCount(value);
-  const point = count + exponent;
-  let at = start;
-  if (point > 0 && point <= 21) {
-    // One place to the right of where they belong; the part before the point moves back over the gap.
-    seventeen(value, count, at + 1);
-    const before = min(point, count);
-    for (let index = 0; index < before; index++) store<u8>(at + <usize>index, load<u8>(at + <usize>index, 1));
-    at += <usize>before;
-    for (let zero = 0; zero < exponent; zero++) store<u8>(at++, 0x30);
-    if (exponent >= 0) return at;
-    store<u8>(at, 0x2e);
-    return at + <usize>(1 + count - before);
-  }
-  if (point > -6 && point <= 0) {
-    store<u8>(at++, 0x30);
-    store<u8>(at++, 0x2e);
-    for (let zero = point; zero < 0; zero++) store<u8>(at++, 0x30);
-    seventeen(value, count, at);
-    return at + <usize>count;
-  }
-  seventeen(value, count, at + 1);
-  store<u8>(at, load<u8>(at, 1));
-  store<u8>(at, 0x2e, 1);
-  at += count == 1 ? 1 : <usize>count + 1;
-  const power = point - 1;
-  store<u8>(at, 0x65);
-  store<u8>(at, power < 0 ? 0x2d : 0x2b, 1);
-  at += 2;
-  const size = <u32>abs(power);
-  if (size >= 100) store<u8>(at++, 0x30 + <u8>hundredth(size));
-  const rest = size - hundredth(size) * 100;
-  if (size < 10) {
-    store<u8>(at, 0x30 + <u8>size);
-    return at + 1;
-  }
-  store<u16>(at, load<u16>(pairs + ((<usize>rest) << 1)));
-  return at + 2;
-}
-
-/** Writes `count` digits and zeros up to the seventeenth, so that every number takes the same way. */
+/**
+ * 0.digits · 10^point in the layout of Number::toString, of sixteen digits, of which the first alone may be zero, and one more. Up
+ * to 25 bytes are written, whatever of them counts.
+ */
 // @ts-ignore: decorator
 @inline
-function seventeen(value: u64, count: i32, at: usize): void {
-  const filled = value * load<u64>(tensTable + ((<usize>(17 - count)) << 3));
-  const upper = productHigh(filled, 0xabcc77118461cefd) >> 26;
-  const leading = (upper * 1441151881) >> 57;
-  store<u8>(at, 0x30 + <u8>leading);
-  eight(<u32>(upper - leading * 100000000), at + 1);
-  eight(<u32>(filled - upper * 100000000), at + 9);
+function laidOut(sixteen: u64, last: u32, point: i32, at: usize): usize {
+  const upper = hundredMillionth(sixteen);
+  const digits = sixteenDigits(upper, sixteen - upper * 100000000);
+  /** Digits up to the last that is no zero. */
+  const zeros = i8x16.bitmask(i8x16.eq(digits, i8x16.splat(0x30)));
+  const length = select<i32>(17, 32 - <i32>clz(zeros ^ 0xffff), last != 0);
+  const isZeroFirst = i32(sixteen < 1000000000000000);
+  const magnitude = point - isZeroFirst;
+  if (<u32>(magnitude + 5) <= <u32>(5 - isZeroFirst)) {
+    store<u64>(at, 0x3030303030302e30);
+    const start = at + <usize>(2 - point);
+    v128.store(start, digits);
+    store<u8>(start, 0x30 + <u8>last, 16);
+    return start + <usize>length;
+  }
+  // The first zero is left out, but before the point; what stands behind the point goes one place further.
+  const skipped = select<i32>(0, isZeroFirst, point == 1);
+  const isFixed = point > 0 && magnitude <= 21;
+  const before = isFixed ? point - skipped : 1;
+  const place = i8x16.splat(<i8>before);
+  const places = i8x16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const from = i8x16.add(i8x16.add(places, i8x16.splat(<i8>skipped)), i8x16.gt_s(places, place));
+  const moved = i8x16.swizzle(digits, from);
+  v128.store(at, v128.bitselect(i8x16.splat(0x2e), moved, i8x16.eq(places, place)));
+  const count = length - skipped;
+  const end = 0x3030303030303000 | <u64>(0x30 + last);
+  if (before < 16) {
+    store<u16>(at, <u16>(skipped != 0 ? end : (end << 8) | <u64>i8x16.extract_lane_u(digits, 15)), 16);
+  } else if (before == 16 && skipped == 0) store<u16>(at, <u16>((end << 8) | 0x2e), 16);
+  else store<u64>(at + <usize>(16 - skipped), end);
+  if (isFixed) return at + <usize>(count > before ? count + 1 : before);
+  return exponentOf(magnitude - 1, at + <usize>(count == 1 ? 1 : count + 1));
+}
+
+function exponentOf(power: i32, at: usize): usize {
+  let end = at;
+  store<u8>(end, 0x65);
+  store<u8>(end, power < 0 ? 0x2d : 0x2b, 1);
+  end += 2;
+  const size = <u32>abs(power);
+  if (size >= 100) store<u8>(end++, 0x30 + <u8>(size / 100));
+  const rest = size % 100;
+  if (size >= 10) store<u8>(end++, 0x30 + <u8>(rest / 10));
+  store<u8>(end, 0x30 + <u8>(rest % 10));
+  return end + 1;
+}
+
+/** The digits of two numbers below 10^8, by halving: 8 digits, 4, 2, 1. Products in place of divisions, exact for what they are given. */
+// @ts-ignore: decorator
+@inline
+function sixteenDigits(one: u64, other: u64): v128 {
+  const fours = i64x2.replace_lane(i64x2.splat(<i64>twoFours(one)), 1, <i64>twoFours(other));
+  const hundreds = i32x4.shr_u(i32x4.dot_i16x8_s(fours, i32x4.splat(10486)), 20);
+  const rests = i32x4.sub(fours, i32x4.dot_i16x8_s(hundreds, i32x4.splat(100)));
+  const twos = v128.or(hundreds, i32x4.shl(rests, 16));
+  const tens = i16x8.shr_u(i16x8.mul(twos, i16x8.splat(103)), 10);
+  // A shift by multiplying takes less here: a shift's count is a register, a factor is memory.
+  const ones = i16x8.sub(i16x8.mul(twos, i16x8.splat(256)), i16x8.mul(tens, i16x8.splat(2559)));
+  return v128.or(ones, i8x16.splat(0x30));
+}
+
+/** A number below 10^8 as its first four digits in the lower half and its last four in the upper. */
+// @ts-ignore: decorator
+@inline
+function twoFours(value: u64): u64 {
+  return (value << 32) - ((value * 3518437209) >> 45) * 42949672959999;
+}
+
+/** A hundred-millionth, rounded down, of a number up to 10^16: a 5^8th of its 256th, so that no sum below has a carry. */
+// @ts-ignore: decorator
+@inline
+function hundredMillionth(value: u64): u64 {
+  const low = (value >> 8) & 0xffffffff;
+  const high = value >> 40;
+  // ceil(2^68 / 5^8) in two halves.
+  const middle = high * 3695579528 + low * 175921 + ((low * 3695579528) >> 32);
+  return (high * 175921 + (middle >> 32)) >> 4;
 }
 
 /** A tenth, rounded down: a product, because a division of 64 bits takes ten times as long. */
@@ -207,25 +277,3 @@ const tensTable: usize = memory.data<u64>([
   1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000,
   10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000, 1000000000000000000,
 ], 16);
-
-/** Exactly eight digits, leading zeros among them. */
-// @ts-ignore: decorator
-@inline
-function eight(value: u32, at: usize): void {
-  // A division by 10,000 and two by 100, as products.
-  const upper = <u32>((<u64>value * 3518437209) >> 45);
-  const lower = value - upper * 10000;
-  const first = hundredth(upper);
-  const third = hundredth(lower);
-  store<u16>(at, load<u16>(pairs + ((<usize>first) << 1)));
-  store<u16>(at, load<u16>(pairs + ((<usize>(upper - first * 100)) << 1)), 2);
-  store<u16>(at, load<u16>(pairs + ((<usize>third) << 1)), 4);
-  store<u16>(at, load<u16>(pairs + ((<usize>(lower - third * 100)) << 1)), 6);
-}
-
-/** A hundredth, rounded down, of a number below 10^8. */
-// @ts-ignore: decorator
-@inline
-function hundredth(value: u32): u32 {
-  return <u32>((<u64>value * 1374389535) >> 37);
-}

@@ -6,9 +6,11 @@ import { assert } from "../foundation/assert";
 /** Rows written at a time. */
 const rowsMax = 4096;
 /** As in assembly/text/decimal.ts: the powers of ten that doubles need, and the longest text of one with its comma. */
-const powersMin = -292;
+const powersMin = -293;
 const powersMax = 324;
 const textBytesMax = 25;
+/** Values that a double's exponent can have. */
+const exponentCount = 2048;
 
 /**
  * Writes the numbers from start to stop in the characters of String(), commas between, null for what is not finite, into `to`
@@ -48,7 +50,7 @@ export function createDecimalWriter(parts: DecimalParts): DecimalWriter {
 function layOut({ memory, reserve }: DecimalParts) {
   const words = (powersMax - powersMin + 1) * 2;
   const addresses = {
-    powers: reserve(words * 8),
+    powers: reserve(words * 8 + exponentCount * 16),
     input: reserve(rowsMax * 8),
     text: reserve(rowsMax * textBytesMax + 8),
   };
@@ -59,11 +61,31 @@ function layOut({ memory, reserve }: DecimalParts) {
     powers[(exponent - powersMin) * 2] = BigInt.asUintN(64, power);
     powers[(exponent - powersMin) * 2 + 1] = power >> 64n;
   }
+  const halves = new Uint32Array(buffer, addresses.powers, words * 2 + exponentCount * 4);
+  for (let exponent = 1; exponent < exponentCount - 1; exponent++) scaleOf(exponent, halves, words * 2 + exponent * 4);
   return {
     addresses,
     input: new Float64Array(buffer, addresses.input, rowsMax),
     text: new Uint8Array(buffer, addresses.text, rowsMax * textBytesMax + 8),
   };
+}
+
+/**
+ * What a double of a given exponent is multiplied by on the quick way, from the power laid out before: 96 bits, rounded down, the
+ * low word first, and where the point stands (see assembly/text/decimal.ts).
+ */
+function scaleOf(exponent: number, halves: Uint32Array, at: number): void {
+  const q = exponent - 1075;
+  const k = (q * 1_262_611) >> 22;
+  const power = -1 - k;
+  const from = (power - powersMin) * 4;
+  const shift = -1 - q - ((power * 1_741_647) >> 19);
+  for (let half = 0; half < 3; half++) {
+    const lower = halves[from + half + 1]!;
+    const upper = half < 2 ? halves[from + half + 2]! : 0;
+    halves[at + half] = shift === 0 ? lower : (lower >>> shift) | (upper << (32 - shift));
+  }
+  halves[at + 3] = k + 17;
 }
 
 /** 10^k scaled by a power of two to exactly 128 bits, rounded up. */

@@ -65,6 +65,12 @@ describe("S5.14 a column of doubles as text", () => {
       "whole numbers to 2^53 and past it",
       [2 ** 53 - 1, 2 ** 53, 2 ** 53 + 2, 1e15, 1e16, 1e17, 12345678, 123456789, 99999999, 100000000],
     ],
+    [
+      "two decimals equally near, ends of the interval, and their neighbours",
+      "1125899906842624.25 1125899906842624.75 1125899906842625.25 1125899906842625.75 2251799813685247.75 562949953421312.125 562949953421312.375 562949953421313.625 140737488355328.03125 1e23 1.0000000000000001e23 9007199254740994 9007199254740996 18014398509481988 1.7e308 2.5e-300 4.45e15 9.5e-7 9.95e20 99999999999999990000"
+        .split(" ")
+        .map(Number),
+    ],
     // Numbers that rounding to the nearest of several shortest ones goes wrong for (Steele and White 1990; Loitsch 2010).
     [
       "hard cases of the literature",
@@ -85,6 +91,20 @@ describe("S5.14 a column of doubles as text", () => {
       value[0] = 2 ** power;
       bits[1] = bits[0]! - 1n;
       bits[2] = bits[0]! + 1n;
+      values.push(...value);
+    }
+    compare(Float64Array.from(values));
+  });
+
+  test("for the least and the greatest significands of every exponent", () => {
+    const bits = new BigUint64Array(8);
+    const value = new Float64Array(bits.buffer);
+    const values: number[] = [];
+    for (let exponent = 0n; exponent < 2047n; exponent++) {
+      for (let index = 0; index < 8; index++) {
+        const significand = BigInt([0, 1, 2, 3, -1, -2, -3, -4][index]!);
+        bits[index] = (exponent << 52n) | BigInt.asUintN(52, significand);
+      }
       values.push(...value);
     }
     compare(Float64Array.from(values));
