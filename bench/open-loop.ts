@@ -6,7 +6,8 @@
 import { createHistogram } from "node:perf_hooks";
 import type { Clock } from "../src/foundation/clock";
 
-const socketCount = 64;
+/** Connections unless told otherwise. */
+const socketCountUsual = 64;
 const warmUpShare = 0.25;
 const headEnd = Buffer.from("\r\n\r\n");
 const lengthName = Buffer.from("ontent-");
@@ -15,11 +16,14 @@ const patience = 4;
 
 export interface OpenLoopOptions {
   readonly port: number;
-  /** A whole request as bytes. */
-  readonly request: Buffer;
+  /** A whole request as bytes, or the one that is the index-th of all. */
+  readonly request: Buffer | ((index: number) => Buffer);
   readonly requestsPerSecond: number;
   readonly seconds: number;
   readonly clock: Clock;
+  readonly socketCount?: number;
+  /** Between two looks at what is due, where a processor of its own is not wanted; by default it never rests. */
+  readonly restMilliseconds?: number;
 }
 
 /** What came of it; the first quarter is not timed. */
@@ -28,6 +32,8 @@ export interface OpenLoopFigure {
   readonly answeredCount: number;
   /** Answers other than 200. */
   readonly refusedCount: number;
+  /** Answers by their status. */
+  readonly statuses: Readonly<Record<number, number>>;
   readonly answersPerSecond: number;
   readonly p50Milliseconds: number;
   readonly p95Milliseconds: number;
@@ -36,7 +42,17 @@ export interface OpenLoopFigure {
 
 /** Asks for as long as said, then waits for the last answers, within a bound. */
 export async function openLoop(options: OpenLoopOptions): Promise<OpenLoopFigure> {
-  const { port, request, requestsPerSecond, seconds, clock } = options;
+  const {
+    port,
+    request,
+    requestsPerSecond,
+    seconds,
+    clock,
+    restMilliseconds,
+    socketCount = socketCountUsual,
+  } = options;
+  const requestAt = typeof request === "function" ? request : () => request;
+  const statuses: Record<number, number> = {};
   const histogram = createHistogram({ lowest: 1, highest: 60_000_000, figures: 3 });
   const askedCount = Math.max(1, Math.round(requestsPerSecond * seconds));
   const timedFrom = Math.floor(askedCount * warmUpShare);
@@ -57,11 +73,12 @@ export async function openLoop(options: OpenLoopOptions): Promise<OpenLoopFigure
   };
   const lanes = await Promise.all(
     Array.from({ length: socketCount }, () =>
-      openLane(port, request, (lane, index, status) => {
+      openLane(port, requestAt, (lane, index, status) => {
         idle.push(lane);
         sendDue();
         answeredCount += 1;
         if (status !== 200) refusedCount += 1;
+        statuses[status] = (statuses[status] ?? 0) + 1;
         if (index < timedFrom) return;
         histogram.record(Math.max(1, Math.round((clock.monotonicMilliseconds() - dueAt(index)) * 1000)));
       }),
@@ -73,7 +90,8 @@ export async function openLoop(options: OpenLoopOptions): Promise<OpenLoopFigure
   for (let now = start; answeredCount < askedCount && now < deadline; now = clock.monotonicMilliseconds()) {
     dueCount = Math.min(askedCount, Math.floor(((now - start) / 1000) * requestsPerSecond) + 1);
     sendDue();
-    await new Promise((resolve) => setImmediate(resolve));
+    if (restMilliseconds === undefined) await new Promise((resolve) => setImmediate(resolve));
+    else await clock.sleep(restMilliseconds);
   }
   const took = (clock.monotonicMilliseconds() - start) / 1000;
   for (const lane of lanes) lane.close();
@@ -82,6 +100,7 @@ export async function openLoop(options: OpenLoopOptions): Promise<OpenLoopFigure
     askedCount,
     answeredCount,
     refusedCount,
+    statuses,
     answersPerSecond: answeredCount / took,
     p50Milliseconds: at(50),
     p95Milliseconds: at(95),
@@ -98,7 +117,7 @@ interface Lane {
 /** One kept-alive connection with one request under way. */
 async function openLane(
   port: number,
-  request: Buffer,
+  requestAt: (index: number) => Buffer,
   done: (lane: Lane, index: number, status: number) => void,
 ): Promise<Lane> {
   let sentIndex = 0;
@@ -136,9 +155,11 @@ async function openLane(
   const lane: Lane = {
     send(index) {
       sentIndex = index;
+      const request = requestAt(index);
       unsent = request.subarray(socket.write(request));
     },
-    close: () => socket.end(),
+    // Not politely: an answer that is still owed would keep this process alive.
+    close: () => socket.terminate(),
   };
   return lane;
 }

@@ -151,10 +151,10 @@ async function serve(userCount: number): Promise<void> {
 }
 
 let senderCount = 0;
-/** A sign-in that is refused, from an address that nobody has come from before, or from the one before. */
-async function tryLogin(url: string, email: string, isNewSender = true): Promise<number> {
-  if (isNewSender) senderCount += 1;
-  const sender = `10.${(senderCount >> 16) & 255}.${(senderCount >> 8) & 255}.${senderCount & 255}`;
+/** A sign-in that is refused, from an address that nobody has come from before. */
+async function tryLogin(url: string, email: string): Promise<number> {
+  senderCount += 1;
+  const sender = senderOf(0x800000 + senderCount);
   const response = await fetch(`${url}/api/v1/auth/login`, {
     method: "POST",
     headers: { "content-type": "application/json", "x-forwarded-for": sender },
@@ -201,47 +201,85 @@ export interface FloodFigure {
   readonly memoryAfterMebibytes: number | null;
 }
 
-/** Pricing at `pricesPerSecond` alone, and while `loginsPerSecond` sign-ins come, from one address or from ever new ones. */
+/**
+ * Pricing at `pricesPerSecond` alone, and while `loginsPerSecond` sign-ins come, from one address or from ever new ones. They come out
+ * of a process of their own: what sending them costs must not count as pricing's delay.
+ */
 export async function benchFlood(
   server: LoginServer,
   load: { seconds: number; pricesPerSecond: number; loginsPerSecond: number; isDistributed: boolean },
 ): Promise<FloodFigure> {
-  const { seconds, pricesPerSecond: requestsPerSecond, loginsPerSecond } = load;
+  const { seconds, pricesPerSecond: requestsPerSecond, loginsPerSecond, isDistributed } = load;
   const option = { model: "black_scholes_merton", option_type: "call", spot: 100, strike: 105, time_to_expiry: 0.5 };
   const body = { ...option, rate: 0.03, dividend_yield: 0, volatility: 0.2 };
   const request = requestText("/api/v1/pricing/price", body, server.key);
   const asked = { port: server.port, request, requestsPerSecond, seconds, clock: systemClock };
   const alone = await openLoop(asked);
   const memoryBeforeMebibytes = memoryOf(server.pid);
-  const statuses: Record<number, number> = {};
-  const under = new Set<Promise<void>>();
-  let isOver = false;
-  const flood = (async () => {
-    const begun = systemClock.monotonicMilliseconds();
-    for (let sent = 0; !isOver; ) {
-      const due = ((systemClock.monotonicMilliseconds() - begun) / 1000) * loginsPerSecond;
-      for (; sent < due && under.size < 2000; sent++) {
-        const one = tryLogin(server.url, `flood${sent}@example.org`, load.isDistributed)
-          .then((status) => {
-            statuses[status] = (statuses[status] ?? 0) + 1;
-          })
-          .finally(() => under.delete(one));
-        under.add(one);
-      }
-      await systemClock.sleep(5);
+  const flood: Flood = {
+    port: server.port,
+    loginsPerSecond,
+    // Pricing's first quarter is not timed; the flood lasts until its end.
+    seconds: seconds * 1.1,
+    isDistributed,
+  };
+  const flooder = Bun.spawn([process.execPath, import.meta.path, "--flood", JSON.stringify(flood)], {
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const said = flooder.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  const hear = async (isEnough: () => boolean) => {
+    while (!isEnough()) {
+      const { value, done } = await said.read();
+      if (done) return;
+      text += value;
     }
-    await Promise.all(under);
-  })();
+  };
+  await hear(() => text.includes("\n"));
   const flooded = await openLoop(asked);
-  isOver = true;
-  await flood;
+  await hear(() => false);
   return {
     aloneP99Milliseconds: alone.p99Milliseconds,
     floodedP99Milliseconds: flooded.p99Milliseconds,
-    statuses,
+    statuses: JSON.parse(text.slice(text.indexOf("\n"))) as Record<number, number>,
     memoryBeforeMebibytes,
     memoryAfterMebibytes: memoryOf(server.pid),
   };
+}
+
+interface Flood {
+  readonly port: number;
+  readonly loginsPerSecond: number;
+  readonly seconds: number;
+  readonly isDistributed: boolean;
+}
+
+/** What the flooding process does: says that it begins, sends, and says what was answered. */
+async function flood({ port, loginsPerSecond, seconds, isDistributed }: Flood): Promise<void> {
+  process.stdout.write("begun\n");
+  const { statuses } = await openLoop({
+    port,
+    request: (index) => loginText(`flood${index}@example.org`, isDistributed ? senderOf(index) : senderOf(0)),
+    requestsPerSecond: loginsPerSecond,
+    seconds,
+    clock: systemClock,
+    // More than the passwords' queue holds.
+    socketCount: 512,
+    restMilliseconds: 1,
+  });
+  process.stdout.write(JSON.stringify(statuses));
+}
+
+const senderOf = (index: number) => `10.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`;
+
+/** A sign-in's whole request. */
+function loginText(email: string, sender: string): Buffer {
+  const body = JSON.stringify({ email, password: "wrong horse battery staple" });
+  const head = ["POST /api/v1/auth/login HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"];
+  return Buffer.from(
+    `${[...head, `X-Forwarded-For: ${sender}`, `Content-Length: ${body.length}`].join("\r\n")}\r\n\r\n${body}`,
+  );
 }
 
 /** A process's resident memory, or null where nobody tells. */
@@ -270,6 +308,7 @@ export async function withLoginServer<T>(userCount: number, work: (server: Login
 if (import.meta.main) {
   const [first = "200", second = "1"] = process.argv.slice(2);
   if (first === "--serve") await serve(Number(second));
+  else if (first === "--flood") await flood(JSON.parse(second) as Flood);
   else {
     const tryCount = Number(first);
     const print = (line: string) => process.stdout.write(`${line}\n`);
