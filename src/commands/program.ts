@@ -77,6 +77,16 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
   };
   const { onReloadAsked = () => () => undefined } = dependencies;
   const settingChecks = async () => (await withDatabaseEngine(() => import("../app/setting-checks"))).settingChecks();
+  const openServiceManager = async () => {
+    const { NOTIFY_SOCKET: path } = environment;
+    if (path === undefined || path === "") return null;
+    // Foreign code is loaded only where somebody waits for it.
+    const { openDatagramSender } = await import("../adapters/unix-datagram");
+    const sender = openDatagramSender(path);
+    if (sender === null) return null;
+    const { createServiceManager, watchdogOf } = await import("../adapters/service-manager");
+    return createServiceManager({ sender, clock, watchdogMicroseconds: watchdogOf(environment, process.pid) });
+  };
   const readChanged = async (config: Config) =>
     (await app()).readChangedSettings({ config, clock, random, log: quietLog() });
   const openIdentity = async (config: Config) => (await app()).openIdentity({ config, clock, random, log: quietLog() });
@@ -112,6 +122,7 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
           settingChecks,
           untilStopped,
           onReloadAsked,
+          openServiceManager,
           several,
         });
       },

@@ -1,6 +1,7 @@
 // `bsopt serve`: starts the server, says what to open, and stops it in order when asked to.
 
 import { Command } from "commander";
+import type { ServiceManager } from "../adapters/service-manager";
 import type { App } from "../app";
 import type { BuildInfo } from "../config/build-info";
 import { type Config, type ConfigSources, loadConfig, type SettingCheck } from "../config/config";
@@ -25,6 +26,8 @@ export interface ServeDependencies extends SettingsSource {
   readonly onReloadAsked: (listener: () => void) => () => void;
   /** Resolves when the process is asked to stop, or rejects where it must not go on. */
   readonly untilStopped: () => Promise<void>;
+  /** What is told that the process is ready, lives, stops; null: nobody asked for it. */
+  readonly openServiceManager: () => Promise<ServiceManager | null>;
   /** What `--processes` needs; absent where there can only be this process. */
   readonly several?: Several | undefined;
 }
@@ -51,7 +54,9 @@ export function serveCommand(dependencies: ServeDependencies): Command {
   return addSettings(command).action(async () => {
     const sources = await readSources(command, dependencies);
     const parent = parentConfig(sources);
-    if (parent !== null) return serveBySeveral(parent, untilStopped(), dependencies);
+    // One of several has its parent to tell; the parent tells for all of them.
+    const manager = several?.announce ? null : await dependencies.openServiceManager();
+    if (parent !== null) return serveBySeveral(parent, { stopped: untilStopped(), manager }, dependencies);
     const checks = await dependencies.settingChecks();
     const live = asUsage(() => createLiveConfig(sources, checks));
     const calendars = await readCalendars(io, live.config.pricing.calendarsFile);
@@ -62,16 +67,20 @@ export function serveCommand(dependencies: ServeDependencies): Command {
     let isReloadDue = false;
     const forget = onReloadAsked(() => {
       isReloadDue = true;
-      void app?.reload();
+      if (app !== null) void reload(app);
     });
+    const reload = (running: App) => (manager ? manager.reloading(() => running.reload()) : running.reload());
     try {
       app = await startApp({ live, readFile: () => readSettingsFile(command, dependencies) }, calendars);
-      if (isReloadDue) void app.reload();
+      manager?.ready(`listens on ${app.url}`);
+      if (isReloadDue) void reload(app);
       if (several?.announce) several.announce({ url: app.url, firstAdminKey: app.firstAdminKey });
       else await io.stderr.write(welcome(build, app, io));
       await Promise.race([stopped, app.failed]);
     } finally {
+      manager?.stopping();
       await app?.stop();
+      manager?.close();
       forget();
     }
   });
@@ -90,7 +99,7 @@ function parentConfig(sources: ConfigSources): Config | null {
 /** The parent of several: each is this same command with one process, on the port that is shared. */
 async function serveBySeveral(
   config: Config,
-  stopped: Promise<void>,
+  { stopped, manager }: { stopped: Promise<void>; manager: ServiceManager | null },
   { io, build, several, onReloadAsked }: ServeDependencies,
 ): Promise<void> {
   if (several === undefined) throw new InvariantError("several server processes, and nothing to start them with");
@@ -99,15 +108,19 @@ async function serveBySeveral(
     count: config.processes,
     port: config.http.port,
     start: (port) => several.start(argumentsOfOne(config, port)),
-    stopped,
+    stopped: stopped.finally(() => manager?.stopping()),
     onRestartAsked: several.onRestartAsked,
     onReloadAsked,
-    onListening: (listening) => io.stderr.write(welcome(build, listening, io)),
+    onListening(listening) {
+      manager?.ready(`${config.processes} processes listen on ${listening.url}`);
+      return io.stderr.write(welcome(build, listening, io));
+    },
     stopMillisecondsMax: drainMilliseconds + stopDeadlineMilliseconds + stopGraceMilliseconds,
     clock: several.clock,
     random: several.random,
     log: several.logFor(config),
   });
+  manager?.close();
   // What went wrong a server has said itself.
   if (code !== 0) throw new CommandExit(code === exitCodes.usage ? exitCodes.usage : exitCodes.failed);
 }

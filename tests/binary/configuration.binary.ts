@@ -2,6 +2,7 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { listenForDatagrams } from "../harness/datagrams";
 import { Installation, type Loose, readJson, type Serving } from "../harness/executable";
 import { until } from "../harness/storage";
 
@@ -30,6 +31,55 @@ const admin = (serving: Serving, init: RequestInit = {}) =>
   });
 const settingOf = async (serving: Serving, key: string) =>
   (await readJson(admin(serving))).settings.find((setting: Loose) => setting.key === key);
+
+describe("S3.09 under a service manager", () => {
+  const startedBy = async (more: Record<string, string>, args: readonly string[] = []) => {
+    const here = installation();
+    writeFileSync(here.path("bsopt.toml"), "");
+    const listener = listenForDatagrams(here.path("notify"));
+    const told: string[] = [];
+    const hears = (text: string) =>
+      until(`it was told ${text}`, () => {
+        told.push(...listener.received());
+        return told.some((each) => each.startsWith(text));
+      });
+    const serving = await here.serve({ args, environment: { NOTIFY_SOCKET: here.path("notify"), ...more } });
+    return { serving, told, hears, listener };
+  };
+
+  test("tells that it is ready, lives, reads its settings anew and stops, and no life while it hangs", async () => {
+    const { serving, told, hears, listener } = await startedBy({ WATCHDOG_USEC: "300000" });
+    await hears(`READY=1\nSTATUS=listens on ${serving.url}`);
+    expect(told[0]).toBe("EXTEND_TIMEOUT_USEC=60000000");
+    await hears("WATCHDOG=1");
+    process.kill(serving.pid, "SIGSTOP");
+    await Bun.sleep(200);
+    listener.received();
+    await Bun.sleep(500);
+    expect(listener.received()).toEqual([]);
+    process.kill(serving.pid, "SIGCONT");
+    told.length = 0;
+    process.kill(serving.pid, "SIGHUP");
+    await hears("READY=1");
+    expect(told.filter((text) => text !== "WATCHDOG=1")).toEqual(["RELOADING=1", "READY=1"]);
+    const stopping = serving.stop();
+    await hears("STOPPING=1");
+    expect(await stopping).toBe(0);
+    listener.close();
+  }, 30_000);
+
+  test("of several the parent tells for all, once all listen", async () => {
+    const { serving, told, hears, listener } = await startedBy({}, ["--processes", "2"]);
+    await hears("READY=1\nSTATUS=2 processes listen on");
+    expect(await serving.stop()).toBe(0);
+    told.push(...listener.received());
+    expect(told.filter((text) => !text.startsWith("EXTEND"))).toEqual([
+      `READY=1\nSTATUS=2 processes listen on ${serving.url}`,
+      "STOPPING=1",
+    ]);
+    listener.close();
+  }, 60_000);
+});
 
 describe("S5.12 SIGHUP", () => {
   test("makes a server read its file anew: the log takes other levels, a wrong file changes nothing and ends nothing", async () => {

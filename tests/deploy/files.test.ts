@@ -175,7 +175,7 @@ describe("systemd", () => {
   test("passes systemd's own check", () => {
     if (!Bun.which("systemd-analyze")) return notRun("no systemd-analyze");
     const names = readdirSync(join(root, "deploy/systemd")).sort();
-    expect(names).toEqual(["bsopt-watchdog.service", "bsopt-watchdog.timer", "bsopt.service"]);
+    expect(names).toEqual(["bsopt.service"]);
     const paths = names.map((name) => join(folder, name));
     for (const [index, path] of paths.entries()) {
       writeFileSync(path, read("deploy/systemd", names[index]!).replaceAll("/usr/local/bin/bsopt", "/bin/true"));
@@ -185,12 +185,13 @@ describe("systemd", () => {
     expect(said.filter((line) => names.some((name) => line.includes(name)))).toEqual([]);
   });
 
-  test("S2.03 the watchdog asks every ten seconds and restarts after three silences", () => {
-    const service = read("deploy/systemd/bsopt-watchdog.service");
-    expect(read("deploy/systemd/bsopt-watchdog.timer")).toMatch(/^OnUnitInactiveSec=10$/m);
-    expect(service).toContain("for i in 1 2 3; do /usr/local/bin/bsopt health");
-    expect(service).toContain("systemctl restart --no-block bsopt.service");
-    expect(service).toMatch(/^Requisite=bsopt\.service$/m);
+  test("S2.03 S3.09 waits until it says that it listens, kills it where it is silent, and reads the settings anew on reload", () => {
+    expect([value("Type"), value("NotifyAccess"), value("WatchdogSec")]).toEqual(["notify", "main", "30"]);
+    expect(value("ExecReload")).toBe("/bin/kill -HUP $MAINPID");
+    expect(value("ExecStartPre")).toContain("bsopt config check");
+    // Its socket is a Unix one, and it is told by the system calls that are allowed.
+    expect(value("RestrictAddressFamilies")).toContain("AF_UNIX");
+    expect(value("SystemCallFilter")).toBe("@system-service");
   });
 });
 
