@@ -201,7 +201,9 @@ function problemsOf(route: Route): readonly ProblemStatus[] {
   const found: ProblemStatus[] = [400, 500];
   // Outside the limits is a route only for whom it lets in.
   if (!route.isUnlimited || route.permission !== "public") found.push(429, 503);
-  if (route.permission !== "public") found.push(401, 403);
+  // A guarded route refuses parameters that it does not know, and what it is to change may be in another state.
+  if (route.permission !== "public") found.push(401, 403, 422);
+  if (route.permission !== "public" && route.method !== "GET" && !route.permission.endsWith(":read")) found.push(409);
   // What is open to all and takes a body is a way in: it may refuse what it is shown.
   else if (route.body) found.push(401, 403, 409);
   if (route.parameters.params) found.push(404);

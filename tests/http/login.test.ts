@@ -58,6 +58,40 @@ describe("signing in", () => {
     expect(await events()).toContain("auth.login.success");
   });
 
+  test("S2.27 guessing one account from ever new addresses is slowed to fifty tries a day, and keeps out nobody who was here before", async () => {
+    await fixture.person();
+    await fixture.person({ email: "bob@example.org" });
+    let senders = 0;
+    const tried = async (email: string, password: string, ipAddress = `198.51.${senders >> 8}.${senders++ & 255}`) => {
+      const origin = { ipAddress, userAgent: null };
+      return fixture.login.login({ email, password, origin }).then(
+        () => "in",
+        (error: { code: string }) => error.code,
+      );
+    };
+    const home = "192.0.2.1";
+    // From a new address: the account's first token.
+    expect(await tried(ada, adasPassword, home)).toBe("in");
+    const first = await Promise.all(Array.from({ length: 40 }, () => tried(ada, "wrong")));
+    expect(first.filter((code) => code === "LOGIN_FAILED")).toHaveLength(9);
+    expect(first.filter((code) => code === "LOGIN_LIMITED")).toHaveLength(31);
+    // In other spellings it is the same account; another account is another matter; and the owner comes from where they came from before.
+    expect(await tried(" ADA@Example.org ", "wrong")).toBe("LOGIN_LIMITED");
+    expect(await tried("bob@example.org", "wrong")).toBe("LOGIN_FAILED");
+    expect(await tried(ada, adasPassword, home)).toBe("in");
+    expect(await tried(ada, adasPassword)).toBe("LOGIN_LIMITED");
+    // Minute after minute for a day: the hour's and the day's buckets take over.
+    let failed = 10;
+    for (let minutes = 0; minutes < 24 * 60; minutes += 5) {
+      fixture.advance(5 * minute);
+      for (let tries = 0; tries < 3; tries++) if ((await tried(ada, "wrong")) === "LOGIN_FAILED") failed += 1;
+      if (minutes === 55) expect(failed).toBeLessThanOrEqual(31);
+    }
+    expect(failed).toBeGreaterThan(60);
+    expect(failed).toBeLessThanOrEqual(101);
+    expect(await tried(ada, adasPassword, home)).toBe("in");
+  });
+
   test("S2.12 with a wrong password, an unknown address and a disabled account is one and the same refusal", async () => {
     await fixture.person();
     const off = await fixture.person({ email: "off@example.org" });

@@ -355,6 +355,61 @@ describe("a session that is over", () => {
   });
 });
 
+describe("two processes on one database", () => {
+  test("S2.12 S4.54 of fifty showings of one refresh token to both one gets the successor, and only that one goes on", async () => {
+    const beside = await server.beside();
+    try {
+      for (let round = 0; round < 3; round++) {
+        const { refreshToken } = await server.signIn(await server.person("viewer"));
+        const shown = (url: string, token: string) =>
+          fetch(`${url}/api/v1/auth/refresh`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify({ refresh_token: token }),
+          }).then(async (answer) => ({ status: answer.status, json: (await answer.json()) as Record<string, string> }));
+        const answers = await Promise.all(
+          Array.from({ length: 50 }, (_, index) => shown(index % 2 === 0 ? server.url : beside.url, refreshToken)),
+        );
+        const good = answers.filter(({ status }) => status === 200);
+        expect(good).toHaveLength(1);
+        expect(answers.filter(({ status, json }) => status !== 200 && json.code !== "REFRESH_RACED")).toEqual([]);
+        const successor = server.keep("a successor", good[0]!.json.refresh_token!);
+        const next = await shown(beside.url, successor);
+        expect(next.status).toBe(200);
+        server.keep("its successor", next.json.refresh_token!);
+      }
+    } finally {
+      await beside.stop();
+    }
+  });
+
+  test("S1.01 a hundred registrations of one address to both make one account, which its one mail confirms", async () => {
+    const beside = await server.beside();
+    const email = server.keep("an address registered at once", "at-once@canary-mail.example");
+    const password = server.keep("its password", "canary at once mule-turbine-oak");
+    try {
+      const statuses = await Promise.all(
+        Array.from({ length: 100 }, (_, index) =>
+          fetch(`${index % 2 === 0 ? server.url : beside.url}/api/v1/auth/register`, {
+            method: "POST",
+            headers: { "content-type": "application/json", ...server.stranger() },
+            body: JSON.stringify({ email, password }),
+          }).then(({ status }) => status),
+        ),
+      );
+      // What found no place among the slow hashes was told to come back.
+      expect(statuses.filter((status) => status !== 202 && status !== 503)).toEqual([]);
+      expect(statuses.filter((status) => status === 202).length).toBeGreaterThan(20);
+      const found = await server.call("GET", `/api/v1/admin/users?email=${encodeURIComponent(email)}`, {
+        key: "admin",
+      });
+      expect(found.json.data).toHaveLength(1);
+    } finally {
+      await beside.stop();
+    }
+  });
+});
+
 describe("the second factor", () => {
   interface Factored {
     readonly secret: string;

@@ -139,7 +139,7 @@ export type RecoveryCodes = Static<typeof RecoveryCodes>;
 /** The body of POST /api/v1/auth/reauthenticate and totp/disable: one of the two. */
 export const Proof = Type.Object(
   { password: Type.Optional(password), code: Type.Optional(code) },
-  { ...closed, $id: "Proof", minProperties: 1, maxProperties: 1, examples: [{ code: "123456" }] },
+  { ...closed, $id: "Proof", minProperties: 1, maxProperties: 1, examples: [{ password: "seven-green-boats" }] },
 );
 export type Proof = Static<typeof Proof>;
 

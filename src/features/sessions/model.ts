@@ -78,7 +78,13 @@ export const LoginSessionPage = Type.Object(
 export type LoginSessionPage = Static<typeof LoginSessionPage>;
 
 export const LoginSessionPath = Type.Object(
-  { id: Type.String({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", description: "The session's id." }) },
+  {
+    id: Type.String({
+      pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+      description: "The session's id.",
+      examples: ["019a9f3c-5d1e-7c55-a3f1-7d0b3a2c9e10"],
+    }),
+  },
   closed,
 );
 
