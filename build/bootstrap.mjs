@@ -44,6 +44,7 @@ const tasks = {
   check: () => script("build/check.ts"),
   bench: () => script("build/bench.ts"),
   chaos: () => script("build/chaos.ts"),
+  "power-cut": () => script("build/power-cut.ts"),
   format: () => script("build/check.ts", "--write"),
   generate: () => script("build/docs.ts"),
 };

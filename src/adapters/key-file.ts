@@ -8,7 +8,6 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   mkdtempSync,
   openSync,
   readSync,
@@ -16,6 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { flush, makeFolder } from "../foundation/durable";
 import { BsoptError } from "../foundation/errors";
 
 /** Everything a key file does; identity asks for this shape. */
@@ -61,7 +61,7 @@ export function openKeyFile(path: string, options: KeyFileOptions = {}): KeyFile
     create(text) {
       try {
         // The database may live elsewhere, and then nobody has made this folder yet.
-        mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+        makeFolder(dirname(path));
       } catch (error) {
         throw failed("made", error);
       }
@@ -75,15 +75,20 @@ export function openKeyFile(path: string, options: KeyFileOptions = {}): KeyFile
         } finally {
           rmSync(draftFolder, { recursive: true, force: true });
         }
-        makeDurable(dirname(path));
+        flush(dirname(path));
         return true;
       } catch (error) {
-        if (codeOf(error) === "EEXIST") return false;
+        if (codeOf(error) === "EEXIST") {
+          // Whoever made it may not have come to this, and it will be relied on.
+          flush(dirname(path));
+          return false;
+        }
         if (!linklessCodes.has(codeOf(error) ?? "")) throw failed("made", error);
       }
       // A disk without links: still exclusive, but a crash in the middle leaves a file that the next start names.
       try {
         writeDurably(path, text);
+        flush(dirname(path));
         return true;
       } catch (error) {
         if (codeOf(error) === "EEXIST") return false;
@@ -122,19 +127,6 @@ function writeDurably(path: string, text: string): void {
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
-  }
-}
-
-/** A new name is durable once its folder is. Some systems (Windows) cannot open or sync a folder. */
-function makeDurable(folder: string): void {
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(folder, "r");
-    fsyncSync(descriptor);
-  } catch {
-    // The file itself is safe; only a power cut at this very moment could still take its name away.
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

@@ -3,6 +3,7 @@
 // so that a copy of the database alone opens nothing. It must never be logged, printed, or made anew where one can be read.
 
 import { join } from "node:path";
+import { flush } from "../foundation/durable";
 import { BsoptError } from "../foundation/errors";
 import type { Random } from "../foundation/random";
 import { createSecretBox, masterKeyBytes } from "../foundation/secret-box";
@@ -19,7 +20,10 @@ const textPattern = /^[A-Za-z0-9_-]{43}$/;
  * and all read the same. Throws `unavailable` where the disk fails, `invalid` MASTER_KEY_INVALID where the file holds no such key.
  */
 export function openMasterKey(dataDirectory: string, random: Random): Uint8Array {
-  return masterKeyOf(openKeyFile(join(dataDirectory, masterKeyFileName), { holds: "the master key" }), random);
+  const key = masterKeyOf(openKeyFile(join(dataDirectory, masterKeyFileName), { holds: "the master key" }), random);
+  // A start that was killed may have made it without its name being durable yet; what is sealed from now on needs it.
+  flush(dataDirectory);
+  return key;
 }
 
 /** The same over a file that is open already. */

@@ -13,7 +13,7 @@ import type { Random } from "../foundation/random";
 import { backupName, type KeyPlace, makeBackup } from "../storage/backup";
 import { fetchFromBucket, makeInBucket } from "../storage/backup-place";
 import { lockFolder } from "../storage/folder-lock";
-import { parseDatabaseUrl, prepareFiles } from "../storage/location";
+import { parseDatabaseUrl, prepareFiles, requireRestored } from "../storage/location";
 import { createLongWork } from "../storage/long-work";
 import { restoreBackup } from "../storage/restore";
 import type { Keeper } from "./backup";
@@ -55,6 +55,7 @@ export function openKeeper(options: KeeperOptions): Keeper {
           : makeInBucket({ ...bucket, shown: bucket.shown.replace(/\/$/, "") }, { ...own, keys: taken });
       // Where there is no database, none is made: copying says so.
       if (!existsSync(location.path)) return make();
+      requireRestored(location);
       prepareFiles(location, silentLog);
       const lock = await lockFolder(location, "shared", { clock, random, log: silentLog, busyMillisecondsMax });
       try {

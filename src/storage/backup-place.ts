@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Clock, EpochMicroseconds } from "../foundation/clock";
+import { makeFolder } from "../foundation/durable";
 import { BsoptError } from "../foundation/errors";
 import {
   type Backup,
@@ -63,7 +64,7 @@ export function folderPlace(path: string): BackupPlace {
       return newest === undefined ? null : momentOf(`scheduled-${newest.manifest.created_at.replace(/[-:]/g, "")}`);
     },
     async make(name, options) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
       removeUnfinished(folder);
       return makeBackup({ ...options, to: join(folder, name) });
     },

@@ -16,9 +16,10 @@ import { dirname, join, resolve } from "node:path";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { type Clock, formatTimestamp } from "../foundation/clock";
+import { flush, makeFolder } from "../foundation/durable";
 import { BsoptError } from "../foundation/errors";
 import type { Random } from "../foundation/random";
-import { fileSha256, flush } from "./database-copy";
+import { fileSha256 } from "./database-copy";
 import type { DatabaseLocation } from "./location";
 import type { LongWork } from "./long-work";
 
@@ -97,7 +98,7 @@ export async function makeBackup(options: BackupOptions): Promise<Backup> {
   const unfinished = `${to}.${Buffer.from(random.bytes(4)).toString("hex")}${unfinishedSuffix}`;
   const createdAt = clock.nowMicroseconds();
   try {
-    mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(to));
     mkdirSync(unfinished, { mode: 0o700 });
   } catch (error) {
     throw folderUnusable(error);

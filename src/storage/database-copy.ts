@@ -2,8 +2,9 @@
 // (long-worker.ts) or in a command's process, never on a server's event loop. Separate from the rest of storage because they
 // open their own connection by path, know no drizzle, and must not change the database they look at.
 
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, statSync } from "node:fs";
+import { chmodSync, existsSync, statSync } from "node:fs";
 import { type Client, createClient } from "@libsql/client/sqlite3";
+import { flush } from "../foundation/durable";
 import { BsoptError } from "../foundation/errors";
 import { asBsoptError, databaseCorrupt, isCorruption } from "./database-error";
 import { clientUrlOf } from "./location";
@@ -106,20 +107,6 @@ export async function fileSha256(path: string): Promise<string> {
   const hasher = new Bun.CryptoHasher("sha256");
   for await (const chunk of Bun.file(path).stream()) hasher.update(chunk);
   return hasher.digest("hex");
-}
-
-/** Makes a file's or folder's content survive a power cut; a system that cannot flush a folder is let be. */
-export function flush(path: string): void {
-  const isFolder = statSync(path).isDirectory();
-  let descriptor: number | undefined;
-  try {
-    descriptor = openSync(path, isFolder ? "r" : "r+");
-    fsyncSync(descriptor);
-  } catch (error) {
-    if (!isFolder) throw error;
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
-  }
 }
 
 function open(path: string): Client {

@@ -2,8 +2,9 @@
 // because it must happen before anything opens the file. It never opens a file that already exists: closing
 // any handle on it would drop the locks this whole process holds on it (POSIX).
 
-import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, statSync } from "node:fs";
+import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
+import { flush, makeFolder } from "../foundation/durable";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 import type { RemoteDurability, RemoteLimits } from "./remote-client";
@@ -19,6 +20,20 @@ export interface DatabaseLocation {
 
 /** How the name of a database's lock file follows from the database's: see folder-lock.ts. */
 export const lockSuffix = ".lock";
+
+/** A file of this name beside the database says that a restore was ended between a key and the database it opens. */
+export const unfinishedRestoreSuffix = ".restore-unfinished";
+
+/** Throws RESTORE_UNFINISHED where database and keys may not belong together. */
+export function requireRestored(location: DatabaseLocation): void {
+  if (!existsSync(location.path + unfinishedRestoreSuffix)) return;
+  throw new BsoptError({
+    reason: "conflict",
+    code: "RESTORE_UNFINISHED",
+    detail: "A restore was interrupted: the database and the keys beside it may not belong together.",
+    hint: "Run the same `bsopt restore` again; what was there before it is kept in before-restore-… in the data folder.",
+  });
+}
 
 /** A libSQL server. */
 export interface DatabaseServer extends RemoteAddress {
@@ -119,11 +134,11 @@ export function prepareFiles(location: DatabaseLocation, log: Log): void {
   const folder = dirname(location.path);
   let mode: number;
   try {
-    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
     // The umask may have narrowed the mode further than the owner needs.
-    if (made !== undefined) chmodSync(folder, 0o700);
+    if (makeFolder(folder)) chmodSync(folder, 0o700);
     if (!existsSync(location.path)) makeEmptyFile(location.path);
     if (!existsSync(location.path + lockSuffix)) makeEmptyFile(location.path + lockSuffix);
+    flush(folder);
     const stats = statSync(location.path);
     if (!stats.isFile()) throw Object.assign(new Error("not a file"), { code: "EISDIR" });
     mode = stats.mode & 0o777;

@@ -4,7 +4,7 @@
 import { Connection, type ConnectionRole, type DatabaseConnection } from "./connection";
 import { FilePlace } from "./file-place";
 import { isLeftOpen, leaveFolder, lockFolder } from "./folder-lock";
-import { type DatabaseAddress, prepareFiles } from "./location";
+import { type DatabaseAddress, prepareFiles, requireRestored } from "./location";
 import type { Patience } from "./patience";
 import { RemoteConnection } from "./remote-connection";
 
@@ -27,6 +27,7 @@ export async function enterDatabase(address: DatabaseAddress, patience: Patience
     const open = () => new RemoteConnection({ address, durability, limits, ...patience });
     return { wasLeftOpen: false, open, giveUp: nothing, leave: nothing };
   }
+  requireRestored(address);
   prepareFiles(address, patience.log);
   const wasLeftOpen = await isLeftOpen(address, patience);
   const lock = await lockFolder(address, "shared", patience);

@@ -4,10 +4,13 @@
 // Invariants:
 // 1. Nothing is changed before the backup's files have been copied here, hashed, checked whole and found to be of a schema this
 //    executable knows. A backup is only read.
-// 2. The present database stays in place, whole, until one rename replaces it; a process killed at any moment leaves one or the
-//    other. A copy of it under a second name (a link) has been made before, and is kept.
+// 2. The present database stays in place, whole, until one rename replaces it; a process killed at any moment, or a power cut, leaves
+//    one or the other. A copy of it under a second name (a link) has been made before, and is kept.
 // 3. No log of the old database ever lies beside the new one: SQLite would play it into the wrong file. Its content is moved into
-//    the old file first; where that cannot be done (the file is damaged), the log moves aside with it.
+//    the old file first; where that cannot be done (the file is damaged, or gone), the log moves aside with it. That it is gone
+//    is durable before the rename.
+// 4. Where keys come along, a mark stands, durably, from before the first key is replaced until after the database is: nothing opens
+//    the database meanwhile but another restore.
 
 import {
   copyFileSync,
@@ -23,18 +26,21 @@ import {
 import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type Clock, formatTimestamp } from "../foundation/clock";
+import { flush } from "../foundation/durable";
 import { BsoptError } from "../foundation/errors";
 import { silentLog } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { type BackupManifest, backupDatabaseName, invalid, type KeyPlace, readManifest } from "./backup";
 import { Connection } from "./connection";
-import { fileSha256, flush } from "./database-copy";
+import { fileSha256 } from "./database-copy";
 import { lockFolder } from "./folder-lock";
-import { type DatabaseLocation, prepareFiles } from "./location";
+import { type DatabaseLocation, makeEmptyFile, prepareFiles, unfinishedRestoreSuffix } from "./location";
 import type { LongWork } from "./long-work";
 import { type Migration, prefixProblem } from "./migrate";
 import { migrations as embeddedMigrations } from "./migrations-manifest";
 import type { Patience } from "./patience";
+
+const stagedSuffix = ".restoring";
 
 export interface RestoreOptions {
   readonly location: DatabaseLocation;
@@ -55,7 +61,7 @@ export interface RestoreOptions {
 
 export interface Restored {
   readonly manifest: BackupManifest;
-  /** The folder in which the database that was there before is kept, or null where there was none. */
+  /** The folder in which what was there before is kept, or null where there was nothing. */
   readonly keptIn: string | null;
   /** Names of the keys that came with the backup and are now in the data folder. */
   readonly keys: readonly string[];
@@ -85,9 +91,10 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
       cause,
     });
   });
-  const staged = `${location.path}.restoring`;
+  const staged = location.path + stagedSuffix;
   const removeStaged = () => {
     for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(staged + suffix, { force: true });
+    for (const { path } of keys) rmSync(path + stagedSuffix, { force: true });
   };
   try {
     // What an earlier restore that was ended left behind.
@@ -101,9 +108,19 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
     }
     const problem = prefixProblem(facts.marks, migrations);
     if (problem) throw problem;
-    const keptIn = wasThere ? await keepPresent(location, keys, manifest, clock) : null;
-    placeKeys(from, keys, manifest);
+    const comingKeys = keys.filter(({ name }) => manifest.keys.some((file) => file.name === name));
+    for (const key of comingKeys) stageKey(from, key);
+    const keptIn = await keepPresent(location, comingKeys, { wasThere, clock });
+    const mark = location.path + unfinishedRestoreSuffix;
+    if (comingKeys.length > 0 && !existsSync(mark)) makeEmptyFile(mark);
+    flush(dirname(location.path));
+    for (const { path } of comingKeys) {
+      renameSync(path + stagedSuffix, path);
+      flush(dirname(path));
+    }
     renameSync(staged, location.path);
+    flush(dirname(location.path));
+    rmSync(mark, { force: true });
     flush(dirname(location.path));
     return {
       manifest,
@@ -177,19 +194,19 @@ async function stage(
 /** Gives the present files second names in a folder of their own, the log's content being in the database before. */
 async function keepPresent(
   location: DatabaseLocation,
-  keys: readonly KeyPlace[],
-  manifest: BackupManifest,
-  clock: Clock,
-): Promise<string> {
+  comingKeys: readonly KeyPlace[],
+  { wasThere, clock }: { wasThere: boolean; clock: Clock },
+): Promise<string | null> {
+  const log = `${location.path}-wal`;
+  // A log without its database is nobody's, but would be played into the new one.
+  const isEmpty = !wasThere && !existsSync(log) && !comingKeys.some(({ path }) => existsSync(path));
+  if (isEmpty) return null;
   const time = formatTimestamp(clock.nowMicroseconds()).replace(/[-:]/g, "");
   const kept = join(dirname(location.path), `before-restore-${time}`);
   mkdirSync(kept, { mode: 0o700 });
-  const isClosed = await foldLog(location);
-  linkOrCopy(location.path, join(kept, basename(location.path)));
-  for (const { name, path } of keys) {
-    if (existsSync(path) && manifest.keys.some((file) => file.name === name)) linkOrCopy(path, join(kept, name));
-  }
-  const log = `${location.path}-wal`;
+  const isClosed = wasThere && (await foldLog(location));
+  if (wasThere) linkOrCopy(location.path, join(kept, basename(location.path)));
+  for (const { name, path } of comingKeys) if (existsSync(path)) linkOrCopy(path, join(kept, name));
   if (!isClosed && existsSync(log)) {
     linkOrCopy(log, join(kept, `${basename(location.path)}-wal`));
   }
@@ -215,16 +232,13 @@ async function foldLog(location: DatabaseLocation): Promise<boolean> {
   }
 }
 
-function placeKeys(from: string, keys: readonly KeyPlace[], manifest: BackupManifest): void {
-  for (const { name, path } of keys) {
-    if (!manifest.keys.some((file) => file.name === name)) continue;
-    const staged = `${path}.restoring`;
-    rmSync(staged, { force: true });
-    // The copy takes the mode of the backup's file, which is the owner's alone.
-    copyFileSync(join(from, name), staged);
-    flush(staged);
-    renameSync(staged, path);
-  }
+/** Lays a key beside its place, durably. */
+function stageKey(from: string, { name, path }: KeyPlace): void {
+  const staged = path + stagedSuffix;
+  rmSync(staged, { force: true });
+  // The copy takes the mode of the backup's file, which is the owner's alone.
+  copyFileSync(join(from, name), staged);
+  flush(staged);
 }
 
 function linkOrCopy(from: string, to: string): void {

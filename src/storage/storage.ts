@@ -141,6 +141,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     } else if ((await pendingCount(writerConnection, migrations)) > 0) {
       throw notMigrated();
     }
+    if (door.wasLeftOpen) await whileBusy(startPatience, () => makeDurable(writerConnection));
     await whileBusy(startPatience, () => readerConnection.tune());
   } catch (error) {
     closeConnections();
@@ -283,6 +284,23 @@ function observedWrite(writer: Writer, clock: Clock, observer: StorageObserver):
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/**
+ * Makes durable what a process left behind that was killed between writing a commit and syncing it: the log's content is read from the
+ * system's memory, a client that asks again would be told that its act was made, and a power cut could still undo it. A commit
+ * syncs the whole log; this one writes a page as it was.
+ */
+async function makeDurable(connection: DatabaseConnection): Promise<void> {
+  const answer = await connection.client.execute("PRAGMA user_version");
+  const transaction = await connection.begin();
+  try {
+    await connection.lock(transaction);
+    await transaction.execute(`PRAGMA user_version = ${Number(answer.rows[0]?.[0])}`);
+    await transaction.commit();
+  } finally {
+    transaction.close();
+  }
 }
 
 /** False where the file is too large to be checked here. */

@@ -110,6 +110,18 @@ export class Installation {
     };
   }
 
+  /** Starts `serve` and ends it by SIGKILL so many milliseconds later, however far it has come. */
+  async killWhileStarting(milliseconds: number): Promise<void> {
+    const child = Bun.spawn([this.executable, "serve", "--port", "0"], {
+      cwd: this.folder,
+      env: this.environment(),
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+
   remove(): void {
     for (const child of this.#running) child.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });

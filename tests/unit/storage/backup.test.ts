@@ -10,6 +10,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -319,6 +320,40 @@ describe("a restore", () => {
     expect(readFileSync(place.path, "utf8")).toBe("first\n");
     expect(statSync(place.path).mode & 0o777).toBe(0o600);
     expect(readFileSync(join(restored.keptIn!, "master-key"), "utf8")).toBe("second\n");
+  });
+
+  test("S2.50 S5.19 ended between a key and the database it opens: nothing opens that, and the same restore ends it well", async () => {
+    const { storage, folder } = await withBackup();
+    const place = { name: "master-key", path: join(folder, "data", "master-key") };
+    writeFileSync(place.path, "first\n", { mode: 0o600 });
+    const to = join(folder, "with-keys");
+    await makeBackup({ ...backupOptions(storage.url, to, longWork), keys: [place] });
+    await addItems(storage, ["later"]);
+    await storage.close();
+    const path = storage.url.slice("file:".length);
+    // What a power cut leaves; tests/power-cut has the real ones.
+    writeFileSync(`${path}.restore-unfinished`, "");
+    writeFileSync(`${place.path}.restoring`, "half");
+    expect(await codeOf(openTestStorage({ url: storage.url }))).toBe("RESTORE_UNFINISHED");
+    await restoreBackup({ ...restoreOptions(storage.url, to, longWork), keys: [place] });
+    expect(existsSync(`${place.path}.restoring`)).toBe(false);
+    expect(readFileSync(place.path, "utf8")).toBe("first\n");
+    expect(await itemIds(await openTestStorage({ url: storage.url }))).toEqual(["one", "two"]);
+    expect(readdirSync(dirname(path)).filter((name) => name.includes("unfinished"))).toEqual([]);
+  });
+
+  test("S2.50 beside a log whose database is gone keeps the log aside and plays nothing of it into the new one", async () => {
+    const folder = temporaryFolder();
+    const url = `file:${join(folder, "data", "test.db")}`;
+    const { to } = await withBackup();
+    const child = new StorageChild(["acknowledge", url, "load"]);
+    await child.line("ack load-20");
+    child.kill("SIGKILL");
+    await child.ended();
+    rmSync(join(folder, "data", "test.db"));
+    const { keptIn } = await restoreBackup(restoreOptions(url, to, longWork));
+    expect(readdirSync(keptIn!)).toEqual(["test.db-wal"]);
+    expect(await itemIds(await openTestStorage({ url }))).toEqual(["one", "two"]);
   });
 
   test("S2.50 over a damaged database works and keeps the damaged one with its log", async () => {
