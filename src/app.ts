@@ -352,6 +352,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     metrics,
     routes: server.routes.routes,
     requestsInFlight: () => server.underWayCount,
+    requestsShed: () => server.shedCount,
     endpointLimitCount: config.limits.endpoints.length,
   });
   const stopBehindServer = async () => {

@@ -43,7 +43,7 @@ function counted(): { metrics: Metrics; answered: Answered; count: (answered: An
     log: silentLog,
   });
   const metrics = createMetrics();
-  const options = { metrics, routes: routes.routes, requestsInFlight: () => 0, endpointLimitCount: 0 };
+  const options = { metrics, routes: routes.routes, requestsInFlight: () => 0, requestsShed: () => 0, endpointLimitCount: 0 };
   const answered: Answered = {
     route: routes.match("/api/v1/pricing/price")?.methods.get("POST") ?? null,
     method: "POST",

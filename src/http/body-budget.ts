@@ -1,18 +1,20 @@
 // How much of large bodies, with the answers made from them, this process holds at once. Separate because it is the only
 // bound over several requests together: each is held to its route's limit, but enough of them at a time would still fill
-// the memory. Small bodies are not counted; they are as bounded as connections are.
+// the memory. Small bodies are not counted; they are as bounded as requests under way are.
 
 import { Refusal } from "./problem";
 
 /** Bodies up to this size are not counted. */
-export const countedBytesMin = 1_048_576;
+export const countedBytesMin = 65_536;
+/** Larger bodies count until their answer has gone out; those up to this size until it is made. */
+export const heldBytesMin = 1_048_576;
 
 /** What one request holds, from its body to the last byte of its answer. */
 export interface BodyLease {
   /** Counts further bytes. Throws Refusal 503 BODIES_WAITING where there is no room for them. */
   add(bytes: number): void;
-  /** Whether anything is counted, so that the end of the answer matters. */
-  readonly isCounted: boolean;
+  /** Whether so much is counted that the end of the answer matters. */
+  readonly isHeld: boolean;
   /** Gives everything back; once is enough, more does no harm. */
   release(): void;
 }
@@ -55,8 +57,8 @@ export class BodyBudget {
         counted += missing;
         this.#heldBytes += missing;
       },
-      get isCounted() {
-        return counted > 0 && !isOver;
+      get isHeld() {
+        return counted > heldBytesMin && !isOver;
       },
       release: () => {
         if (isOver) return;

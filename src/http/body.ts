@@ -3,6 +3,7 @@
 // allocate for more than the route's limit, and never recurse by the input's depth.
 
 import type { BodyLease } from "./body-budget";
+import type { BodyPatience } from "./body-patience";
 import { decoded } from "./content-coding";
 import { bodyFormats, type ContentCoding, codingOfHeader, formatOfContentType } from "./media";
 import { Refusal } from "./problem";
@@ -16,6 +17,12 @@ export const jsonDepthMax = 32;
 
 /** A refused body up to this size is left to drain, so that the client gets to read its answer; a larger one is cut. */
 const drainedBytesMax = 268_435_456;
+
+export interface ReadOptions {
+  readonly coding?: ContentCoding | null;
+  readonly lease?: BodyLease;
+  readonly patience?: BodyPatience;
+}
 
 /** How the body's end is known: by its declared bytes, or by streaming until it ends. */
 export type BodyExtent = { readonly kind: "declared"; readonly bytes: number } | { readonly kind: "streamed" };
@@ -90,16 +97,18 @@ export function requireTableMedia(request: Request): {
 
 /**
  * The body's bytes, never more than the route allows: 413 as soon as a streamed body passes the limit, before or after it is
- * decoded. What is held is counted on the lease.
+ * decoded; 400 BODY_TOO_SLOW where it takes longer than the patience has. What is held is counted on the lease.
  */
 export function readBody(
   request: Request,
   route: Bound,
   extent: BodyExtent,
-  { coding = null, lease }: { coding?: ContentCoding | null; lease?: BodyLease } = {},
+  { coding = null, lease, patience }: ReadOptions = {},
 ): Promise<Uint8Array> {
   const reading =
-    extent.kind === "declared" ? declared(request, route, extent.bytes, lease) : streamed(request, route, lease);
+    extent.kind === "declared"
+      ? declared(request, route, extent.bytes, lease, patience)
+      : streamed(request, route, lease, patience);
   return coding === null ? reading : plainOf(reading, coding, route, lease);
 }
 
@@ -117,42 +126,76 @@ async function plainOf(
   return plain;
 }
 
-async function declared(request: Request, route: Bound, bytesDeclared: number, lease?: BodyLease): Promise<Uint8Array> {
+async function declared(
+  request: Request,
+  route: Bound,
+  bytesDeclared: number,
+  lease?: BodyLease,
+  patience?: BodyPatience,
+): Promise<Uint8Array> {
   lease?.add(bytesDeclared);
   let bytes: Uint8Array;
   try {
-    bytes = await request.bytes();
-  } catch {
-    throw incomplete();
+    const arriving = request.bytes();
+    bytes = await (patience?.within(arriving, () => bytesDeclared, tooSlow) ?? arriving);
+  } catch (error) {
+    throw error instanceof Refusal ? error : incomplete();
   }
   if (bytes.byteLength > route.bodyBytesMax) throw tooLarge(route, true);
   return bytes;
 }
 
-async function streamed(request: Request, route: Bound, lease?: BodyLease): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let total = 0;
+async function streamed(
+  request: Request,
+  route: Bound,
+  lease?: BodyLease,
+  patience?: BodyPatience,
+): Promise<Uint8Array> {
   const reader = (request.body ?? new Blob().stream()).getReader();
-  for (;;) {
-    let next: { done: boolean; value?: Uint8Array };
-    try {
-      next = await reader.read();
-    } catch {
-      throw incomplete();
-    }
-    if (next.done || next.value === undefined) break;
-    total += next.value.byteLength;
-    try {
-      if (total > route.bodyBytesMax) throw tooLarge(route, true);
+  const read = new Gathered();
+  const gathering = async () => {
+    for (;;) {
+      const next = await reader.read();
+      if (next.done || next.value === undefined) return read.bytes;
+      if (read.count + next.value.byteLength > route.bodyBytesMax) throw tooLarge(route, true);
       lease?.add(next.value.byteLength);
-    } catch (error) {
-      await reader.cancel().catch(() => undefined);
-      throw error;
+      read.add(next.value);
     }
-    chunks.push(next.value);
+  };
+  try {
+    const arriving = gathering();
+    return await (patience?.within(arriving, () => read.count, tooSlow) ?? arriving);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw incomplete();
+    // Told without waiting: what is given up may be waiting for a client that sends nothing.
+    void reader.cancel().catch(() => undefined);
+    throw error;
   }
-  const [only] = chunks;
-  return chunks.length === 1 && only ? only : Buffer.concat(chunks);
+}
+
+/** Bytes that came in pieces, in one piece: a body in pieces of one byte each must not cost a hundred times its size. */
+class Gathered {
+  #bytes: Uint8Array = new Uint8Array(0);
+  count = 0;
+
+  add(piece: Uint8Array): void {
+    const { count } = this;
+    this.count += piece.byteLength;
+    if (count === 0) {
+      this.#bytes = piece;
+      return;
+    }
+    if (this.count > this.#bytes.byteLength) {
+      const grown = new Uint8Array(Math.max(this.count, 2 * count));
+      grown.set(this.#bytes.subarray(0, count));
+      this.#bytes = grown;
+    }
+    this.#bytes.set(piece, count);
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.count);
+  }
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -226,6 +269,16 @@ function namesPrototype(value: unknown): boolean {
 /** A client that goes away while its body is read is its own fault, not ours. */
 function incomplete(): Refusal {
   return malformed("BODY_INCOMPLETE", "The body ended early");
+}
+
+/** Told with the connection's end: what else of the body would come is not wanted. */
+function tooSlow(): Refusal {
+  return new Refusal({
+    kind: "malformed",
+    code: "BODY_TOO_SLOW",
+    detail: "The body took too long to arrive",
+    headers: { connection: "close" },
+  });
 }
 
 function malformed(code: string, detail: string): Refusal {

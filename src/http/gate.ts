@@ -11,6 +11,7 @@ import { BsoptError, type FieldFault } from "../foundation/errors";
 import { nextTurn } from "../foundation/turn";
 import { extentOf, parseJson, readBody, requireJsonMediaType, requireTableMedia } from "./body";
 import type { BodyBudget } from "./body-budget";
+import type { BodyPatience } from "./body-patience";
 import { credentialsOf } from "./credentials";
 import type { CrossOrigin } from "./cross-origin";
 import { isForm, parseForm } from "./form";
@@ -33,13 +34,15 @@ export interface GateOptions {
   readonly idempotencyStore: IdempotencyStore;
   readonly running: RunningTickets;
   readonly bodyBudget: BodyBudget;
+  readonly bodyPatience: BodyPatience;
 }
 
 /** Undefined: the handler may run, and the context says so. A response: the answer is known already. Throws Refusal or BsoptError. */
 export type Gate = (request: Request, context: RequestContext) => Promise<Response | undefined>;
 
 export function createGate(options: GateOptions): Gate {
-  const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, bodyBudget } = options;
+  const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, bodyBudget, bodyPatience } =
+    options;
 
   return async function decide(request, context) {
     const { headers } = request;
@@ -72,8 +75,8 @@ export function createGate(options: GateOptions): Gate {
     if (route.permission === "public") await countAddress(context, route);
     else if (route.permission !== "local_or_admin" || !context.isLocal) await admitted(request, context, route);
 
-    if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context, bodyBudget);
-    else if (route.body !== null) context.body = await bodyFor(request, route);
+    if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context);
+    else if (route.body !== null) context.body = await bodyFor(request, route, context);
     requireKnownQuery(request, route);
     if (route.isIdempotent && context.principal !== null) {
       const replay = await hold(request, context, context.principal);
@@ -137,42 +140,44 @@ export function createGate(options: GateOptions): Gate {
     context.ticketHeld = true;
     return replayOf(idempotencyStore, ticket);
   }
-}
 
-/** The body as its schema wants it. Throws 411, 413, 415, 400 or 422, in this order. */
-async function bodyFor(request: Request, route: Route): Promise<unknown> {
-  const extent = extentOf(request, route);
-  if (route.takesForm && isForm(request)) return fitting(parseForm(await readBody(request, route, extent)), route);
-  requireJsonMediaType(request);
-  return fitting(parseJson(await readBody(request, route, extent)), route);
-}
+  /** The body as its schema wants it. Throws 411, 413, 415, 400 or 422, in this order. */
+  async function bodyFor(request: Request, route: Route, context: RequestContext): Promise<unknown> {
+    const extent = extentOf(request, route);
+    const takesForm = route.takesForm && isForm(request);
+    if (!takesForm) requireJsonMediaType(request);
+    const lease = bodyBudget.lease();
+    context.bodyLease = lease;
+    const bytes = await readBody(request, route, extent, { lease, patience: bodyPatience });
+    return fitting(takesForm ? parseForm(bytes) : parseJson(bytes), route);
+  }
 
-/** The same where the body may be a table: JSON as its schema wants it, or a WireTable of known columns. Also throws 503. */
-async function tableOrJson(
-  request: Request,
-  route: Route,
-  tables: TableDetail,
-  context: RequestContext,
-  bodyBudget: BodyBudget,
-): Promise<unknown> {
-  const lease = bodyBudget.lease();
-  context.bodyLease = lease;
-  // Which limit holds depends on what the body says it is; that it is nothing known is told after its size.
-  const claimed = formatOfContentType(request.headers.get("content-type")) ?? "json";
-  const bound = claimed === "json" ? route : { bodyBytesMax: tables.bytesMax };
-  const extent = extentOf(request, bound);
-  const { format, coding } = requireTableMedia(request);
-  const bytes = await readBody(request, bound, extent, { coding, lease });
-  if (format === "json") return fitting(parseJson(bytes), route);
-  context.tableBytes = bytes;
-  try {
-    return await readWireTable(format, bytes, tables.columns, tables, nextTurn);
-  } catch (error) {
-    // Bytes that are not what they say are told without a place; a table of a wrong shape with one for each fault.
-    if (error instanceof BsoptError && error.reason === "invalid" && error.faults.length === 0) {
-      throw new Refusal({ kind: "malformed", code: error.code, detail: error.detail });
+  /** The same where the body may be a table: JSON as its schema wants it, or a WireTable of known columns. Also throws 503. */
+  async function tableOrJson(
+    request: Request,
+    route: Route,
+    tables: TableDetail,
+    context: RequestContext,
+  ): Promise<unknown> {
+    const lease = bodyBudget.lease();
+    context.bodyLease = lease;
+    // Which limit holds depends on what the body says it is; that it is nothing known is told after its size.
+    const claimed = formatOfContentType(request.headers.get("content-type")) ?? "json";
+    const bound = claimed === "json" ? route : { bodyBytesMax: tables.bytesMax };
+    const extent = extentOf(request, bound);
+    const { format, coding } = requireTableMedia(request);
+    const bytes = await readBody(request, bound, extent, { coding, lease, patience: bodyPatience });
+    if (format === "json") return fitting(parseJson(bytes), route);
+    context.tableBytes = bytes;
+    try {
+      return await readWireTable(format, bytes, tables.columns, tables, nextTurn);
+    } catch (error) {
+      // Bytes that are not what they say are told without a place; a table of a wrong shape with one for each fault.
+      if (error instanceof BsoptError && error.reason === "invalid" && error.faults.length === 0) {
+        throw new Refusal({ kind: "malformed", code: error.code, detail: error.detail });
+      }
+      throw error;
     }
-    throw error;
   }
 }
 

@@ -145,14 +145,19 @@ export function denialOf({ status }: Problem): DenialKind | null {
   }
 }
 
-/** The answer for a problem, as `application/problem+json` with every field of the contract. */
-export function problemResponse(told: Problem, context: { traceId: string; path: string }): Response {
-  const body = {
+/** What a problem names as its place: the path, within a bound. */
+export function instanceOf(path: string): string {
+  return path.slice(0, instanceLengthMax);
+}
+
+/** A problem's document, with every field of the contract. */
+export function problemText(told: Problem, context: { traceId: string; path: string }): string {
+  return JSON.stringify({
     type: problemType(told.code),
     title: told.title,
     status: told.status,
     detail: told.detail,
-    instance: context.path.slice(0, instanceLengthMax),
+    instance: instanceOf(context.path),
     code: told.code,
     trace_id: context.traceId,
     retryable: told.retryable,
@@ -162,8 +167,12 @@ export function problemResponse(told: Problem, context: { traceId: string; path:
       detail: fault.detail,
     })),
     error: told.detail,
-  };
-  return new Response(JSON.stringify(body), {
+  });
+}
+
+/** The answer for a problem, as `application/problem+json`. */
+export function problemResponse(told: Problem, context: { traceId: string; path: string }): Response {
+  return new Response(problemText(told, context), {
     status: told.status,
     headers: { ...told.headers, "content-type": "application/problem+json", "cache-control": "no-store" },
   });

@@ -130,3 +130,10 @@ export function acceptedFormatOf(request: Request): BodyFormat {
 export function markUnavailable(request: Request): void {
   contextOf(request).isUnavailable = true;
 }
+
+/** The path exactly as Elysia takes it from an absolute address (its `standardHostname: false`): raw, without the query. */
+export function pathOf(url: string): string {
+  const start = url.indexOf("/", "http://".length);
+  const end = url.indexOf("?", start + 1);
+  return url.substring(start, end === -1 ? undefined : end);
+}

@@ -13,7 +13,8 @@ import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { RepeatCounter } from "../foundation/repeats";
 import type { Trace, Tracing } from "../telemetry/tracing";
-import { BodyBudget, countedBytesMin } from "./body-budget";
+import { BodyBudget } from "./body-budget";
+import { BodyPatience } from "./body-patience";
 import { clientAddressRule, localRule } from "./client-address";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
 import { documentRoutes } from "./documents";
@@ -30,11 +31,11 @@ import {
   type Problem,
   problemOf,
   problemResponse,
-  Refusal,
   unavailableResponse,
 } from "./problem";
-import { attachContext, contextOf, originOf, type RequestContext } from "./request-context";
+import { attachContext, contextOf, originOf, pathOf, type RequestContext } from "./request-context";
 import { buildRouteTable, type Route, type RouteTable } from "./routes";
+import { createShedAnswer, shedCode } from "./shed-answer";
 import { finishedTable } from "./table-answer";
 import { requestNames, traceParentOf } from "./trace";
 
@@ -102,6 +103,8 @@ export interface HttpServer {
   warmUp(): Generator<void, void, void>;
   /** Requests whose answer is being made. */
   readonly underWayCount: number;
+  /** Requests refused for the load, before anything of them was looked at; onAnswered is not told of them. */
+  readonly shedCount: number;
   /** True from the first moment of drain(). */
   readonly isDraining: boolean;
   /** Asks clients to leave, then stops listening and waits for the requests under way, up to the deadline. */
@@ -146,6 +149,8 @@ export function createServer(options: HttpServerOptions): HttpServer {
   let socket: Bun.Server<unknown> | null = null;
   let isDraining = false;
   let underWayCount = 0;
+  let shedCount = 0;
+  const shedAnswer = createShedAnswer(names, [...answerHeaders, ["content-security-policy", apiContentPolicy]]);
 
   const features = [...options.features, documentRoutes({ info: options.documents, routes: () => routes.routes })];
   const routes = buildRouteTable(features, config);
@@ -194,10 +199,32 @@ export function createServer(options: HttpServerOptions): HttpServer {
       () => config.largeBodiesBytesMax,
       () => Bun.gc(false),
     ),
+    bodyPatience: new BodyPatience(clock),
   });
   app.compile();
 
-  async function handle(received: Request): Promise<Response> {
+  function handle(received: Request): Response | Promise<Response> {
+    // Probes and the metrics are answered whatever the load: whoever watches must see it.
+    const isShed = overload.refuses(underWayCount) && !isAlwaysAnswered(pathOf(received.url));
+    if (!isShed) return answered(received);
+    shedCount += 1;
+    const held = overload.hold();
+    return held === null ? shed(received) : held.then(() => shed(received));
+  }
+
+  function isAlwaysAnswered(path: string): boolean {
+    return routes.match(path)?.methods.get("GET")?.isUnlimited === true;
+  }
+
+  function shed(request: Request): Response {
+    const { answer, requestId, traceId } = shedAnswer(request);
+    if (isDraining) answer.headers.set("connection", "close");
+    if (config.corsOrigins.length > 0) setCrossOrigin(answer.headers, request, crossOrigin);
+    tellUnavailable(shedCode, { code: shedCode, trace_id: traceId, request_id: requestId, method: request.method });
+    return answer;
+  }
+
+  async function answered(received: Request): Promise<Response> {
     const request = addressed(received);
     const hostHeader = request.headers.get("host");
     let address: string | null = null;
@@ -234,10 +261,6 @@ export function createServer(options: HttpServerOptions): HttpServer {
       problem: null,
     };
     attachContext(request, context);
-    // Probes and the metrics are answered whatever the load: whoever watches must see it.
-    if (overload.refuses(underWayCount) && routes.match(context.path)?.methods.get("GET")?.isUnlimited !== true) {
-      return finished(failed(request, overloaded()), request, context);
-    }
     underWayCount += 1;
     const trace = tracing?.begin(traceParentOf(request)) ?? null;
     context.trace = trace;
@@ -257,7 +280,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     if (context.route?.tables) {
       if (response.ok && context.tableBytes) letGo(context.tableBytes);
       response = finishedTable(response, request, context.bodyLease);
-    }
+    } else context.bodyLease?.release();
     return finished(response, request, context);
   }
 
@@ -424,7 +447,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     app,
     routes,
     listen,
-    handle,
+    handle: async (request) => handle(request),
     drain,
     *warmUp() {
       for (const { body } of routes.routes) {
@@ -435,6 +458,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
     },
     get underWayCount() {
       return underWayCount;
+    },
+    get shedCount() {
+      return shedCount;
     },
     get isDraining() {
       return isDraining;
@@ -465,18 +491,6 @@ function endTrace(
   });
 }
 
-function overloaded(): Refusal {
-  const detail = "More requests than this server can answer in time; retry after the time the answer names";
-  return new Refusal({ kind: "unavailable", code: "OVERLOADED", detail, headers: { "retry-after": "1" } });
-}
-
-/** The path exactly as Elysia takes it from an absolute address (its `standardHostname: false`): raw, without the query. */
-function pathOf(url: string): string {
-  const start = url.indexOf("/", "http://".length);
-  const end = url.indexOf("?", start + 1);
-  return url.substring(start, end === -1 ? undefined : end);
-}
-
 /**
  * A request whose Host cannot stand in an address arrives with a bare path for its URL, which nothing can route by.
  * It is given a stand-in address, and goes on without its body, so that the gate can judge the Host it sent.
@@ -488,9 +502,11 @@ function addressed(request: Request): Request {
   return new Request(`http://localhost${path}`, { method: request.method, headers: request.headers });
 }
 
+const releasedBytesMin = 1_048_576;
+
 /** Large arrays live until the next collection; these bytes are the greatest part of a request and go at once. */
 function letGo({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength && byteLength > countedBytesMin)
+  if (buffer instanceof ArrayBuffer && byteLength === buffer.byteLength && byteLength > releasedBytesMin)
     buffer.transfer(0);
 }
 

@@ -12,7 +12,7 @@ const codedBytesMin = 1024;
 export function finishedTable(answer: Response, request: Request, lease: BodyLease | undefined): Response {
   const coding = answer.ok && isWorthCoding(answer) ? acceptedCoding(request.headers.get("accept-encoding")) : null;
   if (answer.ok) answer.headers.append("vary", "Accept, Accept-Encoding");
-  const isHeld = lease?.isCounted === true && answer.ok;
+  const isHeld = lease?.isHeld === true && answer.ok;
   if (!isHeld) lease?.release();
   if (coding === null && !isHeld) return answer;
   let { body } = answer;

@@ -46,7 +46,7 @@ export interface WriterLimits {
   readonly writesQueuedMax: number;
   /** Works in one transaction. */
   readonly groupWritesMax: number;
-  /** Once a group has run this long it commits: the event loop stands still meanwhile. */
+  /** Once a group has run this long it commits: the event loop stands still meanwhile. Longer where the loop's other work is. */
   readonly groupMillisecondsMax: number;
   /** How long a work waits for another process's lock before it is refused with DATABASE_BUSY. */
   readonly busyMillisecondsMax: number;
@@ -58,6 +58,10 @@ export const defaultWriterLimits: WriterLimits = {
   groupMillisecondsMax: 5,
   busyMillisecondsMax: 5000,
 };
+
+/** A group may take this share of the turn that it waited for: else a loop that is busy with requests would hardly write. */
+const turnShare = 0.5;
+const busyGroupMillisecondsMax = 25;
 
 /** A server's answers take turns of the loop, which goes on meanwhile: larger groups cost nobody else a turn. */
 export const serverGroupMillisecondsMax = 25;
@@ -114,6 +118,14 @@ interface Group {
   corruption: unknown;
 }
 
+/** A look at the connection between two groups. */
+interface Look {
+  readonly run: () => Promise<void>;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Looks that may wait: each of a few loops has one at a time. */
+const looksMax = 64;
 /** How often the queue is looked through while a server keeps its answer back. */
 const queueLookMilliseconds = 500;
 /** Tries in a row to get a tuned connection before the fault counts as fatal. */
@@ -122,10 +134,12 @@ const untunedCountMax = 3;
 export class Writer {
   readonly #options: WriterOptions;
   readonly #queue: BoundedQueue<QueuedWrite>;
-  readonly #between: (() => Promise<void>)[] = [];
+  readonly #between = new BoundedQueue<Look>(looksMax);
   readonly #scopes = new AsyncLocalStorage<WorkScope>();
   #leading: Promise<void> | null = null;
   #isClosing = false;
+  /** How long the last turn of the event loop was. */
+  #turnMilliseconds = 0;
   #failure: unknown = null;
   #busyInARow = 0;
   #untunedInARow = 0;
@@ -164,13 +178,7 @@ export class Writer {
       this.#requireRunning();
       const queuedAtMilliseconds = this.#options.clock.monotonicMilliseconds();
       if (!this.#queue.push({ work, queuedAtMilliseconds, resolve: resolve as (value: never) => void, reject })) {
-        throw new BsoptError({
-          reason: "unavailable",
-          code: "WRITE_QUEUE_FULL",
-          detail: "Too many writes are waiting.",
-          hint: "The disk or another process holds the database up, or the load is beyond this machine.",
-          retryAfterSeconds: 1,
-        });
+        throw queueFull();
       }
       this.#lead();
     });
@@ -180,7 +188,7 @@ export class Writer {
   between<T>(look: (client: DatabaseClient) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#requireRunning();
-      this.#between.push(async () => {
+      const run = async () => {
         try {
           await this.#options.connection.tune();
           resolve(await look(this.#options.connection.client));
@@ -188,7 +196,8 @@ export class Writer {
           this.#options.connection.distrust();
           reject(asBsoptError(error));
         }
-      });
+      };
+      if (!this.#between.push({ run, reject })) throw queueFull();
       this.#lead();
     });
   }
@@ -204,7 +213,7 @@ export class Writer {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#options.log.error({ err: error }, "storage has stopped: the next start recovers the database");
-    for (const queued of this.#queue.drain()) queued.reject(databaseFailed(error));
+    for (const waiting of [...this.#queue.drain(), ...this.#between.drain()]) waiting.reject(databaseFailed(error));
     this.#options.onFatal(error);
   }
 
@@ -223,10 +232,12 @@ export class Writer {
   async #rounds(): Promise<void> {
     while (true) {
       // Whatever arrives in this turn of the loop joins the group.
+      const waitingSince = this.#options.clock.monotonicMilliseconds();
       await new Promise<void>((resolve) => setImmediate(resolve));
-      for (const look of this.#between.splice(0)) await look();
+      this.#turnMilliseconds = this.#options.clock.monotonicMilliseconds() - waitingSince;
+      for (const look of this.#between.drain()) await look.run();
       if (this.#queue.count > 0) await this.#round();
-      if (this.#queue.count > 0 || this.#between.length > 0) continue;
+      if (this.#queue.count > 0 || this.#between.count > 0) continue;
       // In the same step as the decision to end, so that a write arriving next starts a new leader.
       this.#leading = null;
       return;
@@ -369,13 +380,17 @@ export class Writer {
     const { clock, limits } = this.#options;
     const begunAt = clock.monotonicMilliseconds();
     const { guard } = group;
+    const millisecondsMax = Math.max(
+      limits.groupMillisecondsMax,
+      Math.min(this.#turnMilliseconds * turnShare, busyGroupMillisecondsMax),
+    );
     while (group.members.length < limits.groupWritesMax && !guard.hasTurned) {
       const queued = this.#queue.shift();
       if (queued === undefined) break;
       const outcome = await this.#runWork(queued.work, group);
       group.members.push({ queued, outcome });
       if (group.transaction.closed || group.corruption !== undefined) break;
-      if (clock.monotonicMilliseconds() - begunAt >= limits.groupMillisecondsMax) break;
+      if (clock.monotonicMilliseconds() - begunAt >= millisecondsMax) break;
     }
     guard.end();
   }
@@ -543,4 +558,14 @@ class WorkScope implements Executor {
       if (this.#inner === inner) this.#inner = null;
     }
   }
+}
+
+function queueFull(): BsoptError {
+  return new BsoptError({
+    reason: "unavailable",
+    code: "WRITE_QUEUE_FULL",
+    detail: "Too many writes are waiting.",
+    hint: "The disk or another process holds the database up, or the load is beyond this machine.",
+    retryAfterSeconds: 1,
+  });
 }

@@ -43,6 +43,11 @@ export const metricDefinitions = {
     buckets: requestSeconds,
   },
   http_requests_in_flight: { kind: "gauge", help: "Requests that are being answered now.", labels: {} },
+  bsopt_requests_shed_total: {
+    kind: "counter",
+    help: "Requests answered with 503 OVERLOADED before anything of them was looked at; in http_requests_total they are `unmatched`.",
+    labels: {},
+  },
   bsopt_pricing_options: {
     kind: "histogram",
     help: "Options in each request that was priced or solved; the sum is all of them.",

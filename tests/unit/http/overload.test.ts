@@ -4,7 +4,13 @@ import { describe, expect, test } from "bun:test";
 import { healthRoutes } from "../../../src/features/health";
 import { createHealth } from "../../../src/features/health/service";
 import { ManualClock, systemClock } from "../../../src/foundation/clock";
-import { createOverload, longTurnsMin } from "../../../src/http/overload";
+import {
+  behindMilliseconds,
+  createOverload,
+  heldCountMax,
+  heldMilliseconds,
+  longTurnsMin,
+} from "../../../src/http/overload";
 import { testServer } from "../../harness/http";
 import { probeRoutes } from "../../http/probe-routes";
 
@@ -30,29 +36,44 @@ function turns(limits: { requestsInFlightMax?: number; turnMillisecondsMax?: num
     for (const callback of due) callback();
     return refused;
   };
-  return { overload, turn, options };
+  return { overload, turn, clock, options };
 }
 
 describe("S2.41 the event loop's turns", () => {
-  test("one turn that is too long refuses nobody, however long it is", () => {
-    const { turn } = turns();
-    expect(turn(1000, 10)).toBe(0);
-    expect(turn(10, 1)).toBe(0);
-    expect(turn(1000, 10)).toBe(0);
-  });
-
-  test(`after ${longTurnsMin} long turns in a row the rest of each further one is refused, and what fits in time is served`, () => {
+  test("a turn serves for at most twice its time, whatever came before, and the rest of it is refused", () => {
     const { turn } = turns({ turnMillisecondsMax: 40 });
-    for (let index = 0; index < longTurnsMin; index++) expect(turn(100, 1)).toBe(0);
-    expect(turn(100, 1)).toBe(100 - 41);
-    expect(turn(100, 1)).toBe(100 - 41);
+    expect(turn(81, 1)).toBe(0);
+    expect(turn(100, 1)).toBe(100 - 81);
   });
 
-  test("the first turn that is short enough ends it", () => {
-    const { turn } = turns();
-    for (let index = 0; index < longTurnsMin + 1; index++) turn(100, 1);
-    expect(turn(20, 1)).toBe(0);
-    expect(turn(100, 1)).toBe(0);
+  test("a step that takes long by itself refuses nobody, however long it is", () => {
+    const { turn } = turns({ turnMillisecondsMax: 40 });
+    for (let index = 0; index < 10; index++) expect(turn(8, 1000)).toBe(0);
+  });
+
+  test(`after ${longTurnsMin} long turns in a row each further one serves for half its time`, () => {
+    const { turn } = turns({ turnMillisecondsMax: 40 });
+    for (let index = 0; index < longTurnsMin; index++) expect(turn(60, 1)).toBe(0);
+    expect(turn(60, 1)).toBe(60 - 21);
+    expect(turn(60, 1)).toBe(60 - 21);
+  });
+
+  test("two long turns and a short one are no overload", () => {
+    const { turn } = turns({ turnMillisecondsMax: 40 });
+    for (let round = 0; round < 5; round++) {
+      for (let index = 0; index < longTurnsMin - 1; index++) expect(turn(60, 1)).toBe(0);
+      expect(turn(40, 1)).toBe(0);
+    }
+  });
+
+  test("it ends once nothing had to be refused for longer than clients wait until they come back", () => {
+    const { turn, clock } = turns({ turnMillisecondsMax: 40 });
+    for (let index = 0; index < longTurnsMin; index++) turn(60, 1);
+    expect(turn(60, 1)).toBeGreaterThan(0);
+    clock.advance(behindMilliseconds - 100);
+    expect(turn(60, 1)).toBeGreaterThan(0);
+    clock.advance(behindMilliseconds);
+    expect(turn(60, 1)).toBe(0);
   });
 });
 
@@ -61,16 +82,46 @@ describe("S5.12 overload_turn_ms", () => {
     const { turn, options } = turns({ turnMillisecondsMax: 200 });
     for (let index = 0; index <= longTurnsMin; index++) expect(turn(100, 1)).toBe(0);
     options.turnMillisecondsMax = 40;
-    for (let index = 0; index < longTurnsMin; index++) expect(turn(100, 1)).toBe(0);
-    expect(turn(100, 1)).toBe(100 - 41);
+    expect(turn(100, 1)).toBe(100 - 81);
   });
 });
 
 describe("S5.02 requests under way", () => {
-  test("from the set number on a further one is refused, and counted", () => {
+  test("from the set number on a further one is refused", () => {
     const { overload } = turns({ requestsInFlightMax: 3 });
     expect([0, 2, 3, 4].map((count) => overload.refuses(count))).toEqual([false, false, true, true]);
-    expect(overload.refusedCount).toBe(2);
+  });
+});
+
+describe("S2.50 refusals", () => {
+  test("wait for a tenth of a second, those of the same moment together, those after it for their own", async () => {
+    const { overload, clock } = turns();
+    const told: string[] = [];
+    const hold = (name: string) => overload.hold()?.then(() => told.push(name));
+    const first = [hold("one"), hold("two")];
+    clock.advance(50);
+    const second = hold("three");
+    clock.advance(heldMilliseconds - 51);
+    await Promise.resolve();
+    expect(told).toEqual([]);
+    clock.advance(1);
+    await Promise.all(first);
+    expect(told).toEqual(["one", "two"]);
+    clock.advance(50);
+    await second;
+    expect(told).toEqual(["one", "two", "three"]);
+  });
+
+  test(`at most ${heldCountMax} wait; a further one goes out at once, and there is room again once they have gone`, async () => {
+    const { overload, clock } = turns();
+    let last: Promise<void> | null = null;
+    for (let index = 0; index < heldCountMax; index++) last = overload.hold();
+    expect(last).not.toBeNull();
+    expect(overload.hold()).toBeNull();
+    clock.advance(heldMilliseconds);
+    await last;
+    await Promise.resolve();
+    expect(overload.hold()).not.toBeNull();
   });
 });
 
@@ -93,13 +144,27 @@ describe("S4.57 a server that has too much to do", () => {
         return released.promise;
       },
     });
-    const { call, close } = testServer({ features: [health, things], config: { requestsInFlightMax: 1 } });
+    const { call, close, server } = testServer({ features: [health, things], config: { requestsInFlightMax: 1 } });
     const first = call("POST", "/api/v1/things", { key: "admin", body: { name: "one" } });
     await entered.promise;
 
-    const refused = await call("POST", "/api/v1/things", { body: { name: "two" } });
+    const refused = await call("POST", "/api/v1/things", {
+      body: { name: "two" },
+      headers: { "x-request-id": "mine" },
+    });
     expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
-    expect(refused.json).toMatchObject({ code: "OVERLOADED", retryable: true });
+    expect(refused.json).toMatchObject({
+      type: "urn:bsopt:problem:overloaded",
+      title: "Unavailable",
+      status: 503,
+      instance: "/api/v1/things",
+      code: "OVERLOADED",
+      retryable: true,
+      errors: [],
+    });
+    expect(refused.json.trace_id).toMatch(/^[0-9a-f]{32}$/);
+    expect(refused.headers.get("x-request-id")).toBe("mine");
+    expect(server.shedCount).toBe(1);
     for (const path of ["/health", "/liveness", "/readiness"]) {
       expect([path, (await call("GET", path)).status]).toEqual([path, 200]);
     }
@@ -107,6 +172,10 @@ describe("S4.57 a server that has too much to do", () => {
     released.resolve();
     expect((await first).status).toBe(201);
     expect((await call("POST", "/api/v1/things", { key: "admin", body: { name: "two" } })).status).toBe(201);
+    // the same headers as on any other answer that tells of a problem
+    const unknown = await call("GET", "/health/nowhere");
+    const names = (headers: Headers) => [...headers.keys()].filter((name) => name !== "retry-after").sort();
+    expect(names(refused.headers)).toEqual(names(unknown.headers));
     await close();
   });
 });
