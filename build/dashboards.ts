@@ -80,6 +80,11 @@ const servicePanels: readonly Panel[] = [
     unit: "s",
     lines: [["{{route}}", `topk(10, ${quantile(0.99, "http_request_duration_seconds", "route, ")})`]],
   },
+  {
+    title: "Requests refused for the load",
+    unit: "reqps",
+    lines: [["{{instance}}", rate("bsopt_requests_shed_total")]],
+  },
   { title: "Requests in flight", unit: "short", lines: [["{{instance}}", `http_requests_in_flight{${selected}}`]] },
   {
     title: "Options priced",

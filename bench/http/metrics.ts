@@ -43,7 +43,13 @@ function counted(): { metrics: Metrics; answered: Answered; count: (answered: An
     log: silentLog,
   });
   const metrics = createMetrics();
-  const options = { metrics, routes: routes.routes, requestsInFlight: () => 0, requestsShed: () => 0, endpointLimitCount: 0 };
+  const options = {
+    metrics,
+    routes: routes.routes,
+    requestsInFlight: () => 0,
+    requestsShed: () => 0,
+    endpointLimitCount: 0,
+  };
   const answered: Answered = {
     route: routes.match("/api/v1/pricing/price")?.methods.get("POST") ?? null,
     method: "POST",
@@ -86,6 +92,7 @@ export async function benchMeasuredRequests(
       metrics: createMetrics(),
       routes,
       requestsInFlight: () => server.underWayCount,
+      requestsShed: () => server.shedCount,
       endpointLimitCount: 0,
     });
     return {

@@ -272,7 +272,7 @@ export const settings = [
     schema: bytes(17_179_869_184),
     default: 268_435_456,
     description:
-      "Bytes of bodies over 1 MiB that are held at once; further ones are told to come back. One alone is always taken.",
+      "Bytes of bodies over 64 KiB that are held at once; further ones are told to come back. One alone is always taken.",
     rule: "must be a whole number from 1024 to 17179869184",
   },
   {
@@ -422,7 +422,7 @@ export const settings = [
     schema: milliseconds(5, 60_000),
     default: 40,
     description:
-      "Where the event loop keeps being busy with requests for longer than this in one turn, in milliseconds, the rest of the turn is told to come back.",
+      "How long one turn of the event loop may be busy with requests, in milliseconds. Past twice that the rest of a turn is told to come back; past half of it once three turns running were longer.",
     rule: "must be a whole number from 5 to 60000",
   },
   {

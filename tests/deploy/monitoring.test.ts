@@ -193,6 +193,10 @@ const cases: Readonly<Record<string, Firing>> = {
     fires: { 'http_requests_total{status="500"}': "0+2x70", 'http_requests_total{status="200"}': "0+98x70" },
     stays: { 'http_requests_total{status="422"}': "0+50x70", 'http_requests_total{status="200"}': "0+50x70" },
   },
+  BsoptOverloaded: {
+    fires: { bsopt_requests_shed_total: "0+600x70" },
+    stays: { bsopt_requests_shed_total: "0+30x70" },
+  },
   BsoptPricingSlow: {
     fires: latencyBuckets("http_request_duration_seconds", 'route="/api/v1/pricing/price",', {
       "0.005": "0+90x70",

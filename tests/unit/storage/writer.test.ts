@@ -174,6 +174,29 @@ describe("storage.write", () => {
     expect(storage.statistics().groupCount).toBe(2);
   });
 
+  test("S5.02 a group that waited for a long turn of the loop may take half as long itself, up to 25 ms", async () => {
+    const clock = new ManualClock();
+    const storage = await openTestStorage({ clock, limits: { groupMillisecondsMax: 5 } });
+    const groupsOf = async (turnMilliseconds: number) => {
+      const before = storage.statistics().groupCount;
+      const all = Array.from({ length: 10 }, (_, index) =>
+        storage.write(async (tx) => {
+          clock.advance(4);
+          await add(tx, `${turnMilliseconds}-${index}`);
+        }),
+      );
+      // The turn that the first group waits for.
+      clock.advance(turnMilliseconds);
+      await Promise.all(all);
+      return storage.statistics().groupCount - before;
+    };
+    // Two works of 4 ms each: five groups. After 32 ms the first has 16 ms, which four works fill: then three more groups.
+    expect(await groupsOf(0)).toBe(5);
+    expect(await groupsOf(32)).toBe(4);
+    // 500 ms would allow 250: it has 25, which seven works fill; then two more groups.
+    expect(await groupsOf(500)).toBe(3);
+  });
+
   test("every row of a work can carry the same time, the clock's at its beginning", async () => {
     const clock = new ManualClock(1_234_567n);
     const storage = await openTestStorage({ clock });
@@ -547,6 +570,22 @@ describe("a COMMIT that fails", () => {
       expect(log.lines.filter(({ level }) => level === "error")).toHaveLength(1);
     });
   }
+
+  test("S5.02 one look between two groups more than may wait is refused, those before are answered", async () => {
+    const { writer } = await bareWriter();
+    const look = () => writer.between((client) => client.execute("SELECT 1"));
+    const looks = Array.from({ length: 64 }, look);
+    expect(await codeOf(look())).toBe("WRITE_QUEUE_FULL");
+    expect(await Promise.all(looks)).toHaveLength(64);
+    await look();
+  });
+
+  test("a fault that stops the writer refuses the looks that wait, too", async () => {
+    const { writer } = await bareWriter();
+    const waiting = codeOf(writer.between((client) => client.execute("SELECT 1")));
+    writer.fail(new Error("stopped"));
+    expect(await waiting).toBe("DATABASE_FAILED");
+  });
 
   test("a fault that stops the writer refuses what is still queued", async () => {
     const { writer, connection, fatal } = await bareWriter({ groupWritesMax: 1 });
