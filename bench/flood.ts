@@ -17,6 +17,8 @@ export interface FloodKind {
   readonly perThousand: number;
   /** An answer later than this is of no use to whoever asked. */
   readonly usefulMilliseconds: number;
+  /** Each of them over a connection of its own; others use one again. */
+  readonly isAlone?: boolean;
 }
 
 export interface FloodOptions {
@@ -50,7 +52,7 @@ export interface FloodFigure {
   readonly seconds: number;
   readonly p50Milliseconds: number;
   readonly p99Milliseconds: number;
-  /** What some of the failures were. */
+  /** What the first failures were. */
   readonly failures: readonly string[];
 }
 
@@ -70,8 +72,9 @@ export async function flood(options: FloodOptions): Promise<FloodFigure> {
 
   const send = (lane: Lane) => {
     const kind = order[nextIndex++ % order.length]!;
-    const { requests } = kinds[kind]!;
+    const { requests, isAlone } = kinds[kind]!;
     sentCount += 1;
+    if (isAlone === true) lane.leave();
     lane.send(kind, requests[turns[kind]!++ % requests.length]!, now);
   };
   const ended = (lane: Lane, kind: number, status: number, hasRetryAfter: boolean, why: string) => {
@@ -87,6 +90,7 @@ export async function flood(options: FloodOptions): Promise<FloodFigure> {
       if (failures.length < 5) failures.push(`${count.name}: ${why}`);
     }
     if (isOver) return;
+    if (kinds[kind]!.isAlone === true) lane.leave();
     if (requestsPerSecond === null) send(lane);
     else idle.push(lane);
   };
@@ -112,7 +116,8 @@ export async function flood(options: FloodOptions): Promise<FloodFigure> {
         send(lane);
       }
     }
-    await new Promise((resolve) => setImmediate(resolve));
+    const isAhead = requestsPerSecond !== null && idle.length > 0;
+    await (isAhead ? clock.sleep(1) : new Promise((resolve) => setImmediate(resolve)));
     now = clock.monotonicMilliseconds();
   }
   isOver = true;
@@ -193,7 +198,8 @@ class Lane {
     }
   }
 
-  #leave(): void {
+  /** Ends the connection; the next request opens another. */
+  leave(): void {
     const socket = this.#socket;
     this.#socket = null;
     socket?.terminate();
@@ -253,7 +259,7 @@ class Lane {
     this.#missing = 0;
     this.#tail = "";
     // Answered before the body was sent whole: the rest of it will not be, so the connection is of no more use.
-    if (this.#isClosing || this.#unsent !== null) this.#leave();
+    if (this.#isClosing || this.#unsent !== null) this.leave();
     this.#finish(this.#status, this.#hasRetryAfter, `status ${this.#status}`);
   }
 }
