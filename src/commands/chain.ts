@@ -3,16 +3,14 @@
 // standard error for the other formats.
 
 import { Command, Option } from "commander";
-import { readChainFile } from "../adapters/feeds/chain-file";
-import { plainChainColumns } from "../adapters/feeds/plain-columns";
 import { writeTable } from "../adapters/tabular/formats";
-import { type ColumnTable, fileLimits, overLimit, type TableColumn } from "../adapters/tabular/table";
+import type { ColumnTable, TableColumn } from "../adapters/tabular/table";
 import { decimals, foldLine, layOutTable, type TerminalColumn } from "../adapters/tabular/terminal";
 import { formatCivilDate } from "../domain/calendar";
 import type { ChainFile, ChainRow } from "../domain/chain";
 import type { Units } from "../engine/catalog";
 import { unreachable } from "../foundation/assert";
-import { type EpochMicroseconds, formatTimestamp } from "../foundation/clock";
+import { formatTimestamp } from "../foundation/clock";
 import {
   type ChainExpiry,
   type ChainReason,
@@ -27,50 +25,42 @@ import { type ParitySource, parityFailureDetail } from "../surfaces/parity";
 import {
   formatOption,
   leftOutNote,
-  momentArgument,
-  numberArgument,
   type PricingCommandDependencies,
   type PrintFormat,
   printFormat,
   unitsOption,
 } from "./arguments";
-import { CommandExit, exitCodes, type OutputStream, UsageError } from "./io";
+import {
+  addChainFileOptions,
+  type ChainFileFlags,
+  checkChainFlags,
+  filesHead,
+  forwardNotes,
+  percent,
+  readChainFiles,
+  tellFaults,
+} from "./chain-files";
+import { CommandExit, exitCodes, type OutputStream } from "./io";
 import { deliver } from "./output";
-import { createProgress, type Progress } from "./progress";
+import { createProgress } from "./progress";
 
-interface ChainFlags {
-  readonly rate?: number;
-  readonly dividendYield?: number;
-  readonly spot?: number;
+interface ChainFlags extends ChainFileFlags {
   readonly volatility: VolatilityChoice;
   readonly units: Units;
-  readonly valuationTime?: EpochMicroseconds;
   readonly format?: PrintFormat;
   readonly json?: true;
   readonly output?: string;
 }
 
-/** Faults shown in words; the rest are counted. */
-const faultsShownMax = 20;
-
 /** Reads chains, infers what isn't given, prices every option. Exit code 3 where some have no price. */
 export function chainCommand(dependencies: PricingCommandDependencies): Command {
-  return new Command("chain")
-    .description("price a real option chain: a Cboe quote table as downloaded, or plain columns")
-    .argument(
-      "<file...>",
-      `quote tables or files with the columns ${plainChainColumns.join(", ")} (enough: symbol, bid, ask); - is standard input`,
-    )
-    .option("--rate <rate>", "interest rate, continuous (0.04 is 4 %); else inferred per expiry", numberArgument)
-    .option("--dividend-yield <yield>", "dividend yield, continuous; else inferred per expiry", numberArgument)
-    .option("--spot <price>", "price of the underlying instead of the file's", numberArgument)
-    .addOption(
-      new Option("--volatility <which>", "volatility to price at: of the quotes, or the file's own")
-        .choices(volatilityChoices)
-        .default("mid"),
-    )
-    .addOption(unitsOption())
-    .option("--valuation-time <moment>", "moment of the quotes where the file doesn't say; else now", momentArgument)
+  const command = new Command("chain").description(
+    "price a real option chain: a Cboe quote table as downloaded, or plain columns",
+  );
+  const volatility = new Option("--volatility <which>", "volatility to price at: of the quotes, or the file's own")
+    .choices(volatilityChoices)
+    .default("mid");
+  return addChainFileOptions(command, [volatility, unitsOption()])
     .addOption(formatOption())
     .option("--json", "the same as --format json")
     .option("-o, --output <file>", "write there; the ending tells the format")
@@ -80,9 +70,9 @@ export function chainCommand(dependencies: PricingCommandDependencies): Command 
 async function runChain(dependencies: PricingCommandDependencies, paths: string[], flags: ChainFlags): Promise<void> {
   const { io, clock } = dependencies;
   const format = printFormat(flags, "table");
-  checkFlags(flags, paths);
+  checkChainFlags(flags, paths);
   const progress = createProgress(io.stderr, clock, "chain");
-  const files = await readFiles(dependencies, paths, flags, progress);
+  const files = await readChainFiles(dependencies, paths, flags, progress);
   const rows = files.flatMap((file) => file.rows);
   const request: ChainRequest = {
     rows,
@@ -117,67 +107,12 @@ async function runChain(dependencies: PricingCommandDependencies, paths: string[
   if (valuation.pricedCount < rows.length) throw new CommandExit(exitCodes.partial);
 }
 
-function checkFlags({ rate, dividendYield, spot }: ChainFlags, paths: readonly string[]): void {
-  for (const [flag, value] of Object.entries({ "--rate": rate, "--dividend-yield": dividendYield, "--spot": spot }))
-    if (value !== undefined && !Number.isFinite(value)) throw new UsageError(`${flag} must be a finite number`);
-  if (spot !== undefined && spot <= 0) throw new UsageError("--spot must be above zero");
-  if (paths.filter((path) => path === "-").length > 1) throw new UsageError("standard input can be read only once");
-}
-
-async function readFiles(
-  { io, clock }: PricingCommandDependencies,
-  paths: readonly string[],
-  flags: ChainFlags,
-  progress: Progress,
-): Promise<ChainFile[]> {
-  const defaults = { asOf: flags.valuationTime ?? clock.nowMicroseconds(), spot: Number.NaN };
-  const files: ChainFile[] = [];
-  let rowCount = 0;
-  for (const path of paths) {
-    const [source, name] = path === "-" ? [io.stdin(), "standard input"] : [io.readFile(path), path];
-    const file = await readChainFile(progress.reading(source), name, fileLimits, defaults);
-    rowCount += file.rows.length;
-    if (rowCount > fileLimits.rowsMax) throw overLimit(name, `brings the rows over ${fileLimits.rowsMax}`);
-    files.push(file);
-  }
-  return files;
-}
-
-async function tellFaults({ io }: PricingCommandDependencies, files: readonly ChainFile[]): Promise<void> {
-  const faults = files.flatMap((file) => file.faults);
-  const count = files.reduce((sum, file) => sum + file.faultCount, 0);
-  for (const { file, line, detail } of faults.slice(0, faultsShownMax))
-    await io.stderr.write(`${file} line ${line}: ${detail}\n`);
-  if (count > faultsShownMax) await io.stderr.write(`… and ${count - faultsShownMax} more faults\n`);
-}
-
-/** Rates beyond these make one doubt the quotes. */
-const rateDoubtMin = -0.05;
-const rateDoubtMax = 0.15;
-
 /** What a reader of the numbers should know about how they came about. */
 function notesOf({ expiries }: ChainValuation, request: ChainRequest): string[] {
-  const notes: string[] = [];
-  const american = new Set(expiries.filter(({ contract }) => contract.style === "american").map(({ root }) => root));
-  if (american.size > 0)
-    notes.push(
-      `options on ${[...american].join(", ")} are American and are priced as European; parity holds only nearly for them`,
-    );
+  const notes = forwardNotes(expiries, request, "priced as European");
   if (expiries.some(({ spot }) => !(spot > 0)))
     notes.push("without a spot (--spot), delta is per unit of the prepaid forward");
-  for (const { contract, parity } of expiries) {
-    const isDoubtful =
-      parity && request.rate === undefined && !(parity.rate >= rateDoubtMin && parity.rate <= rateDoubtMax);
-    if (isDoubtful)
-      notes.push(
-        `${contract.root} ${formatCivilDate(contract.expiryDate)}: a rate of ${percent(parity.rate)} is hard to believe; give --rate`,
-      );
-  }
   return notes;
-}
-
-function percent(value: number): string {
-  return Number.isFinite(value) ? `${(value * 100).toFixed(3)} %` : "unknown";
 }
 
 /** One expiry's name and time, then its forward, discount and rate and where they come from: two lines. */
@@ -268,13 +203,7 @@ function head(files: readonly ChainFile[], request: ChainRequest, valuation: Cha
     volatility: request.volatility,
     count: request.rows.length,
     priced: valuation.pricedCount,
-    files: files.map(({ name, kind, rows, faults, faultCount }) => ({
-      name,
-      kind,
-      count: rows.length,
-      fault_count: faultCount,
-      faults: faults.map(({ line, detail }) => ({ line, detail })),
-    })),
+    files: filesHead(files),
     expiries: valuation.expiries.map(({ contract, asOf, spot, timeToExpiry, parity, failure, rowIndexes }) => ({
       root: contract.root,
       underlying: contract.underlying,

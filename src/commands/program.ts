@@ -130,6 +130,7 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ["price", async () => (await import("./price")).priceCommand(pricing)],
     ["iv", async () => (await import("./iv")).impliedVolatilityCommand(pricing)],
     ["chain", async () => (await import("./chain")).chainCommand(pricing)],
+    ["surface", async () => (await import("./surface")).surfaceCommand(pricing)],
     ["key", async () => (await import("./key")).keyCommand({ ...source, openIdentity })],
     ["user", async () => (await import("./user")).userCommand({ ...source, openIdentity })],
     ["migrate", async () => (await import("./migrate")).migrateCommand({ ...source, openMigrator })],

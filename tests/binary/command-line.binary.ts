@@ -43,6 +43,7 @@ describe("the command line", () => {
       "price",
       "iv",
       "chain",
+      "surface",
       "migrate",
       "key",
       "verify",

@@ -7,6 +7,7 @@ import { BrokenPipe, type CommandIo, type ExitCode, type OutputStream } from "..
 import { impliedVolatilityCommand } from "../../src/commands/iv";
 import { priceCommand } from "../../src/commands/price";
 import { runCommandLine } from "../../src/commands/run";
+import { surfaceCommand } from "../../src/commands/surface";
 import { createEngine, type Engine } from "../../src/engine/engine";
 import { type Clock, ManualClock } from "../../src/foundation/clock";
 import { BsoptError } from "../../src/foundation/errors";
@@ -41,7 +42,7 @@ export function testEngine(): Engine {
   return engine;
 }
 
-/** Runs price, iv or chain with the given arguments. */
+/** Runs price, iv, chain or surface with the given arguments. */
 export async function runCommand(argv: readonly string[], surroundings: Surroundings = {}): Promise<Outcome> {
   const out = memoryStream(surroundings, surroundings.writesUntilBroken);
   const err = memoryStream(surroundings);
@@ -71,7 +72,8 @@ export async function runCommand(argv: readonly string[], surroundings: Surround
   const program = new Command("bsopt")
     .addCommand(priceCommand(dependencies))
     .addCommand(impliedVolatilityCommand(dependencies))
-    .addCommand(chainCommand(dependencies));
+    .addCommand(chainCommand(dependencies))
+    .addCommand(surfaceCommand(dependencies));
   const code = await runCommandLine({ program, argv, io });
   const outBytes = Buffer.concat(out.parts);
   return { code, out: outBytes.toString(), outBytes, err: Buffer.concat(err.parts).toString(), written };

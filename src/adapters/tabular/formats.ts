@@ -26,17 +26,18 @@ export function readTable(
   }
 }
 
-/** The table in the given format, in chunks. `head` becomes members of a JSON document, beside the rows in `options`. */
+/** The table in the given format, in chunks. `head` becomes members of a JSON document, beside the rows under `rowsName`. */
 export function* writeTable(
   format: TableFormat,
   table: ColumnTable,
   head: Readonly<Record<string, unknown>>,
+  rowsName = "options",
 ): Generator<string | Uint8Array> {
   switch (format) {
     case "csv":
       return yield* writeCsv(table);
     case "json":
-      return yield* writeJson(table, head, "options");
+      return yield* writeJson(table, head, rowsName);
     case "ndjson":
       return yield* writeNdjson(table);
     case "arrow":
