@@ -4,7 +4,7 @@
 // Nothing here computes, allocates or knows a model's formulas.
 
 /** Raised with every change of offsets, ids or meanings. */
-export const abiVersion: i32 = 1;
+export const abiVersion: i32 = 2;
 
 /** Rows worked on at once: intermediates of a tile stay in the first-level cache. */
 export const tileRows: usize = 128;
@@ -15,8 +15,11 @@ export const inputsMax: usize = 16;
 export const outputsMax: usize = 32;
 /** Columns of a tile's width in the scratch: one per input (broadcast values), then the intermediates, then option types. */
 export const scratchColumns: usize = 48;
+/** Where the American model's room begins in the scratch, and its bytes (models/american-room.ts divides it). */
+export const americanOffset: usize = scratchColumns * tileBytes;
+export const americanBytes: usize = 860_160;
 /** Bytes of scratch a caller must give; one scratch per thread, aligned to 16. */
-export const scratchBytes: usize = scratchColumns * tileBytes;
+export const scratchBytes: usize = americanOffset + americanBytes;
 /** Bytes of a request block; aligned to 16. */
 export const requestBytes: usize = 480;
 
@@ -48,6 +51,7 @@ export const inputDividendYield: usize = 4;
 export const inputVolatility: usize = 5;
 export const inputPrice: usize = 6;
 export const inputDisplacement: usize = 7;
+export const inputScheme: usize = 8;
 
 // Output ids.
 export const outputPrice: usize = 0;
@@ -68,6 +72,8 @@ export const outputUltima: usize = 14;
 export const outputDualDelta: usize = 15;
 export const outputDualGamma: usize = 16;
 export const outputLambda: usize = 17;
+export const outputEarlyExercisePremium: usize = 18;
+export const outputExerciseBoundary: usize = 19;
 export const outputImpliedVolatility: usize = 30;
 export const outputAttainableError: usize = 31;
 

@@ -6,3 +6,4 @@ export const modelBlack76: i32 = 1;
 export const modelGarmanKohlhagen: i32 = 2;
 export const modelBachelier: i32 = 3;
 export const modelDisplacedBlack: i32 = 4;
+export const modelAmerican: i32 = 5;

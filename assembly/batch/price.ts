@@ -2,6 +2,7 @@
 // unsupported. Separate from the batches so that a new model is one case here.
 import { countOffset, modelOffset, outputMaskOffset, statusOffset } from "../abi/layout";
 import {
+  modelAmerican,
   modelBachelier,
   modelBlack76,
   modelBlackScholesMerton,
@@ -9,6 +10,7 @@ import {
   modelGarmanKohlhagen,
 } from "../abi/model";
 import { statusUnsupportedOutput } from "../abi/status";
+import { americanBatch } from "./american";
 import { bachelierBatch } from "./bachelier";
 import { blackBatch, displacedBlackBatch, forwardBlackBatch } from "./black";
 import { writeNullRow } from "./columns";
@@ -25,6 +27,8 @@ export function priceBatch(request: usize): i32 {
       return bachelierBatch(request);
     case modelDisplacedBlack:
       return displacedBlackBatch(request);
+    case modelAmerican:
+      return americanBatch(request);
     default:
       return unsupportedBatch(request);
   }

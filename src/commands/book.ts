@@ -70,9 +70,12 @@ export async function runBook(
   const inputs: Partial<Record<BookInput, Column>> = {
     time_to_expiry: timesOf(book, name, flags, { now: clock.nowMicroseconds(), counting }, faults),
   };
-  for (const { name: input, default: fallback } of definitions) {
-    const column = numbersOf(book, input) ?? givenNumber(flags, input) ?? fallback;
-    refuseBoth(book, input, givenNumber(flags, input), name);
+  for (const definition of definitions) {
+    const { name: input, words, default: fallback } = definition;
+    const given = givenNumber(flags, definition);
+    const own = words ? placesOf(book, input, words, faults) : numbersOf(book, input);
+    const column = own ?? given ?? fallback;
+    refuseBoth(book, input, given, name);
     if (column === undefined)
       throw new UsageError(`${input} is neither a column of ${name} nor given as --${flagOf(input)}`);
     inputs[input] = column;
@@ -163,6 +166,25 @@ function callsOf(book: ReadTable, file: string, flags: BookFlags, faults: FaultL
     faults.add(row, "option_type", `${quoted(text ?? "")} is neither call nor put`);
     return 2;
   });
+}
+
+/** A column of an input's words as their places; NaN, which the kernel refuses, where a row says none of them. */
+function placesOf(
+  book: ReadTable,
+  column: string,
+  words: readonly string[],
+  faults: FaultList,
+): Float64Array | undefined {
+  const texts = textsOf(book, column);
+  return (
+    texts &&
+    Float64Array.from(texts, (text, row) => {
+      const place = words.indexOf(text ?? "");
+      if (place >= 0) return place;
+      faults.add(row, column, `${quoted(text ?? "")} is none of ${words.join(", ")}`);
+      return Number.NaN;
+    })
+  );
 }
 
 /** Years to expiry: a column of them, moments of expiry, or what the flags say for all. NaN where a row's can't be read. */

@@ -11,6 +11,7 @@ import { deliver } from "./output";
 import {
   type BookFlags,
   type BookInput,
+  type BookInputDefinition,
   type BookTask,
   checkTimeFlags,
   flagOf,
@@ -32,7 +33,7 @@ export async function runSingle(
   const definitions = task.inputs(modelNamed(flags.model));
   const time = timeOf(flags, now, await countingOf(dependencies, flags));
   const missing = definitions
-    .filter((input) => givenNumber(flags, input.name) === undefined && input.default === undefined)
+    .filter((input) => givenNumber(flags, input) === undefined && input.default === undefined)
     .map((input) => `--${flagOf(input.name)}`);
   if (flags.type === undefined) missing.push("--type");
   if (time === undefined) missing.push("--days (or --time, or --expiry)");
@@ -40,7 +41,7 @@ export async function runSingle(
     throw new UsageError(`missing ${missing.join(", ")}`, "or name a file of options; --help tells all flags");
 
   const inputs: Partial<Record<BookInput, number>> = { time_to_expiry: time! };
-  for (const input of definitions) inputs[input.name] = givenNumber(flags, input.name) ?? input.default!;
+  for (const input of definitions) inputs[input.name] = givenNumber(flags, input) ?? input.default!;
   const units = flags.units ?? "market";
   const slice = { model: flags.model, count: 1, isCall: Uint8Array.of(flags.type === "call" ? 1 : 0), inputs, units };
   const { columns, status } = await task.compute(engine(), slice);
@@ -48,7 +49,7 @@ export async function runSingle(
   const statusText = statusName(status[0]!);
 
   if (format === "table") {
-    await deliver(io, flags.output, [describeSingle(flags, inputs, columns, statusText)]);
+    await deliver(io, flags.output, [describeSingle(flags, definitions, inputs, columns, statusText)]);
   } else if (format === "json") {
     const { version, wasmSha256 } = engine().info;
     const document = {
@@ -61,11 +62,12 @@ export async function runSingle(
     };
     await deliver(io, flags.output, [`${JSON.stringify(document)}\n`]);
   } else {
-    const given: TableColumn[] = Object.entries(inputs).map(([name, value]) => ({
-      name,
-      kind: "number",
-      values: Float64Array.of(value),
-    }));
+    const given = Object.entries(inputs).map(([name, value]): TableColumn => {
+      const words = definitions.find((input) => input.name === name)?.words;
+      return words
+        ? { name, kind: "text", values: [words[value]!] }
+        : { name, kind: "number", values: Float64Array.of(value) };
+    });
     const table = {
       count: 1,
       columns: [
@@ -87,12 +89,14 @@ function cellOf(column: TableColumn, row: number): number | null {
 
 function describeSingle(
   flags: BookFlags,
+  definitions: readonly BookInputDefinition[],
   inputs: Partial<Record<BookInput, number>>,
   columns: readonly TableColumn[],
   status: string,
 ): string {
   const given = Object.entries(inputs).map(
-    ([name, value]) => `${name.replaceAll("_", " ")} ${Number(value.toPrecision(10))}`,
+    ([name, value]) =>
+      `${name.replaceAll("_", " ")} ${definitions.find((input) => input.name === name)?.words?.[value] ?? Number(value.toPrecision(10))}`,
   );
   const width = Math.max(...columns.map((column) => column.name.length), "status".length);
   const lines = columns.map((column) => {

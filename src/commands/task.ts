@@ -40,6 +40,8 @@ export interface BookInputDefinition {
   readonly name: BookInput;
   readonly title: string;
   readonly unit: string;
+  /** The words it may be; then a value is a word's place in this list. */
+  readonly words?: readonly string[] | undefined;
   readonly default?: number | undefined;
 }
 
@@ -84,10 +86,7 @@ export function bookSchema(task: BookTask, models: readonly ModelDefinition[]): 
   return Object.fromEntries([
     ...names("text", [...carriedColumns, "option_type"]),
     ...models.flatMap((model) =>
-      names(
-        "number",
-        task.inputs(model).map((input) => input.name),
-      ),
+      task.inputs(model).map(({ name, words }) => [name, words ? ("text" as const) : ("number" as const)] as const),
     ),
     ...names("number", ["time_to_expiry"]),
     ...names("text", ["expiry", "valuation_time"]),
@@ -110,9 +109,14 @@ export function addBookOptions(command: Command, task: BookTask): Command {
   const described = new Map(
     task.models.flatMap((model) => task.inputs(model).map((input) => [input.name, input] as const)),
   );
-  for (const { name, title, unit, default: fallback } of described.values()) {
-    const words = `${title} (${unit}${fallback === undefined ? "" : `, default ${fallback}`})`;
-    command.option(`--${flagOf(name)} <number>`, words, numberArgument);
+  for (const { name, title, unit, words, default: fallback } of described.values()) {
+    const byDefault = fallback === undefined ? "" : `default ${words?.[fallback] ?? fallback}`;
+    if (words) {
+      command.addOption(new Option(`--${flagOf(name)} <word>`, `${title} (${byDefault})`).choices(words));
+    } else {
+      const inWords = `${title} (${unit}${byDefault === "" ? "" : `, ${byDefault}`})`;
+      command.option(`--${flagOf(name)} <number>`, inWords, numberArgument);
+    }
   }
   return command
     .option("--time <years>", "time to expiry in years", numberArgument)
@@ -174,9 +178,10 @@ function keyOf(name: string): string {
   return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** What a flag gave for an input. */
-export function givenNumber(flags: BookFlags, name: BookInput): number | undefined {
-  return flags[keyOf(name)] as number | undefined;
+/** What a flag gave for an input; a word's place where it is one. */
+export function givenNumber(flags: BookFlags, { name, words }: BookInputDefinition): number | undefined {
+  const given = flags[keyOf(name)] as number | string | undefined;
+  return typeof given === "string" ? words?.indexOf(given) : given;
 }
 
 /** The flags' time to expiry in years; undefined where they give none. Throws UsageError as `yearsOfFlags` does. */

@@ -4,7 +4,7 @@
 import type { InputName, OutputName } from "./catalog";
 
 /** Must equal what the wasm says of itself. */
-export const abiVersion = 1;
+export const abiVersion = 2;
 
 /** Offsets within a request block, in bytes. */
 export const requestLayout = {
@@ -43,6 +43,7 @@ export const inputIds: Readonly<Record<InputName | "price", number>> = {
   volatility: 5,
   price: 6,
   displacement: 7,
+  scheme: 8,
 };
 
 /** The kernel's id of every output. */
@@ -65,6 +66,8 @@ export const outputIds: Readonly<Record<OutputName | "implied_volatility" | "att
   dual_delta: 15,
   dual_gamma: 16,
   lambda: 17,
+  early_exercise_premium: 18,
+  exercise_boundary: 19,
   implied_volatility: 30,
   attainable_error: 31,
 };

@@ -8,7 +8,13 @@ import { assert, unreachable } from "../foundation/assert";
 export type Units = "market" | "raw";
 
 /** Model names on the wire. */
-export type ModelName = "black_scholes_merton" | "black_76" | "garman_kohlhagen" | "bachelier" | "displaced_black";
+export type ModelName =
+  | "black_scholes_merton"
+  | "black_76"
+  | "garman_kohlhagen"
+  | "bachelier"
+  | "displaced_black"
+  | "american";
 
 /** Input names on the wire. */
 export type InputName =
@@ -20,7 +26,11 @@ export type InputName =
   | "dividend_yield"
   | "foreign_rate"
   | "volatility"
-  | "displacement";
+  | "displacement"
+  | WordInput;
+
+/** Inputs that are words on the wire; to the kernel a word is its place in the list. */
+export type WordInput = "scheme";
 
 /** Output names on the wire. */
 export type OutputName =
@@ -41,13 +51,20 @@ export type OutputName =
   | "ultima"
   | "dual_delta"
   | "dual_gamma"
-  | "lambda";
+  | "lambda"
+  | "early_exercise_premium"
+  | "exercise_boundary";
 
-/** One number a model takes. */
+/** Outputs that a European model can offer. */
+export type EuropeanOutput = Exclude<OutputName, "early_exercise_premium" | "exercise_boundary">;
+
+/** One number, or word, that a model takes. */
 export interface InputDefinition {
   readonly name: InputName;
   readonly title: string;
   readonly unit: string;
+  /** The words it may be; default and example are places in this list. Absent: it is a number. */
+  readonly words?: readonly string[];
   /** Absent where the input is required. */
   readonly default?: number;
   /** Which values are priced, in words. */
@@ -69,6 +86,8 @@ export interface ModelDefinition {
   readonly impliedVolatility: boolean;
   /** What happens at the edges, one sentence each. */
   readonly limits: readonly string[];
+  /** What a row costs, in rows of Black–Scholes–Merton, by the scheme's place; absent: as much as one. */
+  readonly weights?: readonly number[];
 }
 
 /** What a model over a spot offers. */
@@ -308,6 +327,45 @@ const displacedBlack: ModelDefinition = {
   ],
 };
 
+const american: ModelDefinition = {
+  id: 5,
+  name: "american",
+  title: "American options on an asset with a continuous dividend yield, exercised at any time",
+  source:
+    "Kim (1990); Andersen, Lake and Offengenden (2016), High-performance American option pricing; Andersen and Lake (2021) for rates below 0",
+  inputs: [
+    ...blackScholesMerton.inputs,
+    {
+      name: "scheme",
+      title: "How finely the exercise boundary is solved for",
+      unit: "a word",
+      words: ["fast", "accurate", "reference"],
+      default: 1,
+      domain: "fast, accurate or reference",
+      example: 1,
+    },
+  ],
+  outputs: [
+    ...spotOutputs.filter((output) => output !== "color" && output !== "ultima"),
+    "early_exercise_premium",
+    "exercise_boundary",
+  ],
+  impliedVolatility: false,
+  limits: [
+    expiredLimit,
+    "volatility 0: the holder exercises at the best moment of a sure future, now, at expiry or in between; derivatives in volatility 0.",
+    kinkLimit,
+    lambdaLimit,
+    "Where exercising at once is best, price and delta are the payoff's and every other Greek is 0; on the boundary itself too.",
+    "exercise_boundary is null where there is none now: where exercising early never pays, at the limits, and with rates below 0 once both boundaries have met. Where there are two it is the one nearer the strike.",
+    "spot 0: a call is worth 0, a put strike, or strike · e^(−rate · time) where that is more. strike 0: a call is worth the asset, or what it is without its dividends where that is more; a put 0.",
+    "volatility · √time above 64 is out_of_domain.",
+    badLimit,
+    overflowLimit,
+  ],
+  weights: [128, 512, 4096],
+};
+
 /** Every model the kernel knows, in order of id. */
 export const models: readonly ModelDefinition[] = [
   blackScholesMerton,
@@ -315,7 +373,15 @@ export const models: readonly ModelDefinition[] = [
   garmanKohlhagen,
   bachelier,
   displacedBlack,
+  american,
 ];
+
+/** An input's value as the wire shows it: a word where it is one. */
+export function shownInput(definition: InputDefinition, value: number): number | string;
+export function shownInput(definition: InputDefinition, value: number | undefined): number | string | undefined;
+export function shownInput({ words }: InputDefinition, value: number | undefined): number | string | undefined {
+  return value === undefined ? undefined : (words?.[value] ?? value);
+}
 
 /** The model of that name. */
 export function modelNamed(name: ModelName): ModelDefinition {
@@ -381,6 +447,8 @@ function marketFactor(output: OutputName): number {
     case "dual_delta":
     case "dual_gamma":
     case "lambda":
+    case "early_exercise_premium":
+    case "exercise_boundary":
       return 1;
     case "vega":
     case "rho":

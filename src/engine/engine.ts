@@ -125,6 +125,8 @@ export interface EngineOptions {
 
 /** Rows priced at start so that the compiler's last tier is reached before the first customer; half as many are solved. */
 const warmUpRows = 100_000;
+/** A volatility costs about as many prices, where it is found by pricing. */
+const solvingWeight = 6;
 /** Options priced one by one at start: the entrance for single rows leaves the interpreter, at a millisecond's cost. */
 const warmUpSingles = 100;
 
@@ -142,7 +144,9 @@ export function createEngine(options: EngineOptions): Engine {
   const plans = new PricePlans();
   const run = <Result>({ request, resultOf }: Task<Result>) => resultOf(kernel.run(request));
   const runAsync = async <Result>(task: Task<Result>, { signal }: AsyncOptions = {}): Promise<Result> =>
-    task.request.count <= chunkRowsMax ? run(task) : task.resultOf(await pool.run(task.request, signal));
+    task.request.count * (task.request.weight ?? 1) <= chunkRowsMax
+      ? run(task)
+      : task.resultOf(await pool.run(task.request, signal));
   const engine: Engine = {
     info: {
       version,
@@ -243,6 +247,7 @@ function priceTask({ count, isCall, inputs }: PriceRequest, plan: PricePlan): Ta
       isCall: checkedIsCall(isCall, count),
       inputs: kernelInputs,
       outputs: kernelOutputs,
+      weight: weightOf(model, inputs.scheme),
     },
     resultOf({ columns, status }) {
       const named: Partial<Record<OutputName, Float64Array>> = {};
@@ -280,6 +285,7 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
         { id: outputIds.attainable_error, factor: 1 },
       ],
       unattainableIsZero: onUnattainable === "zero",
+      weight: weightOf(model, inputs.scheme) * solvingWeight,
     },
     resultOf: ({ columns, status }) => ({
       count,
@@ -288,6 +294,14 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
       status,
     }),
   };
+}
+
+/** What a row of the model costs at most, by the schemes asked for. */
+function weightOf({ weights, inputs }: ModelDefinition, scheme: Column | undefined): number {
+  if (weights === undefined) return 1;
+  const asked = scheme ?? inputs.find(({ name }) => name === "scheme")?.default ?? 0;
+  if (typeof asked === "number") return weights[asked] ?? 1;
+  return asked.reduce((most, place) => Math.max(most, weights[place] ?? 1), 1);
 }
 
 function kernelInput(model: ModelDefinition, name: InputName, column: Column | undefined, count: number): KernelInput {
@@ -307,16 +321,17 @@ function checkedIsCall(isCall: boolean | Uint8Array, count: number): boolean | U
 
 /** Both entrances, in full tiles and in a single row. */
 function* warmUp(engine: Engine): Generator<void, void, void> {
-  const rows = 2000;
-  const isCall = Uint8Array.from({ length: rows }, (_, row) => row & 1);
   for (const model of models) {
+    const weight = weightOf(model, undefined);
+    const rows = Math.ceil(2000 / weight);
+    const isCall = Uint8Array.from({ length: rows }, (_, row) => row & 1);
     // the catalog's own examples, over strikes around that of the example
     const examples: Partial<Record<InputName, number>> = {};
     for (const { name, example } of model.inputs) examples[name] = example;
     const strike = Float64Array.from({ length: rows }, (_, row) => examples.strike! * (0.7 + (0.6 * row) / rows));
     const all = { ...examples, strike };
     const { volatility: _, ...inputs } = all;
-    for (let done = 0; done < warmUpRows; done += rows) {
+    for (let done = 0; done < warmUpRows; done += rows * weight) {
       const request = { model: model.name, count: rows, isCall, units: "raw" } as const;
       const { columns } = engine.price({ ...request, inputs: all, outputs: model.outputs });
       if (model.impliedVolatility && done < warmUpRows / 2) {
@@ -324,7 +339,7 @@ function* warmUp(engine: Engine): Generator<void, void, void> {
       }
       yield;
     }
-    for (let done = 0; done < warmUpSingles; done++) {
+    for (let done = 0; done < warmUpSingles; done += weight) {
       engine.price({
         model: model.name,
         count: 1,

@@ -28,6 +28,8 @@ export interface KernelRequest {
   readonly outputs: readonly KernelOutput[];
   /** Implied volatility only: a price that no volatility gives becomes 0 instead of null. */
   readonly unattainableIsZero?: boolean;
+  /** What the dearest of the rows costs, in rows of Black–Scholes–Merton; 1 where it is left out. */
+  readonly weight?: number;
 }
 
 /** What a call gives: fresh arrays, one per output in the request's order, and the statuses. */

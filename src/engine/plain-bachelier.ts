@@ -8,7 +8,7 @@
 // wings and where x itself or the price less its intrinsic value is a small difference.
 
 import { assert } from "../foundation/assert";
-import { type OutputName, statusCodes, unitFactor } from "./catalog";
+import { type EuropeanOutput, statusCodes, unitFactor } from "./catalog";
 import type { Column, ImpliedVolatilityRequest, ImpliedVolatilityResult, PriceRequest, PriceResult } from "./engine";
 import { normalLaw } from "./plain";
 import { mills } from "./plain-implied-volatility";
@@ -20,11 +20,12 @@ const priceMax = 2 ** 400;
 const inverseRootTwoPi = 0.3989422804014327;
 const rootTwoPi = 2.5066282746310002;
 
-type Row = Record<OutputName, number>;
+type Row = Record<EuropeanOutput, number>;
 
 /** Prices and Greeks as `Engine.price` gives them for the normal model, statuses and limits included. */
 export function pricePlainBachelier(request: PriceRequest): PriceResult {
-  const { count, isCall, inputs, outputs, units } = request;
+  const { count, isCall, inputs, units } = request;
+  const outputs = request.outputs as readonly EuropeanOutput[];
   assert(request.model === "bachelier", `the plain twin of bachelier knows no ${request.model}`);
   const forwards = spread(inputs.forward, count);
   const strikes = spread(inputs.strike, count);
@@ -42,7 +43,7 @@ export function pricePlainBachelier(request: PriceRequest): PriceResult {
   const theta = first();
   const rho = first();
   const all: Columns = { ...emptyColumns, price, delta, gamma, vega, theta, rho };
-  const further = outputs.filter((output) => !(firstOutputs as readonly OutputName[]).includes(output));
+  const further = outputs.filter((output) => !(firstOutputs as readonly EuropeanOutput[]).includes(output));
   for (const output of further) all[output] = first();
   for (const output of outputs) columns[output] = all[output];
   const vegaFactor = unitFactor("vega", units);
@@ -81,7 +82,7 @@ export function pricePlainBachelier(request: PriceRequest): PriceResult {
   return { count, columns, status };
 }
 
-type Columns = Record<OutputName, Float64Array>;
+type Columns = Record<EuropeanOutput, Float64Array>;
 const firstOutputs = ["price", "delta", "gamma", "vega", "theta", "rho"] as const;
 const nothing = new Float64Array(0);
 const emptyColumns: Columns = {

@@ -27,6 +27,7 @@ import {
   newDeskWords,
   rowsOf,
   type SharedBatch,
+  shortPerFull,
   takeChunk,
   trayAt,
   trayStates,
@@ -36,6 +37,16 @@ import {
 
 /** Rows of a chunk: a step of this thread's stays well under a millisecond, whatever is asked. */
 export const poolChunkRows = 2048;
+
+/** Rows of a chunk of that weight a row: as much work, and a whole number of short chunks of one row at least. */
+function chunkRowsOf({ weight = 1 }: KernelRequest): number {
+  return Math.max(shortPerFull, Math.floor(poolChunkRows / weight / shortPerFull) * shortPerFull);
+}
+
+/** What a batch costs, in rows of the cheapest model. */
+function workOf({ count, weight = 1 }: KernelRequest): number {
+  return count * weight;
+}
 
 /** Trays of a worker's desk: what it may be ahead of this thread, a few steps' work. */
 export const poolTrays = 8;
@@ -189,10 +200,10 @@ class ChunkPool implements Pool {
     }
     this.#idle.abort();
     this.#admittedCount += 1;
-    this.#admittedRows += request.count;
+    this.#admittedRows += workOf(request);
     try {
       this.#staff();
-      const isHelped = request.count >= sharedRowsMin && this.#seats.some(({ thread }) => thread !== null);
+      const isHelped = workOf(request) >= sharedRowsMin && this.#seats.some(({ thread }) => thread !== null);
       const check = () => this.#refuse(era, signal);
       const readable = isHelped && !liesShared(request) ? await moveToSharedMemory(request, check) : request;
       const room = request.count < stepRowsMax ? null : await roomFor(readable, check);
@@ -200,7 +211,7 @@ class ChunkPool implements Pool {
       return await this.#compute(readable, { room, isHelped, signal });
     } finally {
       this.#admittedCount -= 1;
-      this.#admittedRows -= request.count;
+      this.#admittedRows -= workOf(request);
       if (this.#admittedCount === 0) this.#rest();
     }
   }
@@ -257,11 +268,12 @@ class ChunkPool implements Pool {
 
   #sharedBatch(request: KernelRequest): SharedBatch {
     this.#lastNumber = (this.#lastNumber + 1) | 0;
-    const words = batchWords.chunks + chunksOf(request.count, poolChunkRows);
+    const chunkRows = chunkRowsOf(request);
+    const words = batchWords.chunks + chunksOf(request.count, chunkRows);
     return {
       number: this.#lastNumber,
       request,
-      chunkRows: poolChunkRows,
+      chunkRows,
       words: new Int32Array(new SharedArrayBuffer(words * Int32Array.BYTES_PER_ELEMENT)),
     };
   }

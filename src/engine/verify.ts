@@ -6,6 +6,7 @@ import { assert } from "../foundation/assert";
 import type { Clock } from "../foundation/clock";
 import { defaultOutputs } from "./catalog";
 import type { Engine, ImpliedVolatilityRequest, PriceRequest } from "./engine";
+import { checkAmerican } from "./golden/american";
 import { checkBachelier } from "./golden/bachelier";
 import { checkBlack } from "./golden/black";
 import { checkImpliedVolatility } from "./golden/implied-volatility";
@@ -27,6 +28,7 @@ export function verify(engine: Engine, options: { readonly clock: Clock }): Veri
     ...checkBlack((request) => engine.price(request)),
     ...checkBachelier((request) => engine.price(request)),
     ...checkImpliedVolatility(engine),
+    ...checkAmerican((request) => engine.price(request)),
   ];
   const sample = sampleRequest();
   const prices = priceSample(engine, sample);

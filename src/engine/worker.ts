@@ -72,7 +72,7 @@ export function takeChunk(words: Int32Array, taker: number): number {
 const shortenedChunks = 3;
 
 /** Short chunks to a full one. */
-const shortPerFull = 4;
+export const shortPerFull = 4;
 
 /** Chunks of a batch. The last are short, so that no thread waits long for what another computes last. */
 export function chunksOf(count: number, chunkRows: number): number {

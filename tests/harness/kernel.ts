@@ -78,7 +78,7 @@ export function familyRequest(
       case "foreign_rate":
         return row.dividend_yield;
       default:
-        return row[name];
+        return row[name as SpotInput];
     }
   };
   const columns = inputs.map(({ name }) => [name, Float64Array.from(rows, (row) => inputOf(row, name))]);

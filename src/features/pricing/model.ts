@@ -3,6 +3,7 @@
 // made of the same fields; a column is a number or an array of numbers, and a number counts for every row.
 
 import { type Static, type TOptional, type TProperties, type TSchema, type TUnsafe, Type } from "@sinclair/typebox";
+import { tableExamples } from "../../adapters/tabular/examples";
 import { rowsCountMax as maxItems } from "../../config/settings";
 import { dayCounts } from "../../domain/day-count";
 import {
@@ -12,14 +13,16 @@ import {
   models,
   type OutputName,
   type StatusName,
+  shownInput,
   statusCodes,
+  type WordInput,
 } from "../../engine/catalog";
 import { modelNumber, oneOf, timestamp } from "../../foundation/wire";
 
 const closed = { additionalProperties: false } as const;
 
 /** Inputs a body names itself. Time is apart: it comes as years or as two moments. */
-type NamedInput = Exclude<InputName, "time_to_expiry">;
+type NamedInput = Exclude<InputName, "time_to_expiry" | WordInput>;
 
 const unique = <Item>(items: readonly Item[]): Item[] => [...new Set(items)];
 
@@ -51,17 +54,21 @@ function inputProperties(of: typeof models, without: readonly InputName[], field
 }
 
 function describe(definition: InputDefinition): string {
-  const fallback = definition.default === undefined ? "" : ` ${definition.default} where it is left out.`;
+  const byDefault = shownInput(definition, definition.default);
+  const fallback = byDefault === undefined ? "" : ` ${byDefault} where it is left out.`;
   return `${definition.title}, in ${definition.unit}. ${definition.domain}.${fallback}`;
 }
 
-const numberField: FieldOf = (definition) =>
-  modelNumber({ description: describe(definition), examples: [definition.example] });
+const valueField: FieldOf = (definition) => {
+  const options = { description: describe(definition), examples: [shownInput(definition, definition.example)] };
+  return definition.words ? oneOf(definition.words, options) : modelNumber(options);
+};
 
 const columnOf = <Item extends TSchema>(item: Item, description: string) =>
   Type.Union([item, Type.Array(item, { maxItems })], { description });
 
-const columnField: FieldOf = (definition) => columnOf(modelNumber(), describe(definition));
+const columnField: FieldOf = (definition) =>
+  columnOf(definition.words ? oneOf(definition.words) : modelNumber(), describe(definition));
 
 const optionType = oneOf(["call", "put"]);
 const dayCount = oneOf(dayCounts, {
@@ -115,8 +122,9 @@ const impliedModelName = oneOf(impliedModels.map((model) => model.name));
 const typed = <Properties>(properties: TProperties) =>
   properties as { [Name in keyof Properties]: Properties[Name] & TSchema };
 type OptionalInputs<Name extends string, Value> = { [Key in Name]: TOptional<TUnsafe<Value>> };
-type Inputs<Value> = OptionalInputs<NamedInput, Value>;
-type InputsForVolatility<Value> = OptionalInputs<Exclude<NamedInput, "volatility">, Value>;
+type Words<Value> = OptionalInputs<WordInput, Value extends number[] ? string | string[] : string>;
+type Inputs<Value> = OptionalInputs<NamedInput, Value> & Words<Value>;
+type InputsForVolatility<Value> = OptionalInputs<Exclude<NamedInput, "volatility">, Value> & Words<Value>;
 
 type Scalar = number;
 type ColumnOnWire = number | number[];
@@ -140,7 +148,7 @@ export const PriceRequest = Type.Object(
   {
     model: modelName,
     option_type: optionType,
-    ...typed<Inputs<Scalar>>(inputProperties(models, timeless, numberField)),
+    ...typed<Inputs<Scalar>>(inputProperties(models, timeless, valueField)),
     ...timeFields,
     outputs: Type.Optional(outputs),
     units: Type.Optional(units),
@@ -345,7 +353,7 @@ export const ImpliedVolatilityRequest = Type.Object(
   {
     model: impliedModelName,
     option_type: optionType,
-    ...typed<InputsForVolatility<Scalar>>(inputProperties(impliedModels, timelessAndUnknown, numberField)),
+    ...typed<InputsForVolatility<Scalar>>(inputProperties(impliedModels, timelessAndUnknown, valueField)),
     ...timeFields,
     price: modelNumber({ description: `${priceWords}.`, examples: [4.1] }),
     on_unattainable: Type.Optional(onUnattainable),
@@ -462,15 +470,6 @@ function tableColumns(columns: TProperties): Readonly<Record<string, "number" | 
 export const batchTableColumns = tableColumns(BatchColumns.properties);
 export const impliedVolatilityTableColumns = tableColumns(ImpliedVolatilityBatchColumns.properties);
 
-/** The same options as rows of text. */
-function tableExamples(rows: readonly Readonly<Record<string, string | number>>[]) {
-  const lines = rows.map((row) => Object.values(row).join(","));
-  return {
-    csv: `${[Object.keys(rows[0]!).join(","), ...lines].join("\n")}\n`,
-    ndjson: `${rows.map((row) => JSON.stringify(row)).join("\n")}\n`,
-  };
-}
-
 const { model: _, ...exampleRow } = example;
 export const batchTableExamples = tableExamples([exampleRow, { ...exampleRow, option_type: "put", strike: 95 }]);
 const { model: __, ...volatilityExampleRow } = volatilityExample;
@@ -543,9 +542,9 @@ const ModelInput = Type.Object(
     title: Type.String(),
     unit: Type.String(),
     required: Type.Boolean(),
-    default: Type.Union([Type.Number(), Type.Null()], { description: "What stands where it is left out." }),
+    default: Type.Union([Type.Number(), Type.String(), Type.Null()], { description: "What a gap stands for." }),
     domain: Type.String({ description: "Which values are priced." }),
-    example: Type.Number(),
+    example: Type.Union([Type.Number(), Type.String()]),
   },
   { ...closed, $id: "ModelInput" },
 );

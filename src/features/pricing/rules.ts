@@ -20,6 +20,7 @@ import {
 import { defaultCalendarName } from "../../domain/exchange-calendars";
 import type { InputName, ModelDefinition, ModelName, OutputName } from "../../engine/catalog";
 import type { Column } from "../../engine/engine";
+import { placed, type Written } from "../../engine/words";
 import { type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
 import { newColumn } from "../../foundation/column";
 import { BsoptError, type FieldFault } from "../../foundation/errors";
@@ -73,6 +74,8 @@ export interface Fields {
   readonly required: readonly FieldName[];
   /** What other models take and this one does not know. */
   readonly foreign: readonly FieldName[];
+  /** The words of those taken that are words: a column holds their places. */
+  readonly words: Readonly<Partial<Record<FieldName, readonly string[]>>>;
 }
 
 /** The number fields of a model for a question, seen among all models of a catalog. */
@@ -87,6 +90,7 @@ export function fieldsOf(model: ModelDefinition, question: Question, catalog: re
     taken,
     required: [...named(model.inputs.filter((input) => input.default === undefined)), ...extra],
     foreign: [...new Set(catalog.flatMap((other) => named(other.inputs)))].filter((name) => !taken.includes(name)),
+    words: Object.fromEntries(model.inputs.flatMap(({ name, words }) => (words ? [[name, words]] : []))),
   };
 }
 
@@ -283,8 +287,8 @@ export function sheetOfColumns(body: Body, options: SheetOptions, faults = new F
   faults.throwIfAny();
   const columns: Partial<Record<FieldName, Column>> = {};
   for (const name of fields.taken) {
-    const value = body[name] as number | number[] | Float64Array | undefined;
-    if (value !== undefined) columns[name] = columnOf(value);
+    const value = body[name] as Written | Written[] | Float64Array | undefined;
+    if (value !== undefined) columns[name] = columnOf(placed(value, fields.words[name]));
   }
   const isCall = isCallOf(body.option_type as string | string[] | Uint8Array);
   const group: Group = { model, count, positions: null, isCall, fields: columns, years };
@@ -306,26 +310,35 @@ export function sheetOfTable({ columns, count }: WireTable, parameters: TablePar
   const { model, day_count: dayCount, calendar } = parameters;
   if (model === undefined) faults.add("/model", "REQUIRED", "is required beside a table");
   const body: Record<string, unknown> = { model, day_count: dayCount, calendar };
+  const wordsOf = (name: string) => model && options.known.get(model)?.fields.words[name as FieldName];
   for (const [name, column] of columns) {
     if (column.kind === "number") body[name] = column.values;
-    else if (name === "option_type") body[name] = isCallOfWords(name, column, faults);
-    else body[name] = textsOf(name, column, count, faults);
+    else if (name === "option_type") body[name] = placesOfWords(name, column, ["put", "call"], faults);
+    else if (wordsOf(name) !== undefined) {
+      body[name] = Float64Array.from(placesOfWords(name, column, wordsOf(name)!, faults));
+    } else body[name] = textsOf(name, column, count, faults);
   }
   if (body.option_type === undefined) faults.add("/option_type", "REQUIRED", "is required");
   faults.throwIfAny();
   return sheetOfColumns(body as Body, options, faults);
 }
 
-/** Adds a fault for each row that says neither call nor put. */
-function isCallOfWords(name: string, { words, codes }: WordColumn, faults: Faults): Uint8Array {
-  const meanings = words.map((word) => ["put", "call"].indexOf(word));
-  const isCall = new Uint8Array(codes.length);
+/** Each row's place among the words that are allowed. Adds a fault for each row that says none of them. */
+function placesOfWords(
+  name: string,
+  { words, codes }: WordColumn,
+  allowed: readonly string[],
+  faults: Faults,
+): Uint8Array {
+  const meanings = words.map((word) => allowed.indexOf(word));
+  const places = new Uint8Array(codes.length);
+  const quoted = allowed.map((word) => `"${word}"`).toSorted();
   for (let row = 0; row < codes.length && !faults.isFull; row++) {
     const meaning = codes[row]! < 0 ? -1 : meanings[codes[row]!]!;
-    if (meaning < 0) faults.add(`/${name}/${row}`, "NOT_ALLOWED", 'must be one of "call", "put"');
-    isCall[row] = meaning;
+    if (meaning < 0) faults.add(`/${name}/${row}`, "NOT_ALLOWED", `must be one of ${quoted.join(", ")}`);
+    places[row] = meaning;
   }
-  return isCall;
+  return places;
 }
 
 /** One text where all rows share it. Adds a fault for each row that has none. */
@@ -408,7 +421,8 @@ function columnsOfRows(
     const fallback = model.inputs.find((input) => input.name === name)?.default ?? Number.NaN;
     const column = new Float64Array(count);
     for (let index = 0; index < count; index++) {
-      column[index] = (rows[positions?.[index] ?? index]![name] as number | undefined) ?? fallback;
+      const value = rows[positions?.[index] ?? index]![name] as Written | undefined;
+      column[index] = value === undefined ? fallback : (placed(value, fields.words[name]) as number);
     }
     columns[name] = column;
   }

@@ -34,7 +34,7 @@ describe("S4.47 golden tables", () => {
   });
 
   // measured worst errors over all four tables with some air: a loss of digits shows long before the contract's tolerance
-  const measured: Record<OutputName, number> = {
+  const measured: Partial<Record<OutputName, number>> = {
     price: 4e-16,
     delta: 2.5e-14,
     gamma: 2e-14,
@@ -63,7 +63,7 @@ describe("S4.47 golden tables", () => {
         );
         expect(checks.length).toBeGreaterThan(0);
         for (const check of checks) expect(check.passed, JSON.stringify(check)).toBe(true);
-        expect(checks[0]!.worst).toBeLessThanOrEqual(measured[output]);
+        expect(checks[0]!.worst).toBeLessThanOrEqual(measured[output]!);
         expect(checks.reduce((sum, check) => sum + check.rows, 0)).toBe(blackTables[model].rows.length);
       });
     }

@@ -532,7 +532,7 @@ describe("help", () => {
   test.each([
     [
       "price",
-      "id, symbol, option_type, spot, strike, rate, dividend_yield, volatility, forward, foreign_rate, displacement, time_to_expiry, expiry, valuation_time",
+      "id, symbol, option_type, spot, strike, rate, dividend_yield, volatility, forward, foreign_rate, displacement, scheme, time_to_expiry, expiry, valuation_time",
     ],
     [
       "iv",
@@ -543,7 +543,7 @@ describe("help", () => {
     expect(code).toBe(0);
     expect(out.replaceAll(/\s+/g, " ")).toContain(`columns: ${columns};`);
     const { err } = await run(`${command} x.csv`, { files: { "x.csv": "nonsense\n1\n" } });
-    const ofOthers = ["forward", "foreign_rate", "displacement"];
+    const ofOthers = ["forward", "foreign_rate", "displacement", "scheme"];
     const known = columns.split(", ").filter((column) => !ofOthers.includes(column));
     expect(err).toContain(`known columns: ${known.join(", ")}\n`);
   });

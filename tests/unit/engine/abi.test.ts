@@ -71,7 +71,7 @@ describe("the layout", () => {
       2, 3, 1, 128, 32, 3, 2, 1, 0, 7, 15, 1, 11, 97, 98, 105, 95, 118, 101, 114, 115, 105, 111, 110, 0, 0, 10, 7, 1, 5,
       0, 65, 227, 0, 11,
     ]);
-    expect(() => createKernel(foreign)).toThrow("the kernel speaks layout 99, not 1");
+    expect(() => createKernel(foreign)).toThrow("the kernel speaks layout 99, not 2");
     expect(() => createKernel(Uint8Array.of(1, 2, 3))).toThrow(WebAssembly.CompileError);
   });
 });

@@ -69,6 +69,7 @@ describe("S2.35 the fields of a model", () => {
       taken: ["spot", "volatility", "dividend_yield"],
       required: ["spot", "volatility"],
       foreign: ["forward"],
+      words: {},
     });
   });
   test("for a volatility have the price in the volatility's place", () => {
@@ -76,6 +77,7 @@ describe("S2.35 the fields of a model", () => {
       taken: ["forward", "price"],
       required: ["forward", "price"],
       foreign: ["spot", "dividend_yield"],
+      words: {},
     });
   });
 
