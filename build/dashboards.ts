@@ -149,6 +149,14 @@ const servicePanels: readonly Panel[] = [
     lines: [["{{outcome}}", `sum by (outcome) (${rate("bsopt_outbox_messages_total")})`]],
   },
   { title: "Messages waiting", unit: "short", lines: [["{{instance}}", `bsopt_outbox_messages_pending{${selected}}`]] },
+  {
+    title: "Events for NATS",
+    unit: "short",
+    lines: [
+      ["waiting {{instance}}", `bsopt_events_waiting{${selected}}`],
+      ["dropped {{instance}}", `increase(bsopt_events_dropped_total{${selected}}[5m])`],
+    ],
+  },
 ];
 
 const source = { type: "prometheus", uid: "$source" };

@@ -5,12 +5,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
 import { masterKeyFileName, masterKeyMark, openMasterKey } from "./adapters/master-key";
-import { createRedisBucketStore } from "./adapters/redis/bucket-store";
 import { createFolderMailer } from "./adapters/smtp/folder-mailer";
 import { type Mailer, parseSender } from "./adapters/smtp/mail";
 import { parseSmtpUrl } from "./adapters/smtp/server-address";
 import { createServerMailer } from "./adapters/smtp/server-mailer";
 import { backupPlaceOf } from "./app/backup-place";
+import { openBuckets } from "./app/buckets";
+import { type Events, eventTopic, openEvents } from "./app/events";
 import { documentInfo, featureRoutes } from "./app/routes";
 import { settingChecks } from "./app/setting-checks";
 import { openTraces, tracedStorage } from "./app/traces";
@@ -49,7 +50,6 @@ import { argon2id, createPasswordHasher, type SlowHash } from "./foundation/pass
 import { threadedHash } from "./foundation/password-thread";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
-import { type BucketStore, MemoryBucketStore } from "./foundation/token-bucket";
 import { createLimits } from "./http/limits";
 import { createRequestLog } from "./http/request-log";
 import { createRequestMetrics } from "./http/request-metrics";
@@ -151,7 +151,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     observer: tracedStorage(observeStorage(metrics), traces?.tracing),
   });
   const secretBox = openSecretBox({ config, random });
-  const audit = openAuditOn(storage, secretBox, surroundings);
+  const events: Events | null = openEvents({ ...surroundings, waitingCount: () => outbox.statistics().gatedCount });
+  const audit = openAuditOn(storage, secretBox, surroundings, events);
   let routes: readonly Route[] | undefined;
   const configuration = createConfiguration({
     ...{ live, storage, audit, clock, log, readFile: options.readFile ?? null },
@@ -167,6 +168,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     storage,
     audit,
     mailer,
+    events,
     slowHash,
     publicUrl: () => config.publicUrl ?? url,
   });
@@ -236,6 +238,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...sessions.agents,
     ...login.agents,
     ...outbox.agents,
+    ...(events ? [events.stream.agent] : []),
     ...registration.agents,
     ...(traces ? [traces.exporter.agent] : []),
   ];
@@ -250,6 +253,7 @@ export async function createApp(options: AppOptions): Promise<App> {
             check: () => mailer.check().then(() => ({ status: "ok" as const })),
           },
         ]),
+    ...(events ? [events.probe] : []),
     agentsProbe(() => agents),
     ...buckets.probes,
     ...safety.probes,
@@ -285,6 +289,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     engine,
     database: () => storage.statistics(),
     outbox: () => outbox.statistics(),
+    eventsDropped: () => events?.droppedCount ?? 0,
     agents: () => agents,
     spans: () => traces?.exporter.statistics() ?? { sentCount: 0, droppedCount: 0 },
     readProcess: processReader(),
@@ -367,6 +372,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     identity.close();
     configuration.close();
     await audit.close();
+    await events?.stream.close();
     await storage.close();
     buckets.close();
   };
@@ -422,30 +428,6 @@ async function databaseOutcome(storage: Storage): Promise<ProbeOutcome> {
   return storage.writesRefusedBy === null ? { status: "ok" } : { status: "degraded", message: "takes no writes" };
 }
 
-interface Buckets {
-  readonly store: BucketStore;
-  readonly agents: readonly Agent[];
-  readonly probes: readonly Probe[];
-  close(): void;
-}
-
-/** Where acts are counted: in this process, or in Redis together with others. Waits for Redis for a second at most. */
-async function openBuckets({ config, clock, log }: Omit<Surroundings, "random">): Promise<Buckets> {
-  const { redisUrl, fallback } = config.limits;
-  const memory = new MemoryBucketStore({ clock });
-  if (redisUrl === null) return { store: memory, agents: [], probes: [], close: () => undefined };
-  const local = fallback === "local" ? memory : null;
-  const store = createRedisBucketStore({ url: redisUrl, clock, log, local });
-  await store.open();
-  // Counting by itself a process still serves; refusing whatever would be counted it does not.
-  const probe: Probe = {
-    component: "redis",
-    isRequired: local === null,
-    check: () => store.ping().then(() => ({ status: "ok" as const })),
-  };
-  return { store, agents: [store.agent], probes: [probe], close: () => store.close() };
-}
-
 function openDatabase(
   options: Surroundings,
   watching: { readonly onFatal?: (error: unknown) => void; readonly observer?: StorageObserver } = {},
@@ -467,11 +449,27 @@ export function openSecretBox({ config, random }: Pick<Surroundings, "config" | 
   return createSecretBox(openMasterKey(config.storage.dataDirectory, random), random);
 }
 
-function openAuditOn(storage: Storage, secretBox: SecretBox, options: Surroundings): Audit {
+function openAuditOn(
+  storage: Storage,
+  secretBox: SecretBox,
+  options: Surroundings,
+  // A command's own events wait for a server to publish them.
+  events: Pick<Events, "onAppended"> | null = openEvents({ ...options, waitingCount: () => 0 }),
+): Audit {
   const { config, clock, random, log } = options;
   const { retentionDays, exportRowsMax } = config.audit;
   const key = secretBox.keyFor("audit");
-  return createAudit({ storage, clock, random, log, key, retentionDays, limits: { exportRowsMax } });
+  const limits = { exportRowsMax };
+  return createAudit({
+    storage,
+    clock,
+    random,
+    log,
+    key,
+    retentionDays,
+    limits,
+    ...(events && { onAppended: events.onAppended }),
+  });
 }
 
 /** The audit log of the configured database without a server. Makes nothing: throws `not-found` where there is no database or key. */
@@ -534,6 +532,7 @@ interface PeopleParts {
   readonly storage: Storage;
   readonly audit: Audit;
   readonly mailer: Mailer;
+  readonly events?: Events | null;
   readonly publicUrl: () => string;
   /** The runtime's own unless a server brings threads that go after others. */
   readonly slowHash?: SlowHash;
@@ -542,7 +541,7 @@ interface PeopleParts {
 /** Users, their keys and their passwords; each part that holds something about people is named here, so that erasing and exporting reach it. */
 function createPeople(
   { config, clock, random, log }: Surroundings,
-  { storage, audit, mailer, publicUrl, slowHash = argon2id }: PeopleParts,
+  { storage, audit, mailer, events = null, publicUrl, slowHash = argon2id }: PeopleParts,
 ): { identity: Identity; keys: Keys; registration: Registration; outbox: Outbox } {
   const personalData = () => [
     keys.personalData,
@@ -568,7 +567,11 @@ function createPeople(
     random,
     log,
   });
-  const outbox = createOutbox({ storage, clock, random, log, handlers: registration.handlers });
+  const outbox = createOutbox({
+    ...{ storage, clock, random, log },
+    handlers: { ...registration.handlers, ...(events && { [eventTopic]: events.handler }) },
+    gates: { [eventTopic]: () => events?.stream.isReachable ?? false },
+  });
   return { identity, keys, registration, outbox };
 }
 

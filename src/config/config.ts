@@ -104,6 +104,11 @@ export interface Config {
     /** May hold a password. Null: each process counts by itself. */
     readonly redisUrl: string | null;
   };
+  readonly events: {
+    /** A secret. Null: nobody is told of events. */
+    readonly natsUrl: string | null;
+    readonly subject: string;
+  };
   /** Who makes users over HTTP. */
   readonly registration: "open" | "invite" | "closed";
   /** Where people reach the server, without a slash at the end; null: where it listens. */
@@ -445,6 +450,10 @@ export function configOf(values: ReadonlyMap<string, unknown>): Config {
       endpoints: Object.freeze(get<string[]>("endpoint_limits").map((text) => parsed(parseEndpointLimit(text)))),
       fallback: get<"local" | "closed">("limits_fallback"),
       redisUrl: get<string | undefined>("redis_url") ?? null,
+    }),
+    events: Object.freeze({
+      natsUrl: get<string | undefined>("nats_url") ?? null,
+      subject: get<string>("nats_subject"),
     }),
     registration:
       get<Config["registration"] | undefined>("registration") ??

@@ -500,6 +500,26 @@ export const settings = [
     isSecret: true,
   },
   {
+    key: "nats_url",
+    // The parts in full, because the value is never shown.
+    schema: Type.String({
+      pattern: "^(nats|tls)://([^\\s/@:]+(:[^\\s/@]*)?@)?(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)(:\\d{1,5})?/?$",
+      maxLength: 1000,
+    }),
+    default: undefined,
+    description:
+      "NATS server with JetStream that is told of each act in the audit log, as nats://[user:password@]host:port, nats://token@host:port or tls://…. None by default: nobody is told.",
+    rule: "must be nats://host:port or tls://host:port, user and password or token percent-encoded before an @",
+    isSecret: true,
+  },
+  {
+    key: "nats_subject",
+    schema: Type.String({ pattern: "^[A-Za-z0-9_-]{1,40}(\\.[A-Za-z0-9_-]{1,40}){0,4}$" }),
+    default: "bsopt.events",
+    description: "What the subjects of events begin with; two installations on one NATS want two.",
+    rule: "must be words of letters, digits, _ and -, with points between",
+  },
+  {
     key: "trusted_proxies",
     schema: Type.Array(Type.String({ minLength: 2, maxLength: 49, pattern: "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$" }), {
       maxItems: 100,

@@ -82,11 +82,18 @@ export interface OutboxOptions {
   readonly log: Log;
   /** By topic. Messages of other topics are left for a process that knows them. */
   readonly handlers: Readonly<Record<string, OutboxHandler>>;
+  /**
+   * By topic, whether its receiver can be reached now. While it cannot, its messages wait, without limit of time or attempts, and nothing is
+   * written about them. They are counted apart.
+   */
+  readonly gates?: Readonly<Record<string, () => boolean>>;
 }
 
 export interface OutboxStatistics {
   /** Messages not yet delivered nor given up, when the sender last looked. */
   readonly pendingCount: number;
+  /** The same of topics with a gate, which are not in that. */
+  readonly gatedCount: number;
   /** Since the start of this process. */
   readonly sentCount: number;
   readonly retriedCount: number;
@@ -111,9 +118,12 @@ interface Taken {
 /** The sender over this database's messages. */
 export function createOutbox(options: OutboxOptions): Outbox {
   const { storage, clock, random, log, handlers } = options;
+  const { gates = {} } = options;
   const topics = Object.keys(handlers);
+  const openTopics = () => topics.filter((topic) => gates[topic]?.() ?? true);
   const owner = randomBase62(16, random);
   let pendingCount = 0;
+  let gatedCount = 0;
   let sentCount = 0;
   let retriedCount = 0;
   let givenUpCount = 0;
@@ -122,7 +132,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     and(
       isNull(outboxMessages.failedAt),
       lte(outboxMessages.dueAt, now),
-      inArray(outboxMessages.topic, topics),
+      inArray(outboxMessages.topic, openTopics()),
       or(isNull(outboxMessages.leasedUntil), lte(outboxMessages.leasedUntil, now)),
     );
 
@@ -140,10 +150,14 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   async function look(): Promise<void> {
     const rows = await storage.read
-      .select({ count: count() })
+      .select({ topic: outboxMessages.topic, count: count() })
       .from(outboxMessages)
-      .where(isNull(outboxMessages.failedAt));
-    pendingCount = Number(rows[0]?.count ?? 0);
+      .where(isNull(outboxMessages.failedAt))
+      .groupBy(outboxMessages.topic);
+    const sum = (isGated: boolean) =>
+      rows.reduce((total, row) => (row.topic in gates === isGated ? total + Number(row.count) : total), 0);
+    pendingCount = sum(false);
+    gatedCount = sum(true);
   }
 
   /** Leases what is due, the oldest first. Looks before it writes: most rounds find nothing and cost no write. */
@@ -280,7 +294,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
 
   return {
     sendDue,
-    statistics: () => ({ pendingCount, sentCount, retriedCount, givenUpCount }),
+    statistics: () => ({ pendingCount, gatedCount, sentCount, retriedCount, givenUpCount }),
     agents: [
       agentOf("outbox-sender", lookEveryMilliseconds, sendDue),
       agentOf("outbox-sweep", sweepEveryMilliseconds, sweep),

@@ -139,13 +139,23 @@ export const metricDefinitions = {
   },
   bsopt_outbox_messages_pending: {
     kind: "gauge",
-    help: "Messages neither delivered nor given up, when the sender last looked.",
+    help: "Messages but events neither delivered nor given up, when the sender last looked.",
     labels: {},
   },
   bsopt_outbox_messages_total: {
     kind: "counter",
     help: "What became of messages; retried counts attempts.",
     labels: { outcome: "sent, retried or given_up" },
+  },
+  bsopt_events_waiting: {
+    kind: "gauge",
+    help: "Events that NATS has not taken yet, when the sender last looked.",
+    labels: {},
+  },
+  bsopt_events_dropped_total: {
+    kind: "counter",
+    help: "Events that were not kept because too many waited.",
+    labels: {},
   },
   bsopt_agent_up: {
     kind: "gauge",

@@ -259,6 +259,10 @@ const cases: Readonly<Record<string, Firing>> = {
     fires: { bsopt_outbox_messages_pending: "101x70" },
     stays: { bsopt_outbox_messages_pending: "100x70" },
   },
+  BsoptEventsWait: {
+    fires: { bsopt_events_waiting: "10001x70", bsopt_events_dropped_total: "0x70" },
+    stays: { bsopt_events_waiting: "10000x70", bsopt_events_dropped_total: "5x70" },
+  },
   BsoptMailsGivenUp: {
     fires: { 'bsopt_outbox_messages_total{outcome="given_up"}': "0x40 1x30" },
     stays: { 'bsopt_outbox_messages_total{outcome="retried"}': "0x40 9x30" },

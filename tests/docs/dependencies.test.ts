@@ -56,7 +56,7 @@ describe("dependencies", () => {
   });
 
   test("src imports only what is shipped", () => {
-    const known = [...shipped, "bun"];
+    const known = [...shipped, "bun", "bun:ffi"];
     const foreign = readSources(root, ["src"])
       .flatMap(importsOf)
       .filter(({ to, isRelative }) => !isRelative && !to.startsWith("node:"))

@@ -63,6 +63,7 @@ import {
   signCheckpoint,
   userAgentLengthMax,
 } from "./rules";
+import type { AuditListener } from "./stream";
 
 export type { EventFilter as AuditFilter } from "./repository";
 export type { AuditEventType, ChainFault, ChainHead } from "./rules";
@@ -133,6 +134,7 @@ export interface ChainReport {
 }
 
 export interface AuditOptions {
+  readonly onAppended?: AuditListener;
   readonly storage: Pick<Storage, "write" | "read">;
   readonly clock: Clock;
   readonly random: Random;
@@ -182,10 +184,7 @@ const cutsPerWalkMax = 1_000_000;
 
 export function createAudit(options: AuditOptions): Audit {
   const { storage, clock, random, log, key, retentionDays = 0 } = options;
-  const { noteKindCountMax, notesPendingCountMax, exportRowsMax } = {
-    ...defaultAuditLimits,
-    ...options.limits,
-  };
+  const { noteKindCountMax, notesPendingCountMax, exportRowsMax } = { ...defaultAuditLimits, ...options.limits };
   assert(key.length === 32, `the audit key is ${key.length} bytes`);
   const repeats = new RepeatCounter<TimedEvent>({
     windowMilliseconds: noteWindowMilliseconds,
@@ -219,6 +218,7 @@ export function createAudit(options: AuditOptions): Audit {
       previousHash: end.hash,
     };
     await insertEvent(tx, { ...row, hash: hashOfRow(row, key) }, { salt, ...personal });
+    await options.onAppended?.(tx, { id: row.id, at, event: row, details: row.details });
   }
 
   const append = (tx: Tx, event: AuditEvent) => write(tx, { event, at: clock.nowMicroseconds() });

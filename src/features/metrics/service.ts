@@ -29,6 +29,8 @@ export interface MetricsSources {
   readonly engine: Pick<Engine, "info" | "activity">;
   readonly database: () => StorageStatistics;
   readonly outbox: () => OutboxStatistics;
+  /** Events that were not kept. */
+  readonly eventsDropped: () => number;
   readonly spans: () => { readonly sentCount: number; readonly droppedCount: number };
   readonly agents: () => readonly Agent[];
   readonly readProcess: () => ProcessReadings;
@@ -127,7 +129,7 @@ function feedEngine({ metrics, engine, build }: MetricsSources): void {
   ]);
 }
 
-function feedDatabase({ metrics, database, outbox }: MetricsSources): void {
+function feedDatabase({ metrics, database, outbox, eventsDropped }: MetricsSources): void {
   metrics.feed("bsopt_database_writes_queued", () => [{ labels: {}, value: database().queuedCount }]);
   metrics.feed("bsopt_database_writable", () => [{ labels: {}, value: database().isWritable ? 1 : 0 }]);
   metrics.feed("bsopt_database_writes_total", () => [{ labels: {}, value: database().writeCount }]);
@@ -140,6 +142,8 @@ function feedDatabase({ metrics, database, outbox }: MetricsSources): void {
     ];
   });
   metrics.feed("bsopt_outbox_messages_pending", () => [{ labels: {}, value: outbox().pendingCount }]);
+  metrics.feed("bsopt_events_waiting", () => [{ labels: {}, value: outbox().gatedCount }]);
+  metrics.feed("bsopt_events_dropped_total", () => [{ labels: {}, value: eventsDropped() }]);
   metrics.feed("bsopt_outbox_messages_total", () => {
     const { sentCount, retriedCount, givenUpCount } = outbox();
     return [

@@ -43,6 +43,32 @@ async function open(options: { clock?: ManualClock; url?: string } = {}) {
 
 const unavailable = () => new BsoptError({ reason: "unavailable", code: "NO_SERVER", detail: "Nobody is there." });
 
+describe("a message whose receiver cannot be reached", () => {
+  test("S1.02 waits without an attempt or a write, counted apart, until it can, and others pass by", async () => {
+    await using box = await open();
+    await box.add({ n: 1 }, "gated");
+    await box.add({ n: 2 });
+    const seen: unknown[] = [];
+    let isOpen = false;
+    const outbox = createOutbox({
+      ...{ storage: box.storage, clock: box.clock, random: seededRandom(3n), log: box.log },
+      handlers: { test: async (payload) => void seen.push(payload), gated: async (payload) => void seen.push(payload) },
+      gates: { gated: () => isOpen },
+    });
+    for (let round = 0; round < 20; round++) {
+      await outbox.sendDue();
+      box.clock.advance(3_600_000);
+    }
+    expect(seen).toEqual([{ n: 2 }]);
+    expect(await box.rows()).toMatchObject([{ topic: "gated", attempts: 0, leaseOwner: null }]);
+    expect(outbox.statistics()).toMatchObject({ pendingCount: 0, gatedCount: 1 });
+    isOpen = true;
+    await outbox.sendDue();
+    expect(seen).toEqual([{ n: 2 }, { n: 1 }]);
+    expect(outbox.statistics()).toMatchObject({ pendingCount: 0, gatedCount: 0, givenUpCount: 0 });
+  });
+});
+
 describe("a message", () => {
   test("S1.02 written with its act is delivered and gone from the file", async () => {
     await using box = await open();
@@ -52,7 +78,13 @@ describe("a message", () => {
     await outbox.sendDue();
     expect(seen).toEqual([[{ to: "ada", count: 3 }, id]]);
     expect(await box.rows()).toEqual([]);
-    expect(outbox.statistics()).toEqual({ pendingCount: 0, sentCount: 1, retriedCount: 0, givenUpCount: 0 });
+    expect(outbox.statistics()).toEqual({
+      gatedCount: 0,
+      pendingCount: 0,
+      sentCount: 1,
+      retriedCount: 0,
+      givenUpCount: 0,
+    });
   });
 
   test("S1.02 of an act that failed was never written", async () => {

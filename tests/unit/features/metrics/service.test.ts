@@ -24,7 +24,7 @@ function setUp() {
       walBytes: 12,
       isWritable: true,
     },
-    outbox: { pendingCount: 5, sentCount: 4, retriedCount: 3, givenUpCount: 2 },
+    outbox: { gatedCount: 6, pendingCount: 5, sentCount: 4, retriedCount: 3, givenUpCount: 2 },
   };
   const agent = new Agent({
     name: "loop",
@@ -43,6 +43,7 @@ function setUp() {
     },
     database: () => state.database,
     outbox: () => state.outbox,
+    eventsDropped: () => 7,
     spans: () => ({ sentCount: 8, droppedCount: 9 }),
     agents: () => [agent],
     readProcess: () => ({
