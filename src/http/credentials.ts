@@ -35,19 +35,13 @@ export function credentialsOf(request: Request, context: { host: string | null; 
   if (apiKey !== null && authorization !== null) {
     throw unauthenticated("CREDENTIALS_AMBIGUOUS", "Send either X-API-Key or Authorization, not both");
   }
-  // A getter: most checks never ask for the address.
-  const from = {
-    get peerAddress() {
-      return context.clientAddress;
-    },
-  };
-  if (apiKey !== null) return Object.assign(from, { apiKey });
+  if (apiKey !== null) return new Shown(context, { apiKey });
   if (authorization !== null) {
     const token = bearerPattern.exec(authorization)?.[1];
     if (token === undefined) {
       throw unauthenticated("CREDENTIALS_MALFORMED", "Authorization must be Bearer and a token");
     }
-    return Object.assign(from, token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token });
+    return new Shown(context, token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token });
   }
   const cookie = sessionCookieIn(headers.get("cookie"));
   if (cookie === null) {
@@ -56,8 +50,29 @@ export function credentialsOf(request: Request, context: { host: string | null; 
       "Send an access token or an API key as Authorization: Bearer, or an API key in X-API-Key",
     );
   }
-  if (safeMethods.has(request.method)) return Object.assign(from, { sessionCookie: cookie });
-  return Object.assign(from, { sessionCookie: cookie, intent: intentOf(headers, context.host) });
+  if (safeMethods.has(request.method)) return new Shown(context, { sessionCookie: cookie });
+  return new Shown(context, { sessionCookie: cookie, intent: intentOf(headers, context.host) });
+}
+
+/** A class for its getter: most checks never ask for the address, and an object with a getter of its own costs a microsecond. */
+class Shown implements Credentials {
+  declare readonly apiKey?: string;
+  declare readonly bearerToken?: string;
+  declare readonly sessionCookie?: string;
+  declare readonly intent?: RequestIntent;
+  readonly #context: { readonly clientAddress: string };
+
+  constructor(context: { readonly clientAddress: string }, shown: Omit<Credentials, "peerAddress">) {
+    if (shown.apiKey !== undefined) this.apiKey = shown.apiKey;
+    if (shown.bearerToken !== undefined) this.bearerToken = shown.bearerToken;
+    if (shown.sessionCookie !== undefined) this.sessionCookie = shown.sessionCookie;
+    if (shown.intent !== undefined) this.intent = shown.intent;
+    this.#context = context;
+  }
+
+  get peerAddress(): string {
+    return this.#context.clientAddress;
+  }
 }
 
 const basicPattern = /^basic +([A-Za-z0-9+/]{1,1024}={0,2})$/i;

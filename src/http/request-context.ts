@@ -55,6 +55,61 @@ export interface RequestContext {
   problem: Problem | null;
 }
 
+/** Who sent a request, as far as can be told; each is a call into the socket. */
+export interface Peers {
+  addressOf(received: Request): string;
+  isLocal(received: Request, host: string | null): boolean;
+}
+
+/** A class for its getters: most requests never ask for their peer, and an object with getters of its own is slow to make. */
+export class ReceivedContext implements RequestContext {
+  readonly startMilliseconds: number;
+  readonly requestId: string;
+  readonly host: string | null;
+  readonly path: string;
+  route: Route | null = null;
+  isAdmitted = false;
+  body: unknown = undefined;
+  declare bodyLease?: BodyLease;
+  declare tableBytes?: Uint8Array;
+  principal: Principal | null = null;
+  limit: LimitVerdict | null = null;
+  ticket: IdempotencyTicket | null = null;
+  ticketHeld = false;
+  readonly timings: RequestContext["timings"] = [];
+  optionCount: number | null = null;
+  traceId: string | null = null;
+  trace: Trace | null = null;
+  isUnavailable = false;
+  failure: RequestContext["failure"] = null;
+  problem: Problem | null = null;
+  readonly #received: Request;
+  readonly #peers: Peers;
+  #address: string | null = null;
+
+  constructor(
+    received: Request,
+    peers: Peers,
+    known: Pick<RequestContext, "startMilliseconds" | "requestId" | "host" | "path">,
+  ) {
+    this.#received = received;
+    this.#peers = peers;
+    this.startMilliseconds = known.startMilliseconds;
+    this.requestId = known.requestId;
+    this.host = known.host;
+    this.path = known.path;
+  }
+
+  get clientAddress(): string {
+    this.#address ??= this.#peers.addressOf(this.#received);
+    return this.#address;
+  }
+
+  get isLocal(): boolean {
+    return this.#peers.isLocal(this.#received, this.host);
+  }
+}
+
 /** Where a request carries its context. */
 const contextKey = Symbol("context");
 

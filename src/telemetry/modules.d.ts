@@ -15,8 +15,3 @@ declare module "prom-client/lib/gauge" {
   const gauge: typeof import("prom-client").Gauge;
   export default gauge;
 }
-
-declare module "prom-client/lib/histogram" {
-  const histogram: typeof import("prom-client").Histogram;
-  export default histogram;
-}

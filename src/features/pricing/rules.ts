@@ -28,13 +28,15 @@ import { BsoptError, type FieldFault } from "../../foundation/errors";
 /** Faults told of at most; a body can have a hundred thousand. */
 export const faultCountMax = 20;
 
+const asItIs = (pointer: string) => pointer;
+
 /** Gathers faults up to the limit and throws them together. */
 export class Faults {
   readonly #list: FieldFault[] = [];
   readonly #placeOf: (pointer: string) => string;
 
   /** `placeOf` says where a fault's pointer leads where fields do not stand in the body. */
-  constructor(placeOf: (pointer: string) => string = (pointer) => pointer) {
+  constructor(placeOf: (pointer: string) => string = asItIs) {
     this.#placeOf = placeOf;
   }
 
@@ -76,6 +78,8 @@ export interface Fields {
   readonly foreign: readonly FieldName[];
   /** The words of those taken that are words: a column holds their places. */
   readonly words: Readonly<Partial<Record<FieldName, readonly string[]>>>;
+  /** All that may be columns. */
+  readonly columns: readonly string[];
 }
 
 /** The number fields of a model for a question, seen among all models of a catalog. */
@@ -91,6 +95,7 @@ export function fieldsOf(model: ModelDefinition, question: Question, catalog: re
     required: [...named(model.inputs.filter((input) => input.default === undefined)), ...extra],
     foreign: [...new Set(catalog.flatMap((other) => named(other.inputs)))].filter((name) => !taken.includes(name)),
     words: Object.fromEntries(model.inputs.flatMap(({ name, words }) => (words ? [[name, words]] : []))),
+    columns: ["option_type", ...taken, ...timeColumnNames],
   };
 }
 
@@ -280,7 +285,7 @@ export function sheetOfColumns(body: Body, options: SheetOptions, faults = new F
   const { model, fields } = options.known.get(body.model)!;
   checkFields(body, body.model, fields, "", faults);
   checkTimeFields(body, "", options.calendars, faults);
-  const count = rowCountOf(body, ["option_type", ...fields.taken, ...timeColumnNames], faults);
+  const count = rowCountOf(body, fields.columns, faults);
   faults.throwIfAny();
   requireRowCount(count, options.rowCountMax);
   const { years, valuationTime } = timesOfColumns(body, count, options, faults);

@@ -49,6 +49,7 @@ import {
   knownModels,
   type Question,
   type Sheet,
+  type SheetOptions,
   sameOutputs,
   sheetOfColumns,
   sheetOfRows,
@@ -132,6 +133,15 @@ export function createPricing(options: PricingOptions): PricingService {
     now: clock.nowMicroseconds(),
     rowCountMax: rowsMax().batch,
   });
+  /** Of an option by its years the present is never asked for, and to tell it makes a large number. */
+  const timeless = Object.fromEntries(
+    (["price", "implied_volatility"] as const).map((question) => [
+      question,
+      { known: known[question], calendars, now: 0n, rowCountMax: 1 },
+    ]),
+  ) as Readonly<Record<Question, SheetOptions>>;
+  const sheetOfOne = (body: PriceRequest | ImpliedVolatilityRequest, question: Question) =>
+    sheetOfColumns(body, body.expiry === undefined ? timeless[question] : sheetOptions(question));
 
   function sheetOfBatch(
     body: Body | { readonly options: readonly Body[] } | WireTable,
@@ -207,7 +217,7 @@ export function createPricing(options: PricingOptions): PricingService {
     writeDecimals: engine.writeDecimals,
 
     price(body, { query = {}, meter } = {}) {
-      const sheet = sheetOfColumns(body, sheetOptions("price"));
+      const sheet = sheetOfOne(body, "price");
       const { outputs = defaultOutputs, units = "market" } = body;
       const [group] = sheet.groups;
       const { columns, status } = timedNow(meter, () => engine.price(priceRequest(group!, outputs, units)));
@@ -242,7 +252,7 @@ export function createPricing(options: PricingOptions): PricingService {
     },
 
     impliedVolatility(body, { query = {}, meter } = {}) {
-      const sheet = sheetOfColumns(body, sheetOptions("implied_volatility"));
+      const sheet = sheetOfOne(body, "implied_volatility");
       const [group] = sheet.groups;
       const solved = timedNow(meter, () =>
         engine.impliedVolatility(volatilityRequest(group!, body.on_unattainable ?? "null")),

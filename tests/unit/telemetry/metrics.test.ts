@@ -54,6 +54,19 @@ describe("S2.09 metrics", () => {
     expect(text).toContain('bsopt_pricing_options_sum{operation="priceBatch"} 5000022\n');
   });
 
+  test("a histogram takes no value that is no finite number, and several series stand side by side", async () => {
+    const metrics = createMetrics();
+    const [one, other] = (["price", "priceBatch"] as const).map((operation) =>
+      metrics.recorder("bsopt_pricing_options", { operation }),
+    );
+    expect(() => one!(Number.NaN)).toThrow("bsopt_pricing_options was told NaN");
+    one!(1);
+    other!(2);
+    const text = await metrics.text();
+    expect(text).toContain('bsopt_pricing_options_count{operation="price"} 1\n');
+    expect(text).toContain('bsopt_pricing_options_sum{operation="priceBatch"} 2\n');
+  });
+
   test("a fed metric is read at each scrape: what is told is what stands there now, gone series gone", async () => {
     const metrics = createMetrics();
     let samples = [

@@ -70,6 +70,7 @@ describe("S2.35 the fields of a model", () => {
       required: ["spot", "volatility"],
       foreign: ["forward"],
       words: {},
+      columns: ["option_type", "spot", "volatility", "dividend_yield", "time_to_expiry", "expiry", "valuation_time"],
     });
   });
   test("for a volatility have the price in the volatility's place", () => {
@@ -78,6 +79,7 @@ describe("S2.35 the fields of a model", () => {
       required: ["forward", "price"],
       foreign: ["spot", "dividend_yield"],
       words: {},
+      columns: ["option_type", "forward", "price", "time_to_expiry", "expiry", "valuation_time"],
     });
   });
 
