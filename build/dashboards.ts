@@ -51,6 +51,29 @@ const healthPanels: readonly Panel[] = [
     ],
   },
   {
+    title: "Age of the newest backup",
+    unit: "s",
+    lines: [
+      ["{{instance}}", `time() - (bsopt_backup_last_success_timestamp_seconds{${selected}} > 0)`],
+      ["wanted {{instance}}", `bsopt_backup_interval_seconds{${selected}} > 0`],
+    ],
+  },
+  {
+    title: "Backups",
+    unit: "short",
+    lines: [["{{outcome}}", `sum by (outcome) (increase(bsopt_backups_total{${selected}}[1d]))`]],
+  },
+  {
+    title: "Size of backups",
+    unit: "bytes",
+    lines: [["{{instance}}", `bsopt_backup_last_bytes{${selected}}`]],
+  },
+  {
+    title: "Time of backups",
+    unit: "s",
+    lines: [["{{instance}}", `bsopt_backup_last_duration_seconds{${selected}}`]],
+  },
+  {
     title: "Time since the start",
     unit: "s",
     lines: [["{{instance}}", `time() - process_start_time_seconds{${selected}}`]],
@@ -85,6 +108,7 @@ const servicePanels: readonly Panel[] = [
     unit: "reqps",
     lines: [["{{instance}}", rate("bsopt_requests_shed_total")]],
   },
+  { title: "Requests in line", unit: "short", lines: [["{{instance}}", `bsopt_requests_waiting{${selected}}`]] },
   { title: "Requests in flight", unit: "short", lines: [["{{instance}}", `http_requests_in_flight{${selected}}`]] },
   {
     title: "Options priced",

@@ -290,6 +290,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     database: () => storage.statistics(),
     outbox: () => outbox.statistics(),
     eventsDropped: () => events?.droppedCount ?? 0,
+    backups: safety.backups,
     agents: () => agents,
     spans: () => traces?.exporter.statistics() ?? { sentCount: 0, droppedCount: 0 },
     readProcess: processReader(),
@@ -358,6 +359,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     routes: server.routes.routes,
     requestsInFlight: () => server.underWayCount,
     requestsShed: () => server.shedCount,
+    requestsWaiting: () => server.waitingCount,
     endpointLimitCount: config.limits.endpoints.length,
   });
   const stopBehindServer = async () => {

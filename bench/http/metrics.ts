@@ -48,6 +48,7 @@ function counted(): { metrics: Metrics; answered: Answered; count: (answered: An
     routes: routes.routes,
     requestsInFlight: () => 0,
     requestsShed: () => 0,
+    requestsWaiting: () => 0,
     endpointLimitCount: 0,
   };
   const answered: Answered = {
@@ -93,6 +94,7 @@ export async function benchMeasuredRequests(
       routes,
       requestsInFlight: () => server.underWayCount,
       requestsShed: () => server.shedCount,
+      requestsWaiting: () => server.waitingCount,
       endpointLimitCount: 0,
     });
     return {

@@ -420,9 +420,9 @@ export const settings = [
   {
     key: "overload_turn_ms",
     schema: milliseconds(5, 60_000),
-    default: 40,
+    default: 20,
     description:
-      "How long one turn of the event loop may be busy with requests, in milliseconds. Past twice that the rest of a turn is told to come back; past half of it once three turns running were longer.",
+      "How long one turn of the event loop may serve requests as they come, in milliseconds; further ones wait in line for the next turns, and after a quarter of a second are told to come back.",
     rule: "must be a whole number from 5 to 60000",
   },
   {

@@ -15,6 +15,8 @@ export interface RequestMetricsOptions {
   readonly routes: readonly Route[];
   /** Requests that are being answered now. */
   readonly requestsInFlight: () => number;
+  /** How many wait in line. */
+  readonly requestsWaiting: () => number;
   /** How many were refused for the load since the start. */
   readonly requestsShed: () => number;
   /** Limits of endpoints that are set; their buckets are endpoint-1 and on. */
@@ -61,7 +63,7 @@ interface RouteSeries {
 
 /** Feeds every metric about requests; gives what is to be told of each answer, about a microsecond's work. */
 export function createRequestMetrics(options: RequestMetricsOptions): (answered: Answered) => void {
-  const { metrics, routes, requestsInFlight, requestsShed, endpointLimitCount } = options;
+  const { metrics, routes, requestsInFlight, requestsShed, requestsWaiting, endpointLimitCount } = options;
   const series = new Map<Route, RouteSeries>();
   const unmatched: RouteSeries = {
     statuses: new Tally(unmatchedStatuses.map(String)),
@@ -77,6 +79,7 @@ export function createRequestMetrics(options: RequestMetricsOptions): (answered:
   const allowed = new Tally(buckets);
   const refused = new Tally(buckets);
 
+  metrics.feed("bsopt_requests_waiting", () => [{ labels: {}, value: requestsWaiting() }]);
   metrics.feed("bsopt_requests_shed_total", () => [{ labels: {}, value: requestsShed() }]);
   metrics.feed("http_requests_total", () => [
     ...unmatched.statuses.samples((status) => ({ method: "any", route: "unmatched", status })),

@@ -111,6 +111,8 @@ export interface HttpServer {
   warmUp(): Generator<void, void, void>;
   /** Requests whose answer is being made. */
   readonly underWayCount: number;
+  /** Requests that wait in line to be served. */
+  readonly waitingCount: number;
   /** Requests refused for the load, before anything of them was looked at; onAnswered is not told of them. */
   readonly shedCount: number;
   /** True from the first moment of drain(). */
@@ -150,6 +152,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     get turnMillisecondsMax() {
       return config.overloadTurnMilliseconds;
     },
+    underWayCount: () => underWayCount,
   });
   const running = new RunningTickets();
   const unavailable = new RepeatCounter<object>({ windowMilliseconds: 10_000, kindCountMax: 100 });
@@ -218,11 +221,11 @@ export function createServer(options: HttpServerOptions): HttpServer {
 
   function handle(received: Request): Response | Promise<Response> {
     // Probes and the metrics are answered whatever the load: whoever watches must see it.
-    const isShed = overload.refuses(underWayCount) && !isAlwaysAnswered(pathOf(received.url));
-    if (!isShed) return answered(received);
-    shedCount += 1;
-    const held = overload.hold();
-    return held === null ? shed(received) : held.then(() => shed(received));
+    if (overload.servesNow(underWayCount) || isAlwaysAnswered(pathOf(received.url))) return answered(received);
+    const verdict = overload.wait(announcedBytes(received));
+    return verdict === null
+      ? shed(received)
+      : verdict.then((word) => (word === "serve" ? answered(received) : shed(received)));
   }
 
   function isAlwaysAnswered(path: string): boolean {
@@ -230,6 +233,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   }
 
   function shed(request: Request): Response {
+    shedCount += 1;
     const { answer, requestId, traceId } = shedAnswer(request);
     if (isDraining) answer.headers.set("connection", "close");
     if (config.corsOrigins.length > 0) setCrossOrigin(answer.headers, request, crossOrigin);
@@ -446,6 +450,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
     get underWayCount() {
       return underWayCount;
     },
+    get waitingCount() {
+      return overload.waitingCount;
+    },
     get shedCount() {
       return shedCount;
     },
@@ -487,6 +494,13 @@ function addressed(request: Request): Request {
   if (url.startsWith("http://") || url.startsWith("https://")) return request;
   const path = url.startsWith("/") ? url : "/";
   return new Request(`http://localhost${path}`, { method: request.method, headers: request.headers });
+}
+
+/** How large a body says it will be; null where it does not. */
+function announcedBytes({ method, headers }: Request): number | null {
+  if (method === "GET" || method === "HEAD") return 0;
+  const bytes = Number(headers.get("content-length") ?? Number.NaN);
+  return bytes >= 0 ? bytes : null;
 }
 
 const releasedBytesMin = 1_048_576;

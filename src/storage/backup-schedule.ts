@@ -29,22 +29,42 @@ export interface BackupScheduleOptions {
   readonly longWork: LongWork;
 }
 
+/** What the schedule has come to, for metrics. */
+export interface BackupStatistics {
+  readonly everySeconds: number;
+  /** When the newest that stands was made, by whichever server, as the last look found it; null: there is none. */
+  readonly newestMicroseconds: EpochMicroseconds | null;
+  /** How large the database was in the last that this process made, and how long making it took; 0 where it made none. */
+  readonly lastBytes: number;
+  readonly lastSeconds: number;
+  readonly madeCount: number;
+  readonly failedCount: number;
+}
+
 export interface BackupSchedule {
   readonly agent: Agent;
   /** False where the last try failed. */
   isWell(): boolean;
+  statistics(): BackupStatistics;
 }
 
 const lookMilliseconds = 60_000;
 const hourMicroseconds = 3_600_000_000n;
+
 /** The schedule as a loop; whoever serves starts and stops it. */
 export function createBackupSchedule(options: BackupScheduleOptions): BackupSchedule {
   const { clock, random, log, location, place } = options;
   let isWell = true;
+  let newestMicroseconds: EpochMicroseconds | null = null;
+  let lastBytes = 0;
+  let lastSeconds = 0;
+  let madeCount = 0;
+  let failedCount = 0;
 
   /** Looks whether one is due, and makes it. */
   async function round(): Promise<void> {
-    if (!isDue(await place.newest(false), clock.nowMicroseconds(), options.everyHours)) return;
+    newestMicroseconds = await place.newest(false);
+    if (!isDue(newestMicroseconds, clock.nowMicroseconds(), options.everyHours)) return;
     const schedule = `${location.path}-backups`;
     if (!existsSync(schedule + lockSuffix)) makeEmptyFile(schedule + lockSuffix);
     const patience = { clock, random, log, busyMillisecondsMax: 0 };
@@ -54,9 +74,15 @@ export function createBackupSchedule(options: BackupScheduleOptions): BackupSche
     if (lock === null) return;
     try {
       // It may have finished between the look and the lock.
-      if (!isDue(await place.newest(true), clock.nowMicroseconds(), options.everyHours)) return;
+      newestMicroseconds = await place.newest(true);
+      if (!isDue(newestMicroseconds, clock.nowMicroseconds(), options.everyHours)) return;
       removeOutgoing(location.path, clock);
+      const begunMilliseconds = clock.monotonicMilliseconds();
       const made = await place.make(backupName("scheduled", clock), { ...options, keys: [] });
+      lastSeconds = (clock.monotonicMilliseconds() - begunMilliseconds) / 1000;
+      madeCount += 1;
+      lastBytes = made.manifest.database.bytes;
+      newestMicroseconds = await place.newest(false);
       log.info({ path: made.path, bytes: made.manifest.database.bytes }, "backup made");
       await place.prune(options.keepCount);
     } finally {
@@ -75,12 +101,24 @@ export function createBackupSchedule(options: BackupScheduleOptions): BackupSche
         isWell = true;
       } catch (error) {
         isWell = false;
+        failedCount += 1;
         throw error;
       }
     },
     onFailure: (error) => log.error({ err: error }, "no backup could be made"),
   });
-  return { agent, isWell: () => isWell };
+  return {
+    agent,
+    isWell: () => isWell,
+    statistics: () => ({
+      everySeconds: options.everyHours * 3600,
+      newestMicroseconds,
+      lastBytes,
+      lastSeconds,
+      madeCount,
+      failedCount,
+    }),
+  };
 }
 
 /** Whether the newest backup is so old, or of the future, or there is none, that another is due. Pure. */

@@ -7,7 +7,7 @@ import type { Clock } from "../foundation/clock";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import type { BackupPlace } from "./backup-place";
-import { createBackupSchedule } from "./backup-schedule";
+import { type BackupStatistics, createBackupSchedule } from "./backup-schedule";
 import { startIntegrityCheck } from "./integrity-check";
 import { isDatabaseServer, parseDatabaseUrl } from "./location";
 import { createLongWork } from "./long-work";
@@ -40,6 +40,8 @@ export interface Safety {
   /** Present where backups are scheduled. */
   readonly agents: readonly Agent[];
   /** `integrity` where a check was due, `backups` where they are scheduled. */
+  /** What scheduled backups have come to; null where none are. */
+  readonly backups: (() => BackupStatistics) | null;
   readonly probes: readonly { readonly component: string; readonly isRequired: boolean; check(): Outcome }[];
   /** Ends long work; call it before the agents are stopped. */
   close(): void;
@@ -49,7 +51,9 @@ export interface Safety {
 export function openSafety(options: SafetyOptions): Safety {
   const { storage, databaseUrl, backups, masterKeyMark, build, clock, random, log } = options;
   // A server's files are its own business. Backups of it that are asked for are refused with words.
-  if (isDatabaseServer(databaseUrl) && backups === null) return { agents: [], probes: [], close: () => undefined };
+  if (isDatabaseServer(databaseUrl) && backups === null) {
+    return { agents: [], probes: [], backups: null, close: () => undefined };
+  }
   const location = parseDatabaseUrl(databaseUrl);
   const longWork = createLongWork(options.entrance);
   const integrity = storage.isCheckDue ? startIntegrityCheck({ path: location.path, longWork, log }) : null;
@@ -73,6 +77,7 @@ export function openSafety(options: SafetyOptions): Safety {
     });
   return {
     agents: schedule ? [schedule.agent] : [],
+    backups: schedule && schedule.statistics,
     probes: [
       ...(integrity
         ? [{ component: "integrity", isRequired: true, check: () => integrityOutcome(integrity.state) }]

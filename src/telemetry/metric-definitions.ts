@@ -43,6 +43,7 @@ export const metricDefinitions = {
     buckets: requestSeconds,
   },
   http_requests_in_flight: { kind: "gauge", help: "Requests that are being answered now.", labels: {} },
+  bsopt_requests_waiting: { kind: "gauge", help: "Requests that wait in line to be served.", labels: {} },
   bsopt_requests_shed_total: {
     kind: "counter",
     help: "Requests answered with 503 OVERLOADED before anything of them was looked at; in http_requests_total they are `unmatched`.",
@@ -97,6 +98,31 @@ export const metricDefinitions = {
     help: "Time of each write from when it was asked for until it was settled, waiting included.",
     labels: {},
     buckets: diskSeconds,
+  },
+  bsopt_backup_interval_seconds: {
+    kind: "gauge",
+    help: "Time between two scheduled backups; 0 where none are scheduled.",
+    labels: {},
+  },
+  bsopt_backup_last_success_timestamp_seconds: {
+    kind: "gauge",
+    help: "When the newest scheduled backup that stands was made, by whichever process, in seconds since 1970; 0 where there is none.",
+    labels: {},
+  },
+  bsopt_backup_last_bytes: {
+    kind: "gauge",
+    help: "Size of the database in the last backup that this process made.",
+    labels: {},
+  },
+  bsopt_backup_last_duration_seconds: {
+    kind: "gauge",
+    help: "How long the last backup took that this process made.",
+    labels: {},
+  },
+  bsopt_backups_total: {
+    kind: "counter",
+    help: "Scheduled backups that this process made or failed to make.",
+    labels: { outcome: "made or failed" },
   },
   bsopt_trace_spans_total: {
     kind: "counter",

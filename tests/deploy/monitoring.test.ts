@@ -255,6 +255,16 @@ const cases: Readonly<Record<string, Firing>> = {
     fires: { 'bsopt_database_file_bytes{file="wal"}': "300000000x70" },
     stays: { 'bsopt_database_file_bytes{file="database"}': "300000000x70" },
   },
+  BsoptBackupMissing: {
+    fires: { bsopt_backup_interval_seconds: "600x70", bsopt_backup_last_success_timestamp_seconds: "60x70" },
+    // one that comes on time, and one that is not scheduled
+    stays: {
+      'bsopt_backup_interval_seconds{instance="a"}': "600x70",
+      'bsopt_backup_last_success_timestamp_seconds{instance="a"}': "0+60x70",
+      'bsopt_backup_interval_seconds{instance="b"}': "0x70",
+      'bsopt_backup_last_success_timestamp_seconds{instance="b"}': "0x70",
+    },
+  },
   BsoptMailsWait: {
     fires: { bsopt_outbox_messages_pending: "101x70" },
     stays: { bsopt_outbox_messages_pending: "100x70" },

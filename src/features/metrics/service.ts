@@ -6,6 +6,7 @@ import type { BuildInfo } from "../../config/build-info";
 import type { Engine } from "../../engine/engine";
 import type { Agent } from "../../foundation/agent";
 import type { Clock } from "../../foundation/clock";
+import type { BackupStatistics } from "../../storage/backup-schedule";
 import type { OutboxStatistics } from "../../storage/outbox";
 import type { StorageObserver, StorageStatistics } from "../../storage/storage";
 import { type Metrics, Tally } from "../../telemetry/metrics";
@@ -31,6 +32,8 @@ export interface MetricsSources {
   readonly outbox: () => OutboxStatistics;
   /** Events that were not kept. */
   readonly eventsDropped: () => number;
+  /** Null where no backups are scheduled. */
+  readonly backups: (() => BackupStatistics) | null;
   readonly spans: () => { readonly sentCount: number; readonly droppedCount: number };
   readonly agents: () => readonly Agent[];
   readonly readProcess: () => ProcessReadings;
@@ -89,6 +92,7 @@ export function createMetricsService(sources: MetricsSources): MetricsService {
   const { metrics, check } = sources;
   feedEngine(sources);
   feedDatabase(sources);
+  feedBackups(sources);
   feedAgents(sources);
   feedProcess(sources);
   return {
@@ -150,6 +154,36 @@ function feedDatabase({ metrics, database, outbox, eventsDropped }: MetricsSourc
       { labels: { outcome: "sent" }, value: sentCount },
       { labels: { outcome: "retried" }, value: retriedCount },
       { labels: { outcome: "given_up" }, value: givenUpCount },
+    ];
+  });
+}
+
+/** Without a schedule all of them are 0, and so is the time between two, which the alert asks first. */
+function feedBackups({ metrics, backups }: MetricsSources): void {
+  const level = (read: (found: BackupStatistics) => number) => () => [
+    { labels: {}, value: backups === null ? 0 : read(backups()) },
+  ];
+  metrics.feed(
+    "bsopt_backup_interval_seconds",
+    level(({ everySeconds }) => everySeconds),
+  );
+  metrics.feed(
+    "bsopt_backup_last_success_timestamp_seconds",
+    level(({ newestMicroseconds }) => Number(newestMicroseconds ?? 0n) / 1e6),
+  );
+  metrics.feed(
+    "bsopt_backup_last_bytes",
+    level(({ lastBytes }) => lastBytes),
+  );
+  metrics.feed(
+    "bsopt_backup_last_duration_seconds",
+    level(({ lastSeconds }) => lastSeconds),
+  );
+  metrics.feed("bsopt_backups_total", () => {
+    const { madeCount, failedCount } = backups?.() ?? { madeCount: 0, failedCount: 0 };
+    return [
+      { labels: { outcome: "made" }, value: madeCount },
+      { labels: { outcome: "failed" }, value: failedCount },
     ];
   });
 }

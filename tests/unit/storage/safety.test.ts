@@ -61,6 +61,22 @@ describe("a scheduled backup", () => {
     await until("the first has gone", () => scheduled().length <= 2);
     expect(scheduled()).not.toContain(seen[0]!);
     expect(schedule.isWell()).toBe(true);
+    const { newestMicroseconds, lastBytes, ...counts } = schedule.statistics();
+    expect(counts).toMatchObject({ everySeconds: 3600, madeCount: 3, failedCount: 0 });
+    expect(lastBytes).toBeGreaterThan(4096);
+    expect(newestMicroseconds).toBe((await folderPlace(folder).newest(true))!);
+    expect(newestMicroseconds).not.toBeNull();
+    // Another server that looks at the folder tells of the same one, which it did not make.
+    const other = createBackupSchedule({
+      location: parseDatabaseUrl(storage.url),
+      ...{ place: folderPlace(folder), everyHours: 1000, keepCount: 2, masterKeyMark: null, build, longWork },
+      ...{ clock, random: seededRandom(3n), log: silentLog },
+    });
+    expect(other.statistics().newestMicroseconds).toBeNull();
+    other.agent.start();
+    await until("it has looked", () => other.statistics().newestMicroseconds !== null);
+    await other.agent.stop();
+    expect(other.statistics()).toMatchObject({ newestMicroseconds, lastBytes: 0, madeCount: 0, lastSeconds: 0 });
     expect(readdirSync(folder)).toContain("notes.txt");
     expect(readdirSync(folder)).toContain("manual-20200101T000000.000000Z.aabb.unfinished");
     expect(readdirSync(folder)).not.toContain("scheduled-20200101T000000.000000Z.aabb.unfinished");
@@ -126,6 +142,7 @@ describe("a scheduled backup", () => {
       ["backups", false, { status: "degraded", message: "the last backup failed" }],
     ]);
     expect(agent!.state).toBe("running");
+    expect(safety.backups!()).toMatchObject({ newestMicroseconds: null, madeCount: 0, failedCount: 1 });
     safety.close();
     await agent!.stop();
   });

@@ -44,6 +44,14 @@ function setUp() {
     database: () => state.database,
     outbox: () => state.outbox,
     eventsDropped: () => 7,
+    backups: () => ({
+      everySeconds: 3600,
+      newestMicroseconds: 1_750_000_000_500_000n,
+      lastBytes: 12_288,
+      lastSeconds: 0.25,
+      madeCount: 6,
+      failedCount: 7,
+    }),
     spans: () => ({ sentCount: 8, droppedCount: 9 }),
     agents: () => [agent],
     readProcess: () => ({
@@ -73,6 +81,12 @@ describe("S2.09 the metrics of the parts", () => {
     ["bsopt_database_busy_total", 1],
     ['bsopt_database_file_bytes{file="database"}', 4096],
     ['bsopt_database_file_bytes{file="wal"}', 12],
+    ["bsopt_backup_interval_seconds", 3600],
+    ["bsopt_backup_last_success_timestamp_seconds", 1_750_000_000.5],
+    ["bsopt_backup_last_bytes", 12_288],
+    ["bsopt_backup_last_duration_seconds", 0.25],
+    ['bsopt_backups_total{outcome="made"}', 6],
+    ['bsopt_backups_total{outcome="failed"}', 7],
     ["bsopt_outbox_messages_pending", 5],
     ['bsopt_outbox_messages_total{outcome="sent"}', 4],
     ['bsopt_outbox_messages_total{outcome="retried"}', 3],
@@ -94,7 +108,7 @@ describe("S2.09 the metrics of the parts", () => {
     const left: readonly string[] = setUp().metrics.unfed();
     expect([...left].sort()).toEqual(
       Object.keys(metricDefinitions)
-        .filter((name) => /^(http_|bsopt_(auth|rate_limit|pricing)_)/.test(name))
+        .filter((name) => /^(http_|bsopt_(auth|rate_limit|pricing|requests)_)/.test(name))
         .sort(),
     );
   });
