@@ -41,7 +41,7 @@ import { blackLimit } from "../models/black-limits";
 import { writeLimitRow, writeNullRow } from "./columns";
 
 /** Largest deviation volatility·√time that is priced. */
-const deviationMax: f64 = 64;
+export const deviationMax: f64 = 64;
 /** Of the strike: where uncertainty is worth less, there is taken to be none; and where no boundary was found, up to the second. */
 const negligible: f64 = 1e-7;
 const small: f64 = 1e-5;

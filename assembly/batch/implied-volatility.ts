@@ -25,6 +25,7 @@ import {
   tileRows,
 } from "../abi/layout";
 import {
+  modelAmerican,
   modelBachelier,
   modelBlack76,
   modelBlackScholesMerton,
@@ -63,6 +64,7 @@ import {
 import { storeCap, storeGap, storeLogRatio, storeMoneyness, storeTimeValue } from "../iv/time-value";
 import { constant, div, mul, mulAdd, putSign, sqrt } from "../lane/lane";
 import { sumLow } from "../math/error-free";
+import { americanVolatilityBatch } from "./american-volatility";
 import { bachelierVolatilityBatch } from "./bachelier-volatility";
 import { inputColumn, isCallColumn, spreadBroadcasts } from "./columns";
 
@@ -82,6 +84,8 @@ export function impliedVolatilityBatch(request: usize): i32 {
       return blackBatch(request, inputRate, false);
     case modelDisplacedBlack:
       return blackBatch(request, inputRate, true);
+    case modelAmerican:
+      return americanVolatilityBatch(request);
     case modelBachelier:
       return bachelierVolatilityBatch(request);
     default:

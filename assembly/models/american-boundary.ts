@@ -61,7 +61,7 @@ import {
 
 const inverseRootTwoPi: f64 = 0.3989422804014327;
 /** Passes of Newton's method; five are usual. */
-const passesMax: i32 = 24;
+const passesMax: i32 = 40;
 /** Squares of h are kept above this: interpolation may dip below zero where the boundary has hardly moved. */
 const squareFloor: f64 = 1e-18;
 
@@ -94,7 +94,7 @@ function chebyshevOf(scheme: i32): usize {
 // @ts-ignore: decorator
 @inline
 function settledOf(scheme: i32): f64 {
-  return scheme == schemeFast ? 5e-3 : scheme == schemeAccurate ? 1e-4 : 1e-8;
+  return scheme == schemeFast ? 5e-3 : scheme == schemeAccurate ? 1e-5 : 1e-8;
 }
 
 // @ts-ignore: decorator
@@ -568,7 +568,7 @@ function iterate(
 
 /**
  * Solves for a curve up to a horizon, by the scheme or, where that finds none, by a finer one. `logStart` is the logarithm of the boundary
- * at no time left, `sign` -1 for the upper boundary and 1 for the lower. Returns whether it was found.
+ * at no time left, `sign` -1 for the upper boundary and 1 for the lower. A try goes no further than the scheme. Returns whether it was found.
  */
 export function solveCurve(
   room: usize,
@@ -580,6 +580,7 @@ export function solveCurve(
   horizon: f64,
   logStart: f64,
   sign: f64,
+  isTry: bool,
 ): bool {
   if (degreeOf(schemeReference) > degreeMax || pointsOf(schemeReference) > integralPointsMax) unreachable();
   const drift = driftOf(rate, dividendYield, volatility, horizon);
@@ -592,7 +593,7 @@ export function solveCurve(
   store<f64>(curve, grading, curveGrading);
   store<i32>(curve, 0, curveHasTangents);
   store<f64>(curve, -1, curvePointsKey);
-  for (let finer = coarsest; finer <= schemeReference; finer++) {
+  for (let finer = coarsest; finer <= (isTry ? coarsest : schemeReference); finer++) {
     const table = tableOf(room, finer);
     prepareTable(table, finer, grading);
     startCurve(curve, table, degreeOf(finer), rate, dividendYield, volatility);

@@ -65,6 +65,7 @@ import {
   pricePointsMax,
   schemeAccurate,
   schemeFast,
+  schemeReference,
   sideBytes,
 } from "./american-room";
 import { gauss20, gauss40, gauss96 } from "./american-tables";
@@ -72,6 +73,9 @@ import { gauss20, gauss40, gauss96 } from "./american-tables";
 const inverseRootTwoPi: f64 = 0.3989422804014327;
 /** Interest that is less than this of the strike, over the option's life, is no reason to exercise. */
 const interestMin: f64 = 1e-17;
+
+/** Horizons tried for two boundaries; two are usual. */
+const searchPassesMax: i32 = 40;
 
 /** What is to be computed: price, delta and gamma always. */
 export const needsParameters: u32 = 1;
@@ -156,9 +160,13 @@ export function recall(
   if (kind == kindSingle) {
     const logStart: f64 = dividendYield > rate ? logRatio(rate, dividendYield) : 0;
     const upper = memory + memoryUpper;
-    if (!solveCurve(room, upper, scheme, rate, dividendYield, volatility, time, logStart, -1)) kind = kindFailed;
+    if (!solveCurve(room, upper, scheme, rate, dividendYield, volatility, time, logStart, -1, false)) kind = kindFailed;
   } else if (kind == kindDouble) {
-    if (!solveBoth(room, memory, scheme, rate, dividendYield, volatility, time)) kind = kindFailed;
+    kind = kindFailed;
+    // where two curves meet is too rough by the fast scheme
+    for (let finer = max<i32>(scheme, schemeAccurate); finer <= schemeReference && kind == kindFailed; finer++) {
+      if (solveBoth(room, memory, finer, rate, dividendYield, volatility, time)) kind = kindDouble;
+    }
   }
   store<i32>(memory, kind, memoryKind);
   return kind;
@@ -205,46 +213,41 @@ function solveBoth(
   const upper = memory + memoryUpper;
   const lower = memory + memoryLower;
   const logLower = logRatio(rate, dividendYield);
-  let horizon = time;
+  // where they would meet by their short-time behaviour, and some more
+  const apart = logLower / (1.75 * volatility);
+  let horizon = min<f64>(time, 1.5 * apart * apart);
   let longest: f64 = 0; // the longest horizon up to which they have been seen apart
   let shortest: f64 = f64.MAX_VALUE; // the shortest one that had no solution
-  for (let pass = 0; pass < 60; pass++) {
+  for (let pass = 0; pass < searchPassesMax; pass++) {
     const isSolved =
-      solveCurve(room, upper, scheme, rate, dividendYield, volatility, horizon, 0, -1) &&
-      solveCurve(room, lower, scheme, rate, dividendYield, volatility, horizon, logLower, 1);
-    if (isSolved) {
-      if (gapAt(room, memory, horizon) > 0) {
-        if (horizon >= time) {
-          store<f64>(memory, time, memoryMeeting);
-          return true;
-        }
-        longest = horizon;
-        // apart up to here and without a solution a little further: they meet in between
-        if (shortest < f64.MAX_VALUE && shortest < horizon * (1 + 1e-6)) {
-          store<f64>(memory, horizon, memoryMeeting);
-          return true;
-        }
-        horizon = shortest < f64.MAX_VALUE ? 0.5 * (longest + shortest) : min<f64>(time, 2 * horizon);
-        continue;
+      solveCurve(room, upper, scheme, rate, dividendYield, volatility, horizon, 0, -1, true) &&
+      solveCurve(room, lower, scheme, rate, dividendYield, volatility, horizon, logLower, 1, true);
+    if (!isSolved) {
+      shortest = horizon;
+      horizon = longest > 0 ? 0.5 * (longest + shortest) : 0.6 * horizon;
+    } else if (gapAt(room, memory, horizon) > 0) {
+      // apart up to here: all there is to know, or without a solution a little further, where they meet
+      if (horizon >= time || shortest < horizon * (1 + 1e-6)) {
+        store<f64>(memory, horizon, memoryMeeting);
+        return true;
       }
-      let near: f64 = longest;
+      longest = horizon;
+      horizon = shortest < f64.MAX_VALUE ? 0.5 * (longest + shortest) : min<f64>(time, 2 * horizon);
+    } else {
+      let near: f64 = 0;
       let far = horizon;
-      for (let halving = 0; halving < 60; halving++) {
+      for (let halving = 0; halving < 50; halving++) {
         const middle = 0.5 * (near + far);
         if (gapAt(room, memory, middle) > 0) near = middle;
         else far = middle;
       }
-      // solved anew, so that the horizon is where they meet and no point is spent beyond
-      if (near < 0.8 * horizon && near > longest) {
-        shortest = horizon;
-        horizon = near * 1.02;
-        continue;
+      if (near >= 0.5 * horizon) {
+        store<f64>(memory, near, memoryMeeting);
+        return true;
       }
-      store<f64>(memory, near, memoryMeeting);
-      return true;
+      // solved anew, so that few of the nodes are spent beyond where they meet
+      horizon = 1.05 * near;
     }
-    shortest = horizon;
-    horizon = longest > 0 ? 0.5 * (longest + shortest) : 0.5 * horizon;
   }
   return false;
 }

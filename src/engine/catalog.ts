@@ -350,7 +350,7 @@ const american: ModelDefinition = {
     "early_exercise_premium",
     "exercise_boundary",
   ],
-  impliedVolatility: false,
+  impliedVolatility: true,
   limits: [
     expiredLimit,
     "volatility 0: the holder exercises at the best moment of a sure future, now, at expiry or in between; derivatives in volatility 0.",

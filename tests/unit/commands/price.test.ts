@@ -536,7 +536,7 @@ describe("help", () => {
     ],
     [
       "iv",
-      "id, symbol, option_type, spot, strike, rate, dividend_yield, price, forward, foreign_rate, displacement, time_to_expiry, expiry, valuation_time",
+      "id, symbol, option_type, spot, strike, rate, dividend_yield, price, forward, foreign_rate, displacement, scheme, time_to_expiry, expiry, valuation_time",
     ],
   ])("of %s names every column of a book, and the reader takes those of the model", async (command, columns) => {
     const { code, out } = await run(`${command} --help`);
