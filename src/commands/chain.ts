@@ -220,6 +220,16 @@ function head(files: readonly ChainFile[], request: ChainRequest, valuation: Cha
       strikes_seen: parity?.strikesSeen ?? null,
       strikes_used: parity?.strikesUsed ?? null,
       residual_rms: orNull(parity?.residualRms),
+      forward_error: orNull(parity?.forwardError),
+      rate_error: orNull(parity?.rateError),
+      quality: parity?.quality ?? null,
+      strikes:
+        parity?.strikes.map(({ strike, use, residual, weight }) => ({
+          strike,
+          use,
+          residual: orNull(residual),
+          weight,
+        })) ?? null,
       failure,
       count: rowIndexes.length,
     })),

@@ -55,7 +55,33 @@ export interface ParityFit {
   readonly strikesUsed: number;
   /** Weighted root mean square of C − P − D·(F − K), in price units; NaN where there was no liquid strike. */
   readonly residualRms: number;
+  /** The same with each residual over half its strike's width quoted (both spreads): below 1 the line runs within the quotes. */
+  readonly residualHalfWidths: number;
+  /** Standard error of the forward by the scatter about the line; NaN where it is given or nothing scatters. */
+  readonly forwardError: number;
+  /** Standard error of the rate; NaN where it is held. */
+  readonly rateError: number;
+  readonly quality: ParityQuality;
+  /** One for each strike asked about, in its order. */
+  readonly strikes: readonly ParityOutcome[];
 }
+
+/** How far a line may be trusted: `given` rests on no quotes, `doubtful` on few that agree or on quotes that don't. */
+export type ParityQuality = "sound" | "doubtful" | "given";
+
+/** What became of one strike. */
+export interface ParityOutcome {
+  readonly strike: number;
+  /** `given`: it could have been used, had anything been left to find. */
+  readonly use: "used" | "given" | ParityRejection;
+  /** C − P − D·(F − K); NaN where a side has no middle. */
+  readonly residual: number;
+  /** Its share of all weight; 0 where it was not used. */
+  readonly weight: number;
+}
+
+/** Why a strike does not count. */
+export type ParityRejection = "call_illiquid" | "put_illiquid" | "far_from_the_money" | "outlier";
 
 /** Why there is no line. */
 export type ParityFailure = "expired" | "too_few_strikes" | "no_line" | "no_spot";
@@ -82,8 +108,15 @@ const medianToDeviation = 1.4826;
 /** More strikes than this start from an evenly spaced subset: the start costs the square of their number. */
 const startStrikesMax = 128;
 
+/** A line is sound where it runs within the quotes on the whole, most liquid strikes agree with it, and its forward is sure to this. */
+const soundResidualHalfWidths = 0.5;
+const soundUsedShare = 2 / 3;
+const soundForwardError = 1e-3;
+
 /** One usable strike: y = C − P at x = K. */
 interface Point {
+  /** Where it stands among the strikes asked about. */
+  readonly index: number;
   readonly strike: number;
   readonly difference: number;
   /** Spread of the call plus spread of the put: the line may lie half of it to either side of the difference. */
@@ -108,7 +141,7 @@ export function fitParity(request: ParityRequest): ParityFit | ParityFailure {
   const isFree = heldDiscount === undefined && heldPrepaid === undefined;
   const isGiven = heldDiscount !== undefined && heldPrepaid !== undefined;
 
-  const points = liquidPoints(request.strikes);
+  const { points, rejections } = liquidPoints(request.strikes);
   if (!isGiven && points.length < (isFree ? strikesMin : strikesMinHeld)) return "too_few_strikes";
 
   const { line, weights } = isGiven
@@ -117,12 +150,12 @@ export function fitParity(request: ParityRequest): ParityFit | ParityFailure {
   const forward = line.prepaidForward / line.discount;
   if (!isUsable(line.discount) || !isUsable(forward)) return "no_line";
 
-  let squares = 0;
-  let weightSum = 0;
-  points.forEach((point, index) => {
-    squares += weights[index]! * residual(point, line) ** 2;
-    weightSum += weights[index]!;
-  });
+  const scatter = scatterAbout(line, points, weights, held);
+  const strikesUsed = isGiven ? 0 : weights.filter((weight) => weight > 0).length;
+  const isSound =
+    scatter.residualHalfWidths <= soundResidualHalfWidths &&
+    strikesUsed >= soundUsedShare * points.length &&
+    scatter.forwardError <= soundForwardError * forward;
   return {
     source: isGiven
       ? "given"
@@ -137,34 +170,109 @@ export function fitParity(request: ParityRequest): ParityFit | ParityFailure {
     dividendYield:
       dividendYield ?? (spot === undefined ? Number.NaN : -Math.log(line.prepaidForward / spot) / timeToExpiry),
     strikesSeen: request.strikes.length,
-    strikesUsed: isGiven ? 0 : weights.filter((weight) => weight > 0).length,
-    residualRms: weightSum > 0 ? Math.sqrt(squares / weightSum) : Number.NaN,
+    strikesUsed,
+    residualRms: scatter.residualRms,
+    residualHalfWidths: scatter.residualHalfWidths,
+    forwardError: isGiven ? Number.NaN : scatter.forwardError,
+    rateError: rate === undefined ? scatter.discountError / (line.discount * timeToExpiry) : Number.NaN,
+    quality: isGiven ? "given" : isSound ? "sound" : "doubtful",
+    strikes: outcomesOf(request.strikes, line, { points, weights, rejections, isGiven }),
   };
+}
+
+interface Scatter {
+  readonly residualRms: number;
+  readonly residualHalfWidths: number;
+  readonly forwardError: number;
+  readonly discountError: number;
+}
+
+/**
+ * How the points lie about the line, and what that makes of its numbers' errors: the covariance of weighted least squares at the final
+ * weights, the variance of a point of weight 1 taken from the residuals with as many degrees of freedom as points less parameters.
+ */
+function scatterAbout(line: Line, points: readonly Point[], weights: readonly number[], held: Held): Scatter {
+  let [sum, squares, relative, strikeSum, usedCount] = [0, 0, 0, 0, 0];
+  points.forEach((point, index) => {
+    const weight = weights[index]!;
+    const off = residual(point, line);
+    sum += weight;
+    squares += weight * off * off;
+    strikeSum += weight * point.strike;
+    relative += weight * (off / (point.width > 0 ? point.width / 2 : deviationFloor(point))) ** 2;
+    if (weight > 0) usedCount += 1;
+  });
+  const residualRms = sum > 0 ? Math.sqrt(squares / sum) : Number.NaN;
+  const residualHalfWidths = sum > 0 ? Math.sqrt(relative / sum) : Number.NaN;
+  const { discount } = line;
+  const forward = line.prepaidForward / discount;
+  const parameterCount = held.discount === undefined && held.prepaidForward === undefined ? 2 : 1;
+  const variance = usedCount > parameterCount ? squares / (usedCount - parameterCount) : Number.NaN;
+  const strikeMean = held.prepaidForward === undefined ? strikeSum / sum : 0;
+  const moment = points.reduce((total, { strike }, index) => total + weights[index]! * (strike - strikeMean) ** 2, 0);
+  if (held.discount !== undefined)
+    return { residualRms, residualHalfWidths, forwardError: Math.sqrt(variance / sum) / discount, discountError: 0 };
+  const discountError = Math.sqrt(variance / moment);
+  // The root of a line is as sure as the line is high there: its value at K = F.
+  const atRoot =
+    held.prepaidForward === undefined ? 1 / sum + (forward - strikeMean) ** 2 / moment : forward ** 2 / moment;
+  return { residualRms, residualHalfWidths, forwardError: Math.sqrt(variance * atRoot) / discount, discountError };
+}
+
+function outcomesOf(
+  strikes: readonly ParityStrike[],
+  line: Line,
+  found: {
+    readonly points: readonly Point[];
+    readonly weights: readonly number[];
+    readonly rejections: readonly (ParityRejection | null)[];
+    readonly isGiven: boolean;
+  },
+): ParityOutcome[] {
+  const { points, weights, rejections, isGiven } = found;
+  const sum = isGiven ? 0 : weights.reduce((total, weight) => total + weight, 0);
+  const places = new Map(points.map((point, place) => [point.index, place]));
+  return strikes.map(({ strike, call, put }, index) => {
+    const off = midOf(call) - midOf(put) - (line.prepaidForward - line.discount * strike);
+    const rejection = rejections[index]!;
+    if (rejection !== null) return { strike, use: rejection, residual: off, weight: 0 };
+    if (isGiven) return { strike, use: "given", residual: off, weight: 0 };
+    const weight = weights[places.get(index)!]!;
+    return { strike, use: weight > 0 ? "used" : "outlier", residual: off, weight: weight / sum };
+  });
 }
 
 function isUsable(value: number): boolean {
   return value > 0 && value < Number.POSITIVE_INFINITY;
 }
 
-/** The strikes whose call and put are both liquid and near enough to the money. */
-function liquidPoints(strikes: readonly ParityStrike[]): Point[] {
-  const twoSided = strikes.filter((at) => isLiquid(at.call) && isLiquid(at.put) && isUsable(at.strike));
-  const points = twoSided.map(({ strike, call, put }) => {
+/** The strikes whose call and put are both liquid and near enough to the money, and why the others aren't among them. */
+function liquidPoints(strikes: readonly ParityStrike[]): {
+  points: Point[];
+  rejections: (ParityRejection | null)[];
+} {
+  const rejections = strikes.map(({ strike, call, put }): ParityRejection | null => {
+    if (!isLiquid(call)) return "call_illiquid";
+    if (!isLiquid(put)) return "put_illiquid";
+    return isUsable(strike) ? null : "far_from_the_money";
+  });
+  const twoSided = strikes.flatMap(({ strike, call, put }, index) => {
+    if (rejections[index] !== null) return [];
     const width = call.ask - call.bid + (put.ask - put.bid);
-    return { strike, difference: midOf(call) - midOf(put), width };
+    return [{ index, strike, difference: midOf(call) - midOf(put), width }];
   });
   // A locked market has no width; it counts as a thousandth of its chain's widest, and never as infinitely sure.
-  const widthFloor = points.reduce((widest, point) => Math.max(widest, point.width), 0) / 1000;
-  let atTheMoney = points[0];
-  for (const point of points) if (Math.abs(point.difference) < Math.abs(atTheMoney!.difference)) atTheMoney = point;
-  return points
-    .filter((point) => Math.abs(Math.log(point.strike / atTheMoney!.strike)) <= logMoneynessMax)
-    .map(({ strike, difference, width }) => ({
-      strike,
-      difference,
-      width,
-      weight: widthFloor > 0 ? 1 / Math.max(width, widthFloor) : 1,
-    }));
+  const widthFloor = twoSided.reduce((widest, point) => Math.max(widest, point.width), 0) / 1000;
+  let atTheMoney = twoSided[0];
+  for (const point of twoSided) if (Math.abs(point.difference) < Math.abs(atTheMoney!.difference)) atTheMoney = point;
+  const points = twoSided.flatMap((point) => {
+    if (Math.abs(Math.log(point.strike / atTheMoney!.strike)) > logMoneynessMax) {
+      rejections[point.index] = "far_from_the_money";
+      return [];
+    }
+    return [{ ...point, weight: widthFloor > 0 ? 1 / Math.max(point.width, widthFloor) : 1 }];
+  });
+  return { points, rejections };
 }
 
 function isLiquid(quote: QuoteSides): boolean {

@@ -69,7 +69,9 @@ describe.skipIf(files === null)("S4.47 eleven real quote tables", () => {
     const { out } = await runCommand(["chain", ...names, "--json"], { files: files! });
     const { expiries } = JSON.parse(out) as { expiries: Record<string, number & string>[] };
     expect(expiries).toHaveLength(13);
-    for (const { root, expiry, rate, forward, discount, time_to_expiry, source, strikes_used } of expiries) {
+    for (const each of expiries) {
+      const { root, expiry, rate, forward, discount, time_to_expiry, source, strikes_used } = each;
+      const { forward_error, rate_error, quality } = each;
       const name = `${root} ${expiry}`;
       expect(`${name} ${source}`).toBe(`${name} parity`);
       const tenths = Math.round(Number(rate) * 1000);
@@ -77,6 +79,10 @@ describe.skipIf(files === null)("S4.47 eleven real quote tables", () => {
       expect(tenths).toBeLessThanOrEqual(42);
       expect(strikes_used).toBeGreaterThanOrEqual(20);
       expect(Number(discount)).toBeCloseTo(Math.exp(-Number(rate) * Number(time_to_expiry)), 14);
+      // By scatter alone: a forward to a fifth of a point, a rate to two hundredths.
+      expect(String(quality)).toBe("sound");
+      expect(Number(forward_error)).toBeLessThan(0.2);
+      expect(Number(rate_error)).toBeLessThan(2e-4);
       // The forward grows with the time: 6,711.20 now, some 2.9 to 3.3 % a year.
       const growth = Math.log(Number(forward) / 6711.2002) / Number(time_to_expiry);
       expect(growth).toBeGreaterThan(0.028);

@@ -1,6 +1,7 @@
 // The parity fit against a chain worked by hand, and everything it must refuse or survive.
 
 import { describe, expect, test } from "bun:test";
+import { seededRandom } from "../../../src/foundation/random";
 import { fitParity, type ParityFit, type ParityRequest, type ParityStrike } from "../../../src/surfaces/parity";
 import golden from "../../golden/parity-hand.json";
 
@@ -179,5 +180,122 @@ describe("S4.47 the parity fit", () => {
   ];
   test.each(refused)("with %s there is no line, and it says why", (_, request, failure) => {
     expect(fitParity(request)).toBe(failure as never);
+  });
+});
+
+describe("S4.47 what the parity fit tells of itself", () => {
+  const strikesOf = (fit: ParityFit) => Object.fromEntries(fit.strikes.map(({ strike, use }) => [strike, use]));
+
+  test("of the hand-worked chain: the stale strike is the outlier, the others share the weight", () => {
+    const fit = fitted({ strikes: handStrikes, timeToExpiry, spot });
+    expect(fit.strikes.map(({ strike }) => strike)).toEqual(handStrikes.map(({ strike }) => strike));
+    expect(fit.strikes.filter(({ use }) => use === "used")).toHaveLength(golden.expected.strikes_used);
+    expect(fit.strikes.filter(({ use }) => use === "outlier")).toHaveLength(1);
+    expect(fit.strikes.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1, 14);
+    for (const { use, residual, weight } of fit.strikes) {
+      expect(weight > 0).toBe(use === "used");
+      if (use === "used") expect(Math.abs(residual)).toBeLessThan(1e-10);
+      if (use === "outlier") expect(Math.abs(residual)).toBeGreaterThan(0.1);
+    }
+  });
+
+  test("each rejected strike says why", () => {
+    const strikes = chain(100, 0.97, [60, 90, 95, 100, 105, 110, 115, 300]);
+    const spoiled = strikes.map((at) => {
+      if (at.strike === 60) return { ...at, call: { bid: 0, ask: 1 } };
+      if (at.strike === 115) return { ...at, put: { bid: 1, ask: 20 } };
+      return at;
+    });
+    const fit = fitted({ strikes: spoiled, timeToExpiry: 1 });
+    expect(strikesOf(fit)).toEqual({
+      60: "call_illiquid",
+      90: "used",
+      95: "used",
+      100: "used",
+      105: "used",
+      110: "used",
+      115: "put_illiquid",
+      300: "far_from_the_money",
+    });
+    expect(fit.strikes[0]!.residual).toBeNaN();
+    expect(fit.quality).toBe("sound");
+  });
+
+  test("a strike that is no price is far from any money", () => {
+    const strikes = [...chain(100, 0.97, [90, 95, 100, 105, 110]), { ...chain(100, 0.97, [100])[0]!, strike: 0 }];
+    expect(fitted({ strikes, timeToExpiry: 1 }).strikes.at(-1)!.use).toBe("far_from_the_money");
+  });
+
+  test("standard errors are those of weighted least squares, by hand on five strikes", () => {
+    // Middles off the line by ±0.01 in turns, equal widths: the biweight's cut is far away, so weights are all but equal.
+    const offs = [0.01, -0.01, 0.01, -0.01, 0.01];
+    const strikes = chain(100, 0.97, [80, 90, 100, 110, 120], 1).map((at, index) => ({
+      ...at,
+      call: { bid: at.call.bid + offs[index]!, ask: at.call.ask + offs[index]! },
+    }));
+    const fit = fitted({ strikes, timeToExpiry: 2 });
+    // Residuals about their mean 0.002: the slope is 0, so the sum of squares is 4.8e-4 of 3 degrees; Σ(K − 100)² = 1000.
+    const variance = 4.8e-4 / 3;
+    expect(fit.forwardError).toBeCloseTo(Math.sqrt(variance / 5) / 0.97, 5);
+    expect(fit.rateError).toBeCloseTo(Math.sqrt(variance / 1000) / 0.97 / 2, 6);
+    expect(fit.residualHalfWidths).toBeCloseTo(fit.residualRms, 10);
+    const withRate = fitted({ strikes, timeToExpiry: 2, rate: fit.rate });
+    expect(withRate.rateError).toBeNaN();
+    expect(withRate.forwardError).toBeCloseTo(Math.sqrt(4.8e-4 / 4 / 5) / 0.97, 5);
+    const prepaid = fit.forward * fit.discount;
+    const withYield = fitted({ strikes, timeToExpiry: 2, spot: prepaid, dividendYield: 0 });
+    // Through a fixed point at K = 0: Σ K² = 51,000.
+    expect(withYield.rateError).toBeCloseTo(Math.sqrt(4.8e-4 / 4 / 51_000) / 0.97 / 2, 6);
+    expect(withYield.forwardError).toBeCloseTo((Math.sqrt(4.8e-4 / 4 / 51_000) / 0.97) * 100, 4);
+  });
+
+  test("over made-up noise the forward is off by its own standard error, give or take", () => {
+    const random = seededRandom(17n);
+    let [inside, count] = [0, 0];
+    for (; count < 200; count++) {
+      const strikes = chain(
+        100,
+        0.97,
+        Array.from({ length: 40 }, (_, index) => 80 + index),
+        1,
+      ).map((at) => {
+        const off = 0.1 * (random.unit() - 0.5);
+        return { ...at, call: { bid: at.call.bid + off, ask: at.call.ask + off } };
+      });
+      const fit = fitted({ strikes, timeToExpiry: 1 });
+      if (Math.abs(fit.forward - 100) < 2 * fit.forwardError) inside += 1;
+      expect(fit.quality).toBe("sound");
+    }
+    expect(inside / count).toBeGreaterThan(0.9);
+    expect(inside / count).toBeLessThan(1);
+  });
+
+  test("a line is doubtful where it runs outside the quotes, or most of them contradict it", () => {
+    const noisy = chain(100, 0.97, [80, 85, 90, 95, 100, 105, 110, 115, 120], 0.02).map((at, index) => ({
+      ...at,
+      call: { bid: at.call.bid + 0.3 * Math.sin(5 * index), ask: at.call.ask + 0.3 * Math.sin(5 * index) },
+    }));
+    expect(fitted({ strikes: noisy, timeToExpiry: 1 }).quality).toBe("doubtful");
+    const split = chain(
+      100,
+      0.97,
+      Array.from({ length: 20 }, (_, index) => 90 + index),
+    ).map((at, index) =>
+      index % 5 < 2 ? { ...at, call: { bid: at.call.bid + 3 + index, ask: at.call.ask + 3 + index } } : at,
+    );
+    expect(fitted({ strikes: split, timeToExpiry: 1 }).quality).toBe("doubtful");
+  });
+
+  test("figures given rest on no quotes: no errors, and every strike that could have counted says so", () => {
+    const fit = fitted({
+      strikes: chain(100, 1, [90, 100, 110]),
+      timeToExpiry: 1,
+      spot: 100,
+      rate: 0,
+      dividendYield: 0,
+    });
+    expect(fit.quality).toBe("given");
+    expect([fit.forwardError, fit.rateError]).toEqual([Number.NaN, Number.NaN]);
+    expect(fit.strikes.map(({ use, weight }) => [use, weight])).toEqual(Array(3).fill(["given", 0]));
   });
 });
