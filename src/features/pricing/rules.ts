@@ -28,15 +28,13 @@ import { BsoptError, type FieldFault } from "../../foundation/errors";
 /** Faults told of at most; a body can have a hundred thousand. */
 export const faultCountMax = 20;
 
-const asItIs = (pointer: string) => pointer;
-
 /** Gathers faults up to the limit and throws them together. */
 export class Faults {
   readonly #list: FieldFault[] = [];
-  readonly #placeOf: (pointer: string) => string;
+  readonly #placeOf: ((pointer: string) => string) | undefined;
 
   /** `placeOf` says where a fault's pointer leads where fields do not stand in the body. */
-  constructor(placeOf: (pointer: string) => string = asItIs) {
+  constructor(placeOf?: (pointer: string) => string) {
     this.#placeOf = placeOf;
   }
 
@@ -45,7 +43,7 @@ export class Faults {
   }
 
   add(at: string, code: string, detail: string): void {
-    const pointer = this.#placeOf(at);
+    const pointer = this.#placeOf?.(at) ?? at;
     // One text read for every row of a column is one fault.
     if (this.isFull || this.#list.some((fault) => fault.pointer === pointer && fault.code === code)) return;
     this.#list.push({ pointer, code, detail });
