@@ -116,7 +116,7 @@ export function createGate(options: GateOptions): Gate {
     }
     const verdict = limits.byPrincipal(principal, context, route, credential);
     requireAllowed(context, verdict instanceof Promise ? await verdict : verdict);
-    if (!route.needsRecentSignIn) return;
+    if (!route.needsRecentSignIn || principal.credential.kind !== "login_session") return;
     assert(
       authenticator.requireRecentSignIn !== undefined,
       `nobody can say who signed in lately, for ${route.pattern}`,

@@ -18,7 +18,7 @@ declare module "elysia/types" {
   interface DocumentDecoration {
     /** Who may call (domain/permission). A route without it stops the start. */
     permission?: Access;
-    /** Only for somebody who signed in, or showed the password or a code again, within the last five minutes. */
+    /** Of somebody signed in (never of a key): only if they signed in, or showed the password or a code again, within the last five minutes. */
     recentSignIn?: true;
     /** Largest body in bytes, or how to ask for it where it may change; absent means the server's default for a body. */
     bodyBytesMax?: number | (() => number);

@@ -161,7 +161,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
   if (permission === undefined || !isAccess(permission)) {
     throw refuse("ROUTE_INCOMPLETE", `${name} declares no permission`, "give the route detail.permission");
   }
-  if (detail.recentSignIn && permission !== "person") {
+  if (detail.recentSignIn && permission !== "person" && permission !== "person_or_admin_key") {
     throw refuse("ROUTE_UNSUPPORTED", `${name} asks for a recent sign-in, and is not for people alone`);
   }
   if (!/^[a-z][A-Za-z0-9]*$/.test(detail.operationId ?? "")) {

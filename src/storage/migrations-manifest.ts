@@ -9,6 +9,8 @@ import down0002 from "../../migrations/0002_changed_settings.down.sql" with { ty
 import up0002 from "../../migrations/0002_changed_settings.sql" with { type: "text" };
 import down0003 from "../../migrations/0003_erasure.down.sql" with { type: "text" };
 import up0003 from "../../migrations/0003_erasure.sql" with { type: "text" };
+import down0004 from "../../migrations/0004_erasure_signature.down.sql" with { type: "text" };
+import up0004 from "../../migrations/0004_erasure_signature.sql" with { type: "text" };
 import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
@@ -17,4 +19,5 @@ export const migrations: readonly Migration[] = [
   { tag: "0001_accounts", up: up0001, down: down0001 },
   { tag: "0002_changed_settings", up: up0002, down: down0002 },
   { tag: "0003_erasure", up: up0003, down: down0003 },
+  { tag: "0004_erasure_signature", up: up0004, down: down0004 },
 ];

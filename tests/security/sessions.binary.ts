@@ -355,6 +355,64 @@ describe("a session that is over", () => {
   });
 });
 
+describe("a session that was stolen", () => {
+  /** Somebody whose session is older than what asks for a recent sign-in takes, as the database has it. */
+  async function aged(): Promise<{ person: Person; accessToken: string }> {
+    const person = await server.person("trader");
+    const { accessToken } = await server.signIn(person);
+    const database = server.database();
+    try {
+      await database.execute({
+        sql: "UPDATE login_sessions SET created_at = created_at - 301000000 WHERE user_id = ?",
+        args: [person.id],
+      });
+    } finally {
+      database.close();
+    }
+    return { person, accessToken };
+  }
+  const body = { name: "for later", scopes: ["pricing:read"] };
+
+  test.each([
+    ["make a key that outlives it", "POST", "/api/v1/api-keys", body],
+    ["begin a second factor", "POST", "/api/v1/auth/totp/setup", undefined],
+    ["erase its owner", "DELETE", "/api/v1/auth/me", undefined],
+  ])(
+    "S2.12 S4.54 auth bypass: cannot %s without the password, whatever it tries",
+    async (_name, method, path, sent) => {
+      const { person, accessToken: bearer } = await aged();
+      const refused = async () => {
+        const answer = await server.call(method, path, { bearer, ...(sent && { body: sent }) });
+        return [answer.status, answer.json?.code];
+      };
+      expect(await refused()).toEqual([403, "REAUTHENTICATION_NEEDED"]);
+      for (const proof of [{ password: "wrong walrus kettle" }, { code: "000000" }, { password: "" }, { code: "" }]) {
+        const answer = await server.call("POST", "/api/v1/auth/reauthenticate", { bearer, body: proof });
+        expect([403, 422]).toContain(answer.status);
+      }
+      // Nor does a header help, nor what another's session has shown.
+      const other = await server.signIn(await server.person("admin"));
+      expect(
+        (
+          await server.call("POST", "/api/v1/auth/reauthenticate", {
+            bearer: other.accessToken,
+            body: { password: person.password },
+          })
+        ).status,
+      ).toBe(403);
+      expect(await refused()).toEqual([403, "REAUTHENTICATION_NEEDED"]);
+      const shown = await server.call("POST", "/api/v1/auth/reauthenticate", {
+        bearer,
+        body: { password: person.password },
+      });
+      expect(shown.status).toBe(204);
+      const done = await server.call(method, path, { bearer, ...(sent && { body: sent }) });
+      expect([200, 201, 204]).toContain(done.status);
+      if (done.json?.secret) server.keep("what was made at last", done.json.secret);
+    },
+  );
+});
+
 describe("two processes on one database", () => {
   test("S2.12 S4.54 of fifty showings of one refresh token to both one gets the successor, and only that one goes on", async () => {
     const beside = await server.beside();

@@ -41,6 +41,7 @@ export interface Erasure {
   readonly after: PageMark | null;
   /** Rows blanked so far. */
   readonly count: number;
+  readonly signature: string | null;
 }
 
 /**

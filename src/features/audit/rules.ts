@@ -185,6 +185,11 @@ export function signCheckpoint(mark: ChainMark, createdAt: bigint, key: Uint8Arr
   return hmac(encodeFields("bsopt audit checkpoint v1", [mark.id, mark.hash, createdAt]), key);
 }
 
+/** What shows that this log itself was asked to erase that user. */
+export function signErasure(userId: string, key: Uint8Array): string {
+  return hmac(encodeFields("bsopt audit erasure v1", [userId]), key);
+}
+
 /** The chain's end at one moment, to be kept where whoever changes the database cannot reach it. */
 export interface ChainHead extends ChainMark {
   readonly time: bigint;
@@ -467,4 +472,17 @@ function readRow(row: StoredRow): (ChainedRow & { readonly hash: string }) | nul
 
 function isTextOrNull(value: unknown): value is string | null {
   return value === null || typeof value === "string";
+}
+
+/** Stored entries. What is not as it was written says so instead of hiding every other event of its page. */
+export function entriesOf<Value>(json: string, isValue: (value: unknown) => boolean): Record<string, Value> {
+  try {
+    const entries: unknown = JSON.parse(json);
+    if (typeof entries === "object" && entries !== null && Object.values(entries).every(isValue)) {
+      return entries as Record<string, Value>;
+    }
+  } catch {
+    // Told below.
+  }
+  return { unreadable: "yes" as Value };
 }

@@ -50,6 +50,7 @@ import {
   chainStart,
   type Details,
   detailsText,
+  entriesOf,
   formatCursor,
   formatHead,
   hashOfPersonal,
@@ -61,6 +62,7 @@ import {
   recorded,
   resourceLengthMax,
   signCheckpoint,
+  signErasure,
   userAgentLengthMax,
 } from "./rules";
 import type { AuditListener } from "./stream";
@@ -167,7 +169,7 @@ const noteFlushMilliseconds = 5_000;
 /** Refusals written in one work, and rows cut off or read in one statement: a few milliseconds of the event loop each. */
 const notesPerWriteMax = 16;
 const rowsPerCutMax = 200;
-const rowsPerErasureMax = 200;
+const rowsPerErasureMax = 100;
 const rowsPerWalkMax = 200;
 const rowsPerExportPageMax = 200;
 /** Index entries looked through in one statement for what a filter wants, and in one request for a page. */
@@ -311,7 +313,8 @@ export function createAudit(options: AuditOptions): Audit {
 
   function erasePersonal(tx: Tx, userId: string): Promise<number> {
     const dueAt = clock.nowMicroseconds();
-    return eraseOn(tx, { userId, dueAt, isLast: false, upToId: null, after: null, count: 0 });
+    const signature = signErasure(userId, key);
+    return eraseOn(tx, { userId, dueAt, isLast: false, upToId: null, after: null, count: 0, signature });
   }
 
   /** The next window of an erasure; how many rows it blanked. */
@@ -332,7 +335,7 @@ export function createAudit(options: AuditOptions): Audit {
     else {
       // Refusals of theirs that were noted before may be written within a minute still, by any process.
       const dueAt = now + erasedAgainMicroseconds;
-      await putErasure(tx, { userId, dueAt, isLast: true, upToId: null, after: null, count: 0 });
+      await putErasure(tx, { ...erasure, dueAt, isLast: true, upToId: null, after: null, count: 0 });
     }
     return count;
   }
@@ -354,7 +357,12 @@ export function createAudit(options: AuditOptions): Audit {
     while (!signal.aborted && (await findErasure(storage.read, clock.nowMicroseconds())) !== null) {
       await storage.write(async (tx) => {
         const erasure = await findErasure(tx, clock.nowMicroseconds());
-        if (erasure !== null) await eraseOn(tx, erasure);
+        if (erasure === null) return;
+        if (isSame(signErasure(erasure.userId, key), erasure.signature ?? "")) await eraseOn(tx, erasure);
+        else {
+          log.error({ user_id: erasure.userId }, "somebody else's hand asked the audit log to erase a user: not done");
+          await deleteErasure(tx, erasure.userId);
+        }
       });
       await nextTurn();
     }
@@ -583,17 +591,4 @@ function eventOnWire(event: ShownEvent): AuditEventOnWire {
     prev_hash: event.previousHash,
     hash: event.hash,
   };
-}
-
-/** Stored entries. What is not as it was written says so instead of hiding every other event of its page. */
-function entriesOf<Value>(json: string, isValue: (value: unknown) => boolean): Record<string, Value> {
-  try {
-    const entries: unknown = JSON.parse(json);
-    if (typeof entries === "object" && entries !== null && Object.values(entries).every(isValue)) {
-      return entries as Record<string, Value>;
-    }
-  } catch {
-    // Told below.
-  }
-  return { unreadable: "yes" as Value };
 }

@@ -85,4 +85,6 @@ export const auditErasures = sqliteTable("audit_erasures", {
   afterId: wholeNumber("after_id"),
   /** Rows blanked this time. */
   count: wholeNumber("count").notNull(),
+  /** HMAC-SHA-256 over the user's id: whoever can write here cannot have somebody erased by the server, and recorded as if it were right. */
+  signature: text("signature"),
 });

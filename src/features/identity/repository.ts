@@ -45,7 +45,12 @@ export async function extendConfirmBy(tx: Tx, id: string, confirmBy: bigint): Pr
 
 /** Users whose address should have been confirmed by that moment and was not, those due longest first. */
 export async function findUnconfirmed(database: ReadDatabase | Tx, now: bigint, limit: number): Promise<UserRow[]> {
-  return database.select().from(users).where(lte(users.confirmBy, now)).orderBy(asc(users.confirmBy)).limit(limit);
+  return database
+    .select()
+    .from(users)
+    .where(and(lte(users.confirmBy, now), isNull(users.emailVerifiedAt)))
+    .orderBy(asc(users.confirmBy))
+    .limit(limit);
 }
 
 /** Deletes a user and, by their foreign keys, what other tables hold of theirs. */

@@ -65,6 +65,7 @@ export function keysRoutes({ keys, principalOf, idempotencyOf, originOf }: KeysR
         response: { 201: ApiKeyCreated },
         detail: {
           permission: "person_or_admin_key",
+          recentSignIn: true,
           operationId: "createApiKey",
           summary: "Make an API key",
           description: "The answer holds the key's text, which is shown this once.",

@@ -1,0 +1,1 @@
+ALTER TABLE `audit_erasures` DROP COLUMN `signature`;

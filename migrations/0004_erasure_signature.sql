@@ -1,0 +1,1 @@
+ALTER TABLE `audit_erasures` ADD `signature` text;
