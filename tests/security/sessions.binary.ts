@@ -419,12 +419,17 @@ describe("two processes on one database", () => {
     try {
       for (let round = 0; round < 3; round++) {
         const { refreshToken } = await server.signIn(await server.person("viewer"));
-        const shown = (url: string, token: string) =>
+        const once = (url: string, token: string) =>
           fetch(`${url}/api/v1/auth/refresh`, {
             method: "POST",
             headers: { "content-type": "application/json" },
             body: JSON.stringify({ refresh_token: token }),
           }).then(async (answer) => ({ status: answer.status, json: (await answer.json()) as Record<string, string> }));
+        // A server that has too much to do says so before it looks at the token: then it is asked again.
+        const shown = async (url: string, token: string, triesLeft = 100): ReturnType<typeof once> => {
+          const answer = await once(url, token);
+          return answer.status === 503 && triesLeft > 0 ? shown(url, token, triesLeft - 1) : answer;
+        };
         const answers = await Promise.all(
           Array.from({ length: 50 }, (_, index) => shown(index % 2 === 0 ? server.url : beside.url, refreshToken)),
         );
