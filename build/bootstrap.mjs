@@ -45,6 +45,7 @@ const tasks = {
   bench: () => script("build/bench.ts"),
   chaos: () => script("build/chaos.ts"),
   "power-cut": () => script("build/power-cut.ts"),
+  soak: () => script("build/soak.ts"),
   format: () => script("build/check.ts", "--write"),
   generate: () => script("build/docs.ts"),
 };

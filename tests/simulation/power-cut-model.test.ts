@@ -88,6 +88,16 @@ describe("S5.19 the model of a disk", () => {
     expect(cuts(disk, (image) => content(image).length)).toEqual(new Set(["0", "600"]));
   });
 
+  test("never mixes what was in a file before it was shortened with what came after", () => {
+    const { disk, file } = settled(text("a", 8192));
+    disk.resize(file, 0, span());
+    disk.write(file, 0, text("b", 8192), span());
+    const mixed = cuts(disk, (image) => /a{512}/.test(content(image)) && /b{512}/.test(content(image)));
+    expect(mixed).toEqual(new Set(["false"]));
+    expect(cuts(disk, (image) => content(image)[0])).toContain('"a"');
+    expect(cuts(disk, (image) => content(image)[0])).toContain('"b"');
+  });
+
   test("may lose a synced file's name, and a synced folder's, until the folder above was synced", () => {
     const disk = new Disk();
     disk.makeFolder("a", span());

@@ -259,21 +259,50 @@ interface CutOptions {
   readonly hasGarbage: boolean;
 }
 
-function cutFile(file: FileNode, { random, sectorBytes, hasGarbage }: CutOptions): Uint8Array {
+function cutFile(file: FileNode, options: CutOptions): Uint8Array {
+  const { random } = options;
   if (file.isVolatile) return random.bytes(Math.floor(random.unit() * 40_000));
   const { durable, pending } = file;
   if (pending.length === 0) return durable.copy();
+  // Shortening gives sectors back and writes nothing into them: what was done to the file before and after it is never mixed. So many
+  // of the shortenings have reached the disk.
+  const shortenings = shorteningsOf(durable.size, pending);
+  const reachedCount = Math.floor(random.unit() * (shortenings.length + 1));
+  let base = durable;
+  let begin = 0;
+  for (const index of shortenings.slice(0, reachedCount)) {
+    base = new Bytes(cutBetween(base, pending.slice(begin, index), options));
+    applyTo(base, pending[index]!);
+    begin = index + 1;
+  }
+  return cutBetween(base, pending.slice(begin, shortenings[reachedCount]), options);
+}
 
+/** The places of changes that make the file shorter. */
+function shorteningsOf(durableSize: number, pending: readonly Change[]): number[] {
+  const places: number[] = [];
+  let size = durableSize;
+  for (const [index, change] of pending.entries()) {
+    if (change.kind === "resize" && change.size < size) places.push(index);
+    size = change.kind === "resize" ? change.size : Math.max(size, change.offset + change.bytes.byteLength);
+  }
+  return places;
+}
+
+/** What a cut leaves of changes that lengthen a file or write into it, on what was there. */
+function cutBetween(
+  durable: Bytes,
+  pending: readonly Change[],
+  { random, sectorBytes, hasGarbage }: CutOptions,
+): Uint8Array {
+  if (pending.length === 0) return durable.copy();
   const sizes = [durable.size];
   const bySector = new Map<number, number[]>();
-  const after = new Bytes(durable.copy());
   for (const [index, change] of pending.entries()) {
-    const before = after.size;
-    applyTo(after, change);
-    sizes.push(after.size);
-    const first = change.kind === "write" ? change.offset : Math.min(change.size, before);
-    const last = change.kind === "write" ? change.offset + change.bytes.byteLength : Math.max(change.size, before);
-    for (let sector = Math.floor(first / sectorBytes); sector * sectorBytes < last; sector++) {
+    const last = change.kind === "write" ? change.offset + change.bytes.byteLength : change.size;
+    sizes.push(Math.max(sizes[index]!, last));
+    if (change.kind === "resize") continue;
+    for (let sector = Math.floor(change.offset / sectorBytes); sector * sectorBytes < last; sector++) {
       const known = bySector.get(sector);
       if (known) known.push(index);
       else bySector.set(sector, [index]);
@@ -304,7 +333,6 @@ function cutFile(file: FileNode, { random, sectorBytes, hasGarbage }: CutOptions
       if (index > version) break;
       const change = pending[index]!;
       if (change.kind === "write") content.overlay(change.offset - from, change.bytes);
-      else if (change.size < from + sectorBytes) content.clearFrom(Math.max(0, change.size - from));
     }
     if (from < size) result.set(content.view().subarray(0, Math.min(sectorBytes, size - from)), from);
   }
@@ -350,10 +378,6 @@ class Bytes {
     const from = Math.max(0, offset);
     const to = Math.min(this.#size, offset + bytes.byteLength);
     if (to > from) this.#buffer.set(bytes.subarray(from - offset, to - offset), from);
-  }
-
-  clearFrom(offset: number): void {
-    this.#buffer.fill(0, offset, this.#size);
   }
 
   #reserve(size: number): void {
