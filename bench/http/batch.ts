@@ -21,6 +21,8 @@ import { processorSecondsOf, separateCores } from "../processes";
 import { load, measured, processorWords, requestText } from "./price";
 
 const roundCount = 5;
+/** Rounds before those that count: the server's compilers reach their last tier under load, some seconds a shape. */
+const warmUpCount = 10;
 /** Fewer than the large batches an engine takes at once. */
 const connectionCount = 8;
 const path = "/api/v1/pricing/batch";
@@ -144,7 +146,7 @@ export async function benchBatchInProcess(roundMilliseconds: number): Promise<Ba
     alone: kernelWork(shape, engine),
   }));
   const times = works.map(() => ({ whole: [] as number[], alone: [] as number[], processor: [] as number[] }));
-  for (let round = -1; round < roundCount; round++) {
+  for (let round = -warmUpCount; round < roundCount; round++) {
     for (const [index, { shape, whole, alone }] of works.entries()) {
       const before = processorSecondsOf(process.pid);
       const { seconds: wholeSeconds, count } = await secondsOf(whole, roundMilliseconds);
@@ -224,7 +226,7 @@ export async function benchBatchOverSockets(
     const { port, key } = JSON.parse(line) as { port: number; key: string };
     onStarted(child.pid);
     const times = shapes.map(() => ({ rates: [] as number[], processor: [] as number[] }));
-    for (let round = -1; round < roundCount; round++) {
+    for (let round = -warmUpCount; round < roundCount; round++) {
       for (const [index, { target, contentType, accept, body }] of shapes.entries()) {
         const request = requestText(target, body, key, { contentType, accept });
         const { rate, processorSeconds } = await measured(child.pid, () =>

@@ -113,7 +113,8 @@ export class Tray {
       status[0] = this.status[0]!;
       return { columns, status };
     }
-    const buffer = new ArrayBuffer(outputs.length * count * 8);
+    // Not cleared, since every row is written.
+    const { buffer } = Buffer.allocUnsafeSlow(outputs.length * count * 8);
     for (let index = 0; index < outputs.length; index++) {
       const column = new Float64Array(buffer, index * count * 8, count);
       column.set(part(this.columns[index]!, 0, count));

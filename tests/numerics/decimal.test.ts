@@ -131,7 +131,7 @@ describe("S5.14 a column of doubles as text", () => {
     compare(Float64Array.from(values));
   });
 
-  test(`for a million random bit patterns, and a million of everyday sizes (seed ${seed})`, () => {
+  test(`for a million random bit patterns (seed ${seed})`, () => {
     const random = seededRandom(seed);
     const values = new Float64Array(50_000);
     const words = new Uint32Array(values.buffer);
@@ -139,6 +139,11 @@ describe("S5.14 a column of doubles as text", () => {
       for (let index = 0; index < words.length; index++) words[index] = random.unit() * 2 ** 32;
       compare(values);
     }
+  });
+
+  test(`for a million numbers of everyday sizes (seed ${seed})`, () => {
+    const random = seededRandom(seed);
+    const values = new Float64Array(50_000);
     for (let round = 0; round < 20; round++) {
       for (let index = 0; index < values.length; index++) {
         const value = (random.unit() - 0.5) * 10 ** Math.floor(random.unit() * 12 - 6);
