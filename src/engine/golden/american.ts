@@ -46,10 +46,13 @@ export function rootMeanSquare(computed: Float64Array, expected: Float64Array): 
 
 /** Prices both tables and tells their errors. A row that is not ok fails. */
 export function checkAmerican(price: (request: PriceRequest) => PriceResult): OutputCheck[] {
-  const expected = tableColumn(portfolio, "price");
   const names = Object.keys(portfolioTolerances) as (keyof typeof portfolioTolerances)[];
   const schemes = names.map((name, scheme): OutputCheck => {
-    const { columns, status } = price(portfolioRequest(portfolio, scheme));
+    // the dearest scheme on a sixth of the rows, or it would take longer than all other tables
+    const rows = name === "reference" ? portfolio.rows.filter((_, row) => row % 6 === 0) : portfolio.rows;
+    const table: PriceTable = { columns: portfolio.columns, rows };
+    const expected = tableColumn(table, "price");
+    const { columns, status } = price(portfolioRequest(table, scheme));
     const worst = rootMeanSquare(columns.price!, expected);
     const tolerance = portfolioTolerances[name];
     const passed = status.every((code) => code === 0) && worst <= tolerance;

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { compare, describe as describeFigures, ratioOf } from "../../../bench/compare";
+import { benchAmerican, treePut } from "../../../bench/kernels/american";
 import { bareKernel } from "../../../bench/kernels/bare";
 import { benchBlack } from "../../../bench/kernels/black";
 import { benchImpliedVolatility } from "../../../bench/kernels/implied-volatility";
@@ -38,6 +39,18 @@ describe("S1.05 kernel benches", () => {
     const { measurements, ratios } = await benchImpliedVolatility(tiny);
     expect(measurements).toHaveLength(2);
     expect(ratios.map(({ floor }) => floor)).toEqual([2.8]);
+  });
+});
+
+describe("S1.05 the bench of American options", () => {
+  test("measures every scheme beside a tree that is right to a few hundredths, and judges four ratios", async () => {
+    const { measurements, ratios, treeError } = await benchAmerican({ ...tiny, rowsPerRound: 256 });
+    expect(measurements).toHaveLength(6);
+    expect(ratios.map(({ floor }) => floor)).toEqual([8, 1.5, 1.5, 60]);
+    expect(treeError).toBeGreaterThan(1e-3);
+    expect(treeError).toBeLessThan(0.05);
+    // Hull's example of an American put by a tree of many steps: 4.278 to 4.288
+    expect(treePut(50, 50, 5 / 12, 0.1, 0, 0.4)).toBeCloseTo(4.28, 1);
   });
 });
 
