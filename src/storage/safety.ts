@@ -77,7 +77,7 @@ export function openSafety(options: SafetyOptions): Safety {
     });
   return {
     agents: schedule ? [schedule.agent] : [],
-    backups: schedule && schedule.statistics,
+    backups: schedule?.statistics ?? null,
     probes: [
       ...(integrity
         ? [{ component: "integrity", isRequired: true, check: () => integrityOutcome(integrity.state) }]
