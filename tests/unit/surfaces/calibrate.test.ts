@@ -116,6 +116,18 @@ describe("S4.47 surfaces from chains", () => {
     expect(quality!.medianHalfSpreads).toBeLessThan(0.5);
   });
 
+  test("a quote that is off pulls as its own spread allows: a wide one hardly, a tight one as far as Huber lets it", () => {
+    const rows = chainOf();
+    const at = rows.findIndex(({ contract }) => contract!.strike === 900 && contract!.optionType === "put");
+    const errorWith = (half: number) => {
+      const price = rows[at]!.bid + 0.05 + 0.3;
+      const { columns } = calibrated(rows.with(at, { ...rows[at]!, bid: price - half, ask: price + half }));
+      // What the fit gives way: 0.3 less what is left of it.
+      return 0.3 - Math.abs(columns.priceError[at]!);
+    };
+    expect(errorWith(1)).toBeLessThan(errorWith(0.1) / 5);
+  });
+
   test("quotes that can't be used say why", () => {
     const rows = chainOf();
     const place = (strike: number, type: string) =>

@@ -114,6 +114,22 @@ describe("discount curves", () => {
   });
 
   test.each([
+    ["slowly, then fast", [0.01, 0.011, 0.2]],
+    ["fast, then slowly", [0.01, 0.19, 0.2]],
+    ["evenly", [0.01, 0.02, 0.03]],
+  ])("where stretches rise %s, monotone convex forwards never fall", (_, averages) => {
+    const rates = averages.map(
+      (_each, index) => averages.slice(0, index + 1).reduce((sum, each) => sum + each, 0) / (index + 1),
+    );
+    const curve = zeroCurve({ times: [1, 2, 3], rates }, "monotone_convex");
+    let before = 0;
+    for (let time = 0; time <= 3; time += 0.01) {
+      expect(curve.forwardRate(time)).toBeGreaterThanOrEqual(before - 1e-12);
+      before = curve.forwardRate(time);
+    }
+  });
+
+  test.each([
     ["times that don't rise", { times: [1, 1], rates: [0.01, 0.02] }],
     ["a time of 0", { times: [0, 1], rates: [0.01, 0.02] }],
     ["too few rates", { times: [1, 2], rates: [0.01] }],

@@ -143,8 +143,8 @@ describe("fitting with a put wing and conditions", () => {
     const points = quoted(winged, -1.6, 0.25, 140);
     const earlier = { ...winged, a: winged.a + 0.004 };
     const above = { slice: earlier, share: 0.001 };
-    const { slice, isFree } = fitConstrained({ points, start: startSlice(points, true)!, above });
-    expect(isFree).toBeTrue();
+    const { slice, isFree, isDrawnBack } = fitConstrained({ points, start: startSlice(points, true)!, above });
+    expect({ isFree, isDrawnBack }).toEqual({ isFree: true, isDrawnBack: false });
     expect(calendarArbitrage(earlier, slice).isFree).toBeTrue();
     for (const k of points.k) {
       expect(totalVariance(slice, k)).toBeGreaterThanOrEqual(totalVariance(earlier, k));
