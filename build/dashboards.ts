@@ -51,6 +51,11 @@ const healthPanels: readonly Panel[] = [
     ],
   },
   {
+    title: "Errors that nobody caught",
+    unit: "short",
+    lines: [["{{kind}}", `sum by (kind) (increase(bsopt_unforeseen_errors_total{${selected}}[$__rate_interval]))`]],
+  },
+  {
     title: "Age of the newest backup",
     unit: "s",
     lines: [

@@ -15,6 +15,8 @@ import { type Events, eventTopic, openEvents } from "./app/events";
 import { documentInfo, featureRoutes } from "./app/routes";
 import { settingChecks } from "./app/setting-checks";
 import { openTraces, tracedStorage } from "./app/traces";
+import { type OnUnforeseen, watchUnforeseen } from "./app/unforeseen";
+import { warmUp } from "./app/warm-up";
 import type { BuildInfo } from "./config/build-info";
 import { type Config, type ConfigSources, usableStored } from "./config/config";
 import type { LiveConfig } from "./config/live";
@@ -81,6 +83,8 @@ export interface AppOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Calls for each error that nobody caught, until told to stop. */
+  readonly onUnforeseen?: OnUnforeseen;
   /** What business/252 can count by; those built in unless the user has more. */
   readonly calendars?: Calendars;
   /** The module that threads for storage and for passwords start from; the process's own unless a test brings another. */
@@ -145,6 +149,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Whoever waits sees the failure; where nobody does yet, it must not count as unhandled.
   failed.catch(() => undefined);
   const metrics = createMetrics();
+  const unforeseen = watchUnforeseen(options.onUnforeseen, { log, fail });
   const traces = openTraces({ ...surroundings, build });
   const storage = await openDatabase(surroundings, {
     onFatal: fail,
@@ -291,6 +296,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     outbox: () => outbox.statistics(),
     eventsDropped: () => events?.droppedCount ?? 0,
     backups: safety.backups,
+    unforeseen: () => unforeseen.counts,
     agents: () => agents,
     spans: () => traces?.exporter.statistics() ?? { sentCount: 0, droppedCount: 0 },
     readProcess: processReader(),
@@ -377,6 +383,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     await events?.stream.close();
     await storage.close();
     buckets.close();
+    unforeseen.forget();
   };
   for (const agent of agents) agent.start();
   try {
@@ -401,20 +408,6 @@ export async function createApp(options: AppOptions): Promise<App> {
       log.info({}, "stopped");
     },
   };
-}
-
-/** Takes one step at a time, answering whoever asks in between, then gives back what the start left behind. */
-async function warmUp(
-  parts: readonly Iterable<void>[],
-  { clock, isDone }: { clock: Clock; isDone: () => boolean },
-): Promise<void> {
-  for (const part of parts) {
-    for (const _ of part) {
-      await clock.sleep(0);
-      if (isDone()) return;
-    }
-  }
-  Bun.gc(true);
 }
 
 /** Only what was answered as asked counts for the published latencies. */

@@ -7,7 +7,7 @@ import { systemIo } from "./commands/io";
 import { buildProgram, type ProgramDependencies } from "./commands/program";
 import { runCommandLine } from "./commands/run";
 import { terminalSecrets } from "./commands/secret-input";
-import { onReloadAsked, systemProcesses, untilAskedToStop } from "./commands/system-processes";
+import { onReloadAsked, onUnforeseen, systemProcesses, untilAskedToStop } from "./commands/system-processes";
 import { buildInfo } from "./config/build-info";
 import { machineWorkers } from "./config/config";
 import { createEngine, type Engine } from "./engine/engine";
@@ -41,6 +41,7 @@ async function main(): Promise<never> {
       })),
     untilStopped: untilAskedToStop,
     onReloadAsked,
+    onUnforeseen,
     processes: systemProcesses(Bun.main, argv),
   };
   process.exit(await runCommandLine({ program: await buildProgram(dependencies, argv), argv, io }));

@@ -4,7 +4,7 @@
 // part cannot be unpacked.
 
 import { Command } from "commander";
-import type { App } from "../app";
+import type { App, AppOptions } from "../app";
 import type { BuildInfo } from "../config/build-info";
 import { type Config, loadConfig } from "../config/config";
 import type { Calendars } from "../domain/business-calendar";
@@ -30,6 +30,8 @@ export interface ProgramDependencies {
   readonly untilStopped: () => Promise<void>;
   /** Calls when the settings file is to be read anew; never, where nothing can ask for it. Returns the way to stop. */
   readonly onReloadAsked?: (listener: () => void) => () => void;
+  /** Calls for each error that nobody caught; left out, the runtime does as it does. */
+  readonly onUnforeseen?: AppOptions["onUnforeseen"];
   /** The module that storage's threads start from; the process's own unless a test brings another. */
   readonly entrance?: string;
   /** What starts further servers; absent where there can only be this process. */
@@ -73,9 +75,10 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
       random,
       log,
       calendars,
+      ...(onUnforeseen && { onUnforeseen }),
     });
   };
-  const { onReloadAsked = () => () => undefined } = dependencies;
+  const { onReloadAsked = () => () => undefined, onUnforeseen } = dependencies;
   const settingChecks = async () => (await withDatabaseEngine(() => import("../app/setting-checks"))).settingChecks();
   const openServiceManager = async () => {
     const { NOTIFY_SOCKET: path } = environment;

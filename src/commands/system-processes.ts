@@ -2,6 +2,7 @@
 // Separate from processes.ts, which is tested without any. A server whose parent is gone stops in order: nobody would
 // start it again or pass a signal on.
 
+import type { UnforeseenKind } from "../app/unforeseen";
 import type { Listening, ProcessControl } from "./processes";
 
 /** Where the runtime keeps an executable's own modules; elsewhere a script is run, and must be named to be run again. */
@@ -26,6 +27,18 @@ export function systemProcesses(script: string, argv: readonly string[]): Proces
       process.on("SIGUSR2", listener);
       return () => process.off("SIGUSR2", listener);
     },
+  };
+}
+
+/** Calls for each error that nobody caught, which then ends nothing by itself. Returns the way to stop. */
+export function onUnforeseen(listener: (kind: UnforeseenKind, error: unknown) => void): () => void {
+  const onRejection = (error: unknown) => listener("unhandled_rejection", error);
+  const onException = (error: unknown) => listener("uncaught_exception", error);
+  process.on("unhandledRejection", onRejection);
+  process.on("uncaughtException", onException);
+  return () => {
+    process.off("unhandledRejection", onRejection);
+    process.off("uncaughtException", onException);
   };
 }
 

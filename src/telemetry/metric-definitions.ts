@@ -206,6 +206,11 @@ export const metricDefinitions = {
     labels: {},
     buckets: lagSeconds,
   },
+  bsopt_unforeseen_errors_total: {
+    kind: "counter",
+    help: "Errors that nobody caught: each is a defect. After an exception the process stops in order.",
+    labels: { kind: "unhandled_rejection or uncaught_exception" },
+  },
   bsopt_heap_used_bytes: { kind: "gauge", help: "Bytes in use on the JavaScript heap.", labels: {} },
   bsopt_build_info: {
     kind: "gauge",

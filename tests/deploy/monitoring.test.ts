@@ -177,6 +177,10 @@ const cases: Readonly<Record<string, Firing>> = {
     fires: { 'bsopt_agent_up{agent="outbox-sender"}': "1x50 0x20" },
     stays: { 'bsopt_agent_up{agent="outbox-sender"}': "0x60 1x10" },
   },
+  BsoptUnforeseen: {
+    fires: { 'bsopt_unforeseen_errors_total{kind="unhandled_rejection"}': "0x58 1x12" },
+    stays: { 'bsopt_unforeseen_errors_total{kind="unhandled_rejection"}': "0x20 1x50" },
+  },
   BsoptEventLoopLate: {
     fires: latencyBuckets("bsopt_event_loop_lag_seconds", "", {
       "0.1": "0+90x70",

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { root } from "../../build/fingerprint.mjs";
-import { type App, createApp } from "../../src/app";
+import { type App, type AppOptions, createApp } from "../../src/app";
 import { buildInfo } from "../../src/config/build-info";
 import type { ConfigSources } from "../../src/config/config";
 import { createLiveConfig } from "../../src/config/live";
@@ -18,6 +18,7 @@ export async function startApp(
   environment: Readonly<Record<string, string>> = {},
   log: Log = silentLog,
   readFile?: () => Promise<ConfigSources["file"]>,
+  onUnforeseen?: AppOptions["onUnforeseen"],
 ): Promise<App & { readonly key: string }> {
   const live = createLiveConfig({
     flags: {},
@@ -35,6 +36,7 @@ export async function startApp(
   const app = await createApp({
     live,
     ...(readFile && { readFile }),
+    ...(onUnforeseen && { onUnforeseen }),
     build: buildInfo,
     engine: createEngine({
       wasmBytes: kernelWasmBytes(),

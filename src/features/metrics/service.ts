@@ -32,6 +32,8 @@ export interface MetricsSources {
   readonly outbox: () => OutboxStatistics;
   /** Events that were not kept. */
   readonly eventsDropped: () => number;
+  /** Errors that nobody caught, by kind. */
+  readonly unforeseen: () => Readonly<Record<string, number>>;
   /** Null where no backups are scheduled. */
   readonly backups: (() => BackupStatistics) | null;
   readonly spans: () => { readonly sentCount: number; readonly droppedCount: number };
@@ -204,7 +206,10 @@ function feedAgents({ metrics, agents, spans }: MetricsSources): void {
   );
 }
 
-function feedProcess({ metrics, readProcess, clock }: MetricsSources): void {
+function feedProcess({ metrics, readProcess, unforeseen, clock }: MetricsSources): void {
+  metrics.feed("bsopt_unforeseen_errors_total", () =>
+    Object.entries(unforeseen()).map(([kind, value]) => ({ labels: { kind }, value })),
+  );
   const startSeconds = Number(clock.nowMicroseconds()) / 1e6;
   const reading = (read: (readings: ProcessReadings) => number) => () => [{ labels: {}, value: read(readProcess()) }];
   metrics.feed(

@@ -44,6 +44,7 @@ function setUp() {
     database: () => state.database,
     outbox: () => state.outbox,
     eventsDropped: () => 7,
+    unforeseen: () => ({ unhandled_rejection: 2, uncaught_exception: 1 }),
     backups: () => ({
       everySeconds: 3600,
       newestMicroseconds: 1_750_000_000_500_000n,
@@ -81,6 +82,8 @@ describe("S2.09 the metrics of the parts", () => {
     ["bsopt_database_busy_total", 1],
     ['bsopt_database_file_bytes{file="database"}', 4096],
     ['bsopt_database_file_bytes{file="wal"}', 12],
+    ['bsopt_unforeseen_errors_total{kind="unhandled_rejection"}', 2],
+    ['bsopt_unforeseen_errors_total{kind="uncaught_exception"}', 1],
     ["bsopt_backup_interval_seconds", 3600],
     ["bsopt_backup_last_success_timestamp_seconds", 1_750_000_000.5],
     ["bsopt_backup_last_bytes", 12_288],
