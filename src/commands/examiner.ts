@@ -2,6 +2,7 @@
 // itself something that can fail and must be told, and from the checks that any machine can make.
 
 import { existsSync } from "node:fs";
+import { createEventStream } from "../adapters/nats/event-stream";
 import { createRedisBucketStore } from "../adapters/redis/bucket-store";
 import { everyTable, openMailer } from "../app";
 import { backupPlaceOf } from "../app/backup-place";
@@ -90,6 +91,7 @@ export function openExaminer({ clock, random, entrance }: ExaminerOptions): Exam
     async dependencies(config) {
       const findings: Finding[] = [];
       if (config.limits.redisUrl !== null) findings.push(await redisFinding(config, clock));
+      if (config.events.natsUrl !== null) findings.push(await natsFinding(config, clock));
       if (config.mail.smtpUrl !== null) findings.push(await mailFinding(config));
       return findings;
     },
@@ -147,6 +149,20 @@ async function redisFinding(config: Config, clock: Clock): Promise<Finding> {
     return { check: "redis", status: "fail", detail: "Redis does not answer", mend };
   } finally {
     store.close();
+  }
+}
+
+async function natsFinding({ events: { natsUrl, subject } }: Config, clock: Clock): Promise<Finding> {
+  const stream = createEventStream({ url: natsUrl!, subject, clock, log: silentLog });
+  try {
+    await stream.open();
+    await stream.ping();
+    return { check: "nats", status: "ok", detail: "NATS answers, and its stream takes events" };
+  } catch {
+    const mend = "Look at nats_url, the network, whether JetStream is on, and what its user may do.";
+    return { check: "nats", status: "fail", detail: "NATS does not answer, or its stream does not take events", mend };
+  } finally {
+    await stream.close();
   }
 }
 

@@ -19,6 +19,8 @@ export interface EventStreamOptions {
 }
 
 export interface EventStream {
+  /** One attempt at a link where there is none; what comes of it `ping` tells. For whoever does not run the agent. */
+  open(): Promise<void>;
   /** False while nothing can be published: whoever has something keeps it. */
   readonly isReachable: boolean;
   /** Resolves once the stream has it on its disk. Throws BsoptError `unavailable` NATS_UNREACHABLE. */
@@ -190,6 +192,7 @@ export function createEventStream({ url, subject, clock, log }: EventStreamOptio
   }
 
   return {
+    open: look,
     get isReachable() {
       return link !== null;
     },

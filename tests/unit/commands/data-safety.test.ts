@@ -12,6 +12,7 @@ import { systemClock } from "../../../src/foundation/clock";
 import { systemRandom } from "../../../src/foundation/random";
 import { entrance } from "../../harness/backup";
 import { testEngine } from "../../harness/command-line";
+import { hasNats, NatsServer } from "../../harness/nats";
 import { hasRedis, RedisServer } from "../../harness/redis";
 import { s3Keys, s3Region, startS3 } from "../../harness/s3";
 import { temporaryFolder } from "../../harness/storage";
@@ -201,6 +202,23 @@ describe("doctor", () => {
       await redis.kill();
     }
   }, 20_000);
+});
+
+describe("doctor and NATS", () => {
+  test("S1.17 says whether it answers and takes events, where it is configured", async () => {
+    const folder = await dataFolder();
+    const away = (await doctor(folder, { BSOPT_NATS_URL: "nats://u:canary@127.0.0.1:1" })).of("nats");
+    expect(away.status).toBe("fail");
+    expect(JSON.stringify(away)).not.toContain("canary");
+    expect((await doctor(folder)).of("nats")).toBeUndefined();
+    if (!hasNats) return;
+    const nats = await NatsServer.start(temporaryFolder());
+    try {
+      expect((await doctor(folder, { BSOPT_NATS_URL: nats.url() })).of("nats").status).toBe("ok");
+    } finally {
+      await nats.kill();
+    }
+  }, 30_000);
 });
 
 describe("backups in a bucket", () => {
