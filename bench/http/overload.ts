@@ -20,6 +20,8 @@ const healthIntervalMilliseconds = 20;
 /** From this share of a core on a server had it to itself; below, others took it, and times say nothing. */
 const coreShareMin = 0.9;
 const usefulMilliseconds = 1000;
+/** Connections that have sent nothing yet fill the system's queue of them, and a probe's would wait a second for a place there. */
+const openingMilliseconds = 1000;
 
 const option = {
   model: "black_scholes_merton",
@@ -150,10 +152,12 @@ export async function benchOverload(
     // Not counted: compilers reach their last tier under load.
     await floodBeside({ ...closed, seconds: peakSeconds / 2 });
     const peak = await floodBeside({ ...closed, seconds: peakSeconds });
-    const watching = watch(serving.url, serving.pid);
     const requestsPerSecond = capacityShare * goodPerSecond(peak);
     const before = processorSecondsOf(serving.pid);
-    const figure = await floodBeside({ ...task, connections, requestsPerSecond, seconds });
+    const flooding = floodBeside({ ...task, connections, requestsPerSecond, seconds });
+    await Bun.sleep(openingMilliseconds);
+    const watching = watch(serving.url, serving.pid);
+    const figure = await flooding;
     const after = processorSecondsOf(serving.pid);
     const watched = await watching.stop();
     const coreShare = before === null || after === null ? null : (after - before) / figure.seconds;
