@@ -2,7 +2,7 @@
 // after each kind of failure, what stays, and how it comes back.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createS3Store, parseS3Address } from "../../../../src/adapters/s3/object-store";
 import { ManualClock, systemClock } from "../../../../src/foundation/clock";
@@ -229,8 +229,11 @@ describe("S2.50 a backup in a bucket", () => {
 
   test("what a killed process left on its way there goes after a day", async () => {
     const folder = temporaryFolder();
-    const clock = new ManualClock(BigInt(Date.now()) * 1000n);
-    writeFileSync(join(folder, "outgoing-backup-aabb"), "");
+    const clock = new ManualClock();
+    const left = join(folder, "outgoing-backup-aabb");
+    writeFileSync(left, "");
+    const seconds = Number(clock.nowMicroseconds() / 1_000_000n);
+    utimesSync(left, seconds, seconds);
     removeOutgoing(join(folder, "bsopt.db"), clock);
     expect(existsSync(join(folder, "outgoing-backup-aabb"))).toBe(true);
     clock.advance(86_400_000 + 60_000);
