@@ -5,12 +5,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type KeyFile, openKeyFile } from "./adapters/key-file";
 import { masterKeyFileName, masterKeyMark, openMasterKey } from "./adapters/master-key";
+import { createNames, type Names } from "./adapters/names";
 import { createFolderMailer } from "./adapters/smtp/folder-mailer";
 import { type Mailer, parseSender } from "./adapters/smtp/mail";
 import { parseSmtpUrl } from "./adapters/smtp/server-address";
 import { createServerMailer } from "./adapters/smtp/server-mailer";
 import { backupPlaceOf } from "./app/backup-place";
 import { openBuckets } from "./app/buckets";
+import { databaseProbe } from "./app/database-probe";
 import { type Events, eventTopic, openEvents } from "./app/events";
 import { documentInfo, featureRoutes } from "./app/routes";
 import { settingChecks } from "./app/setting-checks";
@@ -28,7 +30,7 @@ import { auditCheckpoints, auditErasures, auditEvents, auditPersonal } from "./f
 import { readChanged } from "./features/configuration/repository";
 import { createConfiguration } from "./features/configuration/service";
 import { changedSettings } from "./features/configuration/table";
-import { agentsProbe, createHealth, type Probe, type ProbeOutcome } from "./features/health/service";
+import { agentsProbe, createHealth, type Probe } from "./features/health/service";
 import { createIdentity, type Identity } from "./features/identity/service";
 import { users } from "./features/identity/table";
 import { createKeys, type Keys } from "./features/keys/service";
@@ -150,7 +152,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   failed.catch(() => undefined);
   const metrics = createMetrics();
   const unforeseen = watchUnforeseen(options.onUnforeseen, { log, fail });
-  const traces = openTraces({ ...surroundings, build });
+  const names = createNames({ clock });
+  const traces = openTraces({ ...surroundings, build, names });
   const storage = await openDatabase(surroundings, {
     onFatal: fail,
     observer: tracedStorage(observeStorage(metrics), traces?.tracing),
@@ -166,7 +169,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Before anything reads what may have been changed.
   await configuration.refresh();
   let url = "";
-  const mailer = openMailer(config);
+  const mailer = openMailer(config, names);
   const entrance = options.entrance ?? Bun.main;
   const slowHash = threadedHash(entrance, clock);
   const people = createPeople(surroundings, {
@@ -201,7 +204,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const policy = sessionPolicyOf(loginConfig);
   const sessions = createSessions({ storage, identity, keys, tokens, audit, secretBox, policy, clock, random, log });
 
-  const buckets = await openBuckets(surroundings);
+  const buckets = await openBuckets({ ...surroundings, names });
   const login = createLogin({
     storage,
     identity,
@@ -248,7 +251,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...(traces ? [traces.exporter.agent] : []),
   ];
   const probes: Probe[] = [
-    { component: "database", isRequired: true, check: () => databaseOutcome(storage) },
+    databaseProbe(storage),
     ...(config.mail.smtpUrl === null
       ? []
       : [
@@ -417,12 +420,6 @@ function recordLatency(latencies: LatencyBook, { route, problem, optionCount, mi
   if (level) latencies.record(level.name, milliseconds);
 }
 
-/** Reads and prices go on where writes are refused, so that is not failed. */
-async function databaseOutcome(storage: Storage): Promise<ProbeOutcome> {
-  await storage.ping();
-  return storage.writesRefusedBy === null ? { status: "ok" } : { status: "degraded", message: "takes no writes" };
-}
-
 function openDatabase(
   options: Surroundings,
   watching: { readonly onFatal?: (error: unknown) => void; readonly observer?: StorageObserver } = {},
@@ -508,7 +505,7 @@ function mailFolder(config: Config): string {
 }
 
 /** What takes mails: the configured server, else a folder. Throws `invalid` where a setting says nothing that can be used. */
-export function openMailer(config: Config): Mailer {
+export function openMailer(config: Config, names?: Names): Mailer {
   const sender = parseSender(config.mail.from);
   if (sender === null) {
     throw new BsoptError({
@@ -520,7 +517,7 @@ export function openMailer(config: Config): Mailer {
   }
   return config.mail.smtpUrl === null
     ? createFolderMailer({ folder: mailFolder(config), sender })
-    : createServerMailer({ server: parseSmtpUrl(config.mail.smtpUrl), sender });
+    : createServerMailer({ server: parseSmtpUrl(config.mail.smtpUrl), sender, names });
 }
 
 interface PeopleParts {

@@ -1,6 +1,7 @@
 // Traces as the settings want them: the exporter and what feeds it, or nothing. Separate from app.ts because most installations
 // have none.
 
+import type { Names } from "../adapters/names";
 import { createOtlpExporter, type OtlpExporter } from "../adapters/otlp/exporter";
 import type { BuildInfo } from "../config/build-info";
 import type { Config } from "../config/config";
@@ -21,6 +22,7 @@ export interface Traces {
 export interface TracesOptions {
   readonly config: Config;
   readonly build: BuildInfo;
+  readonly names: Names;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -29,7 +31,7 @@ export interface TracesOptions {
 const lastSendMillisecondsMax = 1000;
 
 /** Null where no collector is configured. */
-export function openTraces({ config, build, clock, random, log }: TracesOptions): Traces | null {
+export function openTraces({ config, build, names, clock, random, log }: TracesOptions): Traces | null {
   const { otlpUrl, otlpHeaders } = config.traces;
   if (otlpUrl === null) return null;
   const resource = {
@@ -43,6 +45,7 @@ export function openTraces({ config, build, clock, random, log }: TracesOptions)
     headers: otlpHeaders,
     resource,
     version: build.version,
+    names,
     clock,
     log,
   });

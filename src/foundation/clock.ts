@@ -17,25 +17,27 @@ const stepMillisecondsMin = 250;
 
 /**
  * Wall time: runs with the monotonic clock, which has the microseconds, and follows the machine's wall clock where that is set anew or
- * has gone on while the machine slept. `wallMilliseconds` is Date's, `monotonicMilliseconds` never steps.
+ * has gone on while the machine slept. `wallMilliseconds` is Date's, `monotonicMilliseconds` never steps, `originMilliseconds` is
+ * the wall time of its 0, where that is known to more than a millisecond.
  */
 export function wallClock(
   wallMilliseconds: () => number,
   monotonicMilliseconds: () => number,
+  originMilliseconds = wallMilliseconds() - monotonicMilliseconds(),
 ): () => EpochMicroseconds {
-  let originMilliseconds = wallMilliseconds() - monotonicMilliseconds();
+  let origin = originMilliseconds;
   return () => {
     const passed = monotonicMilliseconds();
     const wall = wallMilliseconds();
     // Less may be this thread having been interrupted between the two.
-    if (Math.abs(originMilliseconds + passed - wall) >= stepMillisecondsMin) originMilliseconds = wall - passed;
-    return BigInt(Math.floor((originMilliseconds + passed) * 1000));
+    if (Math.abs(origin + passed - wall) >= stepMillisecondsMin) origin = wall - passed;
+    return BigInt(Math.floor((origin + passed) * 1000));
   };
 }
 
 /** The machine's clock. */
 export const systemClock: Clock = {
-  nowMicroseconds: wallClock(Date.now, () => performance.now()),
+  nowMicroseconds: wallClock(Date.now, () => performance.now(), performance.timeOrigin),
   monotonicMilliseconds: () => performance.now(),
   sleep: (milliseconds, signal) =>
     new Promise((resolve) => {

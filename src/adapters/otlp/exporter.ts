@@ -7,6 +7,7 @@ import { BoundedQueue } from "../../foundation/bounded-queue";
 import type { Clock } from "../../foundation/clock";
 import type { Log } from "../../foundation/log";
 import type { FinishedSpan, SpanAttributes, SpanSink } from "../../telemetry/tracing";
+import type { Names } from "../names";
 
 export interface OtlpExporterOptions {
   /** http(s)://host[:port][/path]; /v1/traces is put behind it unless it stands there. */
@@ -16,6 +17,8 @@ export interface OtlpExporterOptions {
   /** What all spans are of: service.name and the like. */
   readonly resource: SpanAttributes;
   readonly version: string;
+  /** Asked before each request; absent: the system is asked straight away. */
+  readonly names?: Names | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -46,6 +49,7 @@ export function createOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
   const { clock, log, headers, resource, version } = options;
   const url = addressOf(options.url);
   const waiting = new BoundedQueue<FinishedSpan>(spansMax);
+  const host = new URL(url).hostname;
   const attributes = attributesOf(resource);
   let sentCount = 0;
   let droppedCount = 0;
@@ -90,6 +94,11 @@ export function createOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
 
   /** In a word why it failed, or "". The collector's own words may tell of the inside and are not kept. */
   async function faultOfSending(body: string, stop: AbortSignal): Promise<string> {
+    try {
+      await options.names?.answered(host);
+    } catch {
+      return "its name is not resolved";
+    }
     const end = new AbortController();
     const onStop = () => end.abort();
     if (stop.aborted) return "stopped";

@@ -21,6 +21,7 @@ import {
   tokenUnitsOf,
   wantsMax,
 } from "../../foundation/token-bucket";
+import type { Names } from "../names";
 import { bucketScript } from "./bucket-script";
 
 export interface RedisBucketStoreOptions {
@@ -32,6 +33,8 @@ export interface RedisBucketStoreOptions {
   readonly local: BucketStore | null;
   /** Longest wait for an answer. */
   readonly timeoutMilliseconds?: number;
+  /** Asked before connecting by name; absent: the system is asked straight away. */
+  readonly names?: Names | undefined;
   /** Time between two looks whether Redis is there. */
   readonly checkMilliseconds?: number;
 }
@@ -91,6 +94,7 @@ export function createRedisBucketStore(options: RedisBucketStoreOptions): RedisB
   }
 
   async function connect(): Promise<void> {
+    await options.names?.answered(new URL(url).hostname);
     const client = new RedisClient(url, {
       autoReconnect: false,
       enableOfflineQueue: false,

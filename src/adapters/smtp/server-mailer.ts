@@ -4,12 +4,15 @@
 
 import { isIP } from "node:net";
 import type { SMTPTransportOptions } from "nodemailer";
+import type { Names } from "../names";
 import { type Mail, type Mailer, messageIdOf, refused, requireSendable, type Sender, unavailable } from "./mail";
 import type { SmtpServer } from "./server-address";
 
 export interface ServerMailerOptions {
   readonly server: SmtpServer;
   readonly sender: Sender;
+  /** Asked before connecting by name; absent: the system is asked straight away. */
+  readonly names?: Names | undefined;
   /** Certificates trusted beside the machine's own, as PEM. */
   readonly trustedCertificates?: string;
   /** How long connecting with its greeting, and a silence afterwards, may take. */
@@ -50,6 +53,7 @@ export function createServerMailer(options: ServerMailerOptions): Mailer {
 
   // Loaded for the first mail: with its transports it would cost every start a tenth of a second.
   const transport = async (milliseconds: number) => {
+    await options.names?.answered(host);
     const { createTransport } = await import("nodemailer");
     return createTransport(connection(milliseconds));
   };
