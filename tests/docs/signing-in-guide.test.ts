@@ -7,6 +7,9 @@ import { join } from "node:path";
 import { root } from "../../build/fingerprint.mjs";
 import { bytesOfBase32, totpCode, totpStepOf } from "../../src/features/login/rules";
 import { type LoginFixture, openLogin } from "../harness/login";
+import { releaseMachineClock } from "../harness/tokens";
+
+releaseMachineClock();
 
 const text = readFileSync(join(root, "docs/guides/signing-in.md"), "utf8");
 const blocks = [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language, body]) => ({

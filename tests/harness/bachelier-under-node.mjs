@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 
 const { isCall, inputs } = JSON.parse(readFileSync(0, "utf8"));
 const count = isCall.length;
-const memory = new WebAssembly.Memory({ initial: 16, maximum: 4096, shared: true });
+const memory = new WebAssembly.Memory({ initial: 64, maximum: 4096, shared: true });
 const { instance } = await WebAssembly.instantiate(readFileSync(process.argv[2]), { env: { memory } });
 const { heap_base, request_bytes, scratch_bytes, price_batch, implied_volatility_batch } = instance.exports;
 let next = heap_base();

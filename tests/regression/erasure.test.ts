@@ -15,7 +15,7 @@ import { systemRandom } from "../../src/foundation/random";
 import { openStorage } from "../../src/storage/storage";
 
 /** Tables that keep who did what after an erasure, by the id alone. */
-const kept = new Set(["users", "api_keys", "audit_events"]);
+const kept = new Set(["users", "api_keys", "audit_events", "audit_erasures"]);
 const withUser = everyTable
   .filter((table) => "userId" in getTableColumns(table))
   .map((table) => ({ table, name: getTableName(table) }));
