@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../build/fingerprint.mjs";
+import { buildWasm } from "../../build/wasm";
 import { runCommand } from "../harness/command-line";
 
 const blocksOf = (path: string) =>
@@ -63,5 +64,10 @@ describe("S1.08 the README's commands", () => {
     const { code, out } = await runCommand(argvOf(line));
     expect(code).toBe(0);
     expect(out).toMatch(/^status +ok$/m);
+  });
+
+  test("its answer names the kernel that is built from these sources", async () => {
+    const answer = JSON.parse(blocksOf("README.md").find(({ language }) => language === "json")!.text);
+    expect(answer.engine.wasm_sha256).toBe((await buildWasm()).sha256);
   });
 });
