@@ -60,7 +60,7 @@ export class SecuredServer {
   readonly #leaks: string[] = [];
   #people = 0;
   #strangers = 0;
-  #administrator: Promise<SignedIn> | null = null;
+  readonly #administrators = new Map<string, Promise<SignedIn>>();
 
   private constructor(
     installation: Installation,
@@ -161,8 +161,11 @@ export class SecuredServer {
     if (operation.isPublic) return {};
     const row = publishedPermissions().get(`${operation.method} ${operation.path}`);
     if (row?.key !== "403") return { key: "admin" };
-    this.#administrator ??= this.person("admin").then((person) => this.signIn(person));
-    return { bearer: (await this.#administrator).accessToken };
+    // One for each operation: who is asked for a password too often is not asked again for a while.
+    const name = `${operation.method} ${operation.path}`;
+    const administrator = this.#administrators.get(name) ?? this.person("admin").then((person) => this.signIn(person));
+    this.#administrators.set(name, administrator);
+    return { bearer: (await administrator).accessToken };
   }
 
   /** An address that nobody has called from before, as a header. */
