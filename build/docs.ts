@@ -69,9 +69,16 @@ ${rows.map(line).join("\n")}
 `;
 }
 
+/** README.md with the kernel's hash in the answer it shows. */
+export function readmePage(): string {
+  const sha256 = new Bun.CryptoHasher("sha256").update(kernelWasmBytes()).digest("hex");
+  return readFileSync(join(root, "README.md"), "utf8").replace(/(?<="wasm_sha256": ")[0-9a-f]{64}/, sha256);
+}
+
 export const pages: Readonly<Record<string, () => string>> = {
   "deploy/grafana/health.json": healthDashboard,
   "deploy/grafana/service.json": serviceDashboard,
+  "README.md": readmePage,
   "docs/reference/accuracy.md": accuracyPage,
   "docs/reference/configuration.md": configurationPage,
   "docs/reference/metrics.md": metricsPage,

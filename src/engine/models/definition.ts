@@ -1,0 +1,171 @@
+// What an entry of the catalog says, and the inputs, outputs and limits that several models share. Separate from the catalog so that
+// each family of models has a file of its own. Plain data: nothing here computes.
+
+/** Model names on the wire. */
+export type ModelName =
+  | "black_scholes_merton"
+  | "black_76"
+  | "garman_kohlhagen"
+  | "bachelier"
+  | "displaced_black"
+  | "american";
+
+/** Input names on the wire. */
+export type InputName =
+  | "spot"
+  | "forward"
+  | "strike"
+  | "time_to_expiry"
+  | "rate"
+  | "dividend_yield"
+  | "foreign_rate"
+  | "volatility"
+  | "displacement"
+  | WordInput;
+
+/** Inputs that are words on the wire; to the kernel a word is its place in the list. */
+export type WordInput = "scheme";
+
+/** Output names on the wire. */
+export type OutputName =
+  | "price"
+  | "delta"
+  | "gamma"
+  | "vega"
+  | "theta"
+  | "rho"
+  | "dividend_rho"
+  | "vanna"
+  | "volga"
+  | "charm"
+  | "veta"
+  | "speed"
+  | "zomma"
+  | "color"
+  | "ultima"
+  | "dual_delta"
+  | "dual_gamma"
+  | "lambda"
+  | "early_exercise_premium"
+  | "exercise_boundary";
+
+/** Outputs that a European model can offer. */
+export type EuropeanOutput = Exclude<OutputName, "early_exercise_premium" | "exercise_boundary">;
+
+/** One number, or word, that a model takes. */
+export interface InputDefinition {
+  readonly name: InputName;
+  readonly title: string;
+  readonly unit: string;
+  /** The words it may be; default and example are places in this list. Absent: it is a number. */
+  readonly words?: readonly string[];
+  /** Absent where the input is required. */
+  readonly default?: number;
+  /** Which values are priced, in words. */
+  readonly domain: string;
+  readonly example: number;
+}
+
+/** One way to price. */
+export interface ModelDefinition {
+  /** The kernel's number for it. */
+  readonly id: number;
+  readonly name: ModelName;
+  readonly title: string;
+  /** Author, year, equation. */
+  readonly source: string;
+  readonly inputs: readonly InputDefinition[];
+  readonly outputs: readonly OutputName[];
+  /** True where a price can be turned back into a volatility. */
+  readonly impliedVolatility: boolean;
+  /** What happens at the edges, one sentence each. */
+  readonly limits: readonly string[];
+  /** What a row costs, in rows of Black–Scholes–Merton, by the scheme's place; absent: as much as one. */
+  readonly weights?: readonly number[];
+}
+
+/** What a model over a spot offers. */
+export const spotOutputs: readonly OutputName[] = [
+  "price",
+  "delta",
+  "gamma",
+  "vega",
+  "theta",
+  "rho",
+  "dividend_rho",
+  "vanna",
+  "volga",
+  "charm",
+  "veta",
+  "speed",
+  "zomma",
+  "color",
+  "ultima",
+  "dual_delta",
+  "dual_gamma",
+  "lambda",
+];
+
+/** A forward has no yield of its own. */
+export const forwardOutputs = spotOutputs.filter((output) => output !== "dividend_rho");
+
+export const priceDomain = "0 or 6.3e-61 to 1.6e60";
+export const discountDomain = "any with |rate · time| ≤ 256";
+
+export const spot: InputDefinition = {
+  name: "spot",
+  title: "Price of the underlying now",
+  unit: "currency",
+  domain: priceDomain,
+  example: 100,
+};
+
+export const forward: InputDefinition = {
+  name: "forward",
+  title: "Forward or futures price of the underlying for the expiry",
+  unit: "currency",
+  domain: priceDomain,
+  example: 100,
+};
+
+export const strike: InputDefinition = {
+  name: "strike",
+  title: "Price at which the option exercises",
+  unit: "currency",
+  domain: priceDomain,
+  example: 105,
+};
+
+export const timeToExpiry: InputDefinition = {
+  name: "time_to_expiry",
+  title: "Time to expiry",
+  unit: "years",
+  domain: "any; 0 and below is expired; otherwise 6.3e-61 to 1.6e60",
+  example: 0.5,
+};
+
+export const rate: InputDefinition = {
+  name: "rate",
+  title: "Interest rate, continuously compounded",
+  unit: "per year",
+  domain: discountDomain,
+  example: 0.03,
+};
+
+export const volatility: InputDefinition = {
+  name: "volatility",
+  title: "Volatility of the underlying's logarithm",
+  unit: "per square root of a year",
+  domain: priceDomain,
+  example: 0.2,
+};
+
+export const expiredLimit =
+  "time_to_expiry ≤ 0 is expired: the payoff, delta and dual_delta 0 or ±1 (±½ where underlying equals strike), other Greeks 0.";
+export const zeroVolatilityLimit =
+  "volatility 0: the discounted payoff of the forward and its derivatives, halved where forward equals strike; derivatives in volatility 0.";
+export const kinkLimit = "Where the payoff has its kink gamma, dual_gamma, speed and theta are null.";
+export const lambdaLimit = "lambda is null where the price is 0.";
+export const badLimit =
+  "A negative underlying, strike or volatility, or a value outside the stated domains, is out_of_domain; NaN and infinity are non_finite.";
+export const overflowLimit = "An output too large for a double makes the row out_of_domain.";
