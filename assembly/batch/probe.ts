@@ -1,11 +1,15 @@
 // A second door, for tests only: the math routines by themselves, one lane or two, so that each routine's stated error is
 // held without a model around it. In batch/ because it reaches into math and iv. Never part of the executable.
+import { bridgePath, prepareBridge } from "../math/brownian-bridge";
 import { exp, expOfSum } from "../math/exp";
 import { exp2, storeThreeExp2s } from "../math/exp2";
+import { inverseNormal } from "../math/inverse-normal";
 import { logRatio } from "../math/log-ratio";
 import { mills } from "../math/mills";
 import { millsWeighted, storeTwoMillsWeighted } from "../math/mills-weighted";
 import { normalDensity, normalLaw } from "../math/normal";
+import { randomBits } from "../math/random";
+import { scrambled, sobolWord } from "../math/sobol";
 
 export { evaluate_implied_volatility } from "../iv/probe";
 
@@ -64,4 +68,22 @@ export function evaluate_singles(routine: i32, count: i32, a: usize, b: usize, o
     const y = load<f64>(b + at);
     store<f64>(out + at, routine < 10 ? evaluate<f64>(routine, x, y) : evaluateWoven<f64>(routine, x, y, space));
   }
+}
+
+/** What is drawn by number, and the normal number that a probability stands for. */
+export function evaluate_inverse_normal(p: f64): f64 {
+  return inverseNormal(p);
+}
+export function random_bits(seed: u64, first: u32, second: u32, third: u32, fourth: u32): u64 {
+  return randomBits(seed, first, second, third, fourth);
+}
+export function sobol_word(dimension: usize, index: u32): u32 {
+  return sobolWord(dimension, index);
+}
+export function scrambled_word(word: u32, key: u32): u32 {
+  return scrambled(word, key);
+}
+export function bridge_path(times: usize, count: usize, table: usize, normals: usize, path: usize): void {
+  prepareBridge(times, count, table);
+  bridgePath(table, count, normals, path);
 }

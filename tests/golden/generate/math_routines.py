@@ -57,6 +57,27 @@ law_points += [(near(-6, 6),) for _ in range(300)] + [(near(-37.4, 0),) for _ in
 power_points = [(x,) for x in [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 1e-300, -1e-17, 1019.75, -1019.75]]
 power_points += [(near(-0.5, 0.5),) for _ in range(200)] + [(near(-1020, 1020),) for _ in range(200)]
 
+# the words that simulations draw lie at (n + 1/2)/2^32; beyond them the tails
+inverse_points = [(0.5,), (0.075,), (0.925,), (2.0**-33,), (1 - 2.0**-33,), (1e-300,), (1.4e-11,), (1.3e-11,)]
+inverse_points += [((random.randrange(2**32) + 0.5) / 2**32,) for _ in range(300)] + [(10 ** near(-250, -0.302),) for _ in range(200)]
+
+
+def inverse_normal(p):
+    # the smaller tail's own equation, so that no digit is lost to 1 - p
+    if p == mp.mpf(1) / 2:
+        return mp.mpf(0)
+    tail = min(p, 1 - p)
+    # ln N(-x) by Newton's method, which the tail's logarithm makes short
+    x = mp.sqrt(-2 * mp.log(tail)) if tail < 0.1 else mp.mpf(1)
+    for _ in range(60):
+        law = mp.erfc(x / mp.sqrt(2)) / 2
+        step = mp.log(law / tail) * law / mp.npdf(x)
+        x += step
+        if abs(step) < mp.mpf(10) ** -50 * (1 + abs(x)):
+            break
+    return x if p > mp.mpf(1) / 2 else -x
+
+
 tables = {
     "exp": rows(mp.exp, exp_points),
     "exp_of_sum": rows(lambda a, b: mp.exp(a + b), sum_points),
@@ -64,6 +85,7 @@ tables = {
     "mills": rows(mills, mills_points),
     "normal_density": rows(mp.npdf, density_points),
     "exp2": rows(lambda y: mp.mpf(2) ** y, power_points),
+    "inverse_normal": rows(inverse_normal, inverse_points),
     "normal_law": rows(lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, law_points),
 }
 print('{\n  "source": "mpmath at 60 digits; tests/golden/generate/math_routines.py",')
