@@ -15,20 +15,31 @@ export async function endOfChain(database: ReadDatabase | Tx): Promise<ChainMark
   return (await checkpoints(database))[0] ?? null;
 }
 
-/** Adds an event and what names a person in it. */
-export async function insertEvent(
-  tx: Tx,
-  event: ChainedRow & { readonly hash: string },
-  personal: PersonalRow & { readonly salt: string },
-): Promise<void> {
-  const { id, timestamp, eventType, userId, resource, action, status, details, createdAt } = event;
+/** An event with what names a person in it. */
+export interface InsertedEvent {
+  readonly event: ChainedRow & ChainMark;
+  readonly personal: PersonalRow & { readonly salt: string };
+}
+
+/** Adds events, in the order of the chain. */
+export async function insertEvents(tx: Tx, events: readonly InsertedEvent[]): Promise<void> {
+  const rows = events.map(({ event }) => {
+    const { id, timestamp, eventType, userId, resource, action, status, details, createdAt } = event;
+    return sql`(${id}, ${timestamp}, ${eventType}, ${userId}, ${resource}, ${action}, ${status}, ${details}, ${createdAt}, ${event.personalHash}, ${event.previousHash}, ${event.hash})`;
+  });
   await tx.run(
-    sql`INSERT INTO audit_events (id, timestamp, event_type, user_id, resource, action, status, details, created_at, personal_hash, prev_hash, hash) VALUES (${id}, ${timestamp}, ${eventType}, ${userId}, ${resource}, ${action}, ${status}, ${details}, ${createdAt}, ${event.personalHash}, ${event.previousHash}, ${event.hash})`,
+    sql`INSERT INTO audit_events (id, timestamp, event_type, user_id, resource, action, status, details, created_at, personal_hash, prev_hash, hash) VALUES ${sql.join(rows, comma)}`,
+  );
+  const personalRows = events.map(
+    ({ event, personal: { salt, ipAddress, userAgent, further } }) =>
+      sql`(${event.id}, ${salt}, ${ipAddress}, ${userAgent}, ${further})`,
   );
   await tx.run(
-    sql`INSERT INTO audit_personal (event_id, salt, ip_address, user_agent, further) VALUES (${id}, ${personal.salt}, ${personal.ipAddress}, ${personal.userAgent}, ${personal.further})`,
+    sql`INSERT INTO audit_personal (event_id, salt, ip_address, user_agent, further) VALUES ${sql.join(personalRows, comma)}`,
   );
 }
+
+const comma = sql`, `;
 
 /** How far the erasure of a user came. */
 export interface Erasure {

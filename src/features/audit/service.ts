@@ -9,7 +9,7 @@ import { networkOf } from "../../domain/address";
 import { noOrigin, type RequestOrigin } from "../../domain/principal";
 import { Agent } from "../../foundation/agent";
 import { assert } from "../../foundation/assert";
-import { BoundedQueue } from "../../foundation/bounded-queue";
+import { Backlog } from "../../foundation/backlog";
 import { type Clock, type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
 import { BsoptError } from "../../foundation/errors";
 import type { Log } from "../../foundation/log";
@@ -31,7 +31,7 @@ import {
   endOfChain,
   findErasure,
   hasRest,
-  insertEvent,
+  insertEvents,
   markAhead,
   type PageMark,
   putErasure,
@@ -167,7 +167,8 @@ const saltBytes = 32;
 const noteWindowMilliseconds = 60_000;
 const noteFlushMilliseconds = 5_000;
 /** Refusals written in one work, and rows cut off or read in one statement: a few milliseconds of the event loop each. */
-const notesPerWriteMax = 16;
+const notesPerWriteMax = 8;
+const notesRestMilliseconds = 250;
 const rowsPerCutMax = 200;
 const rowsPerErasureMax = 100;
 const rowsPerWalkMax = 200;
@@ -192,38 +193,61 @@ export function createAudit(options: AuditOptions): Audit {
     windowMilliseconds: noteWindowMilliseconds,
     kindCountMax: noteKindCountMax,
   });
-  const pending = new BoundedQueue<TimedEvent>(notesPendingCountMax);
   let unwrittenCount = 0;
-  let writing: Promise<void> | null = null;
+  const backlog = new Backlog<TimedEvent>({
+    clock,
+    countMax: notesPendingCountMax,
+    perWriteMax: notesPerWriteMax,
+    restMilliseconds: notesRestMilliseconds,
+    write: (noted) => storage.write((tx) => write(tx, noted)),
+    onFailure(error, lostCount) {
+      unwrittenCount += lostCount;
+      log.warn({ err: error, waiting: backlog.count }, "recording refusals failed; it will be tried again");
+    },
+  });
   let lastHead: ChainMark | null = null;
 
-  async function write(tx: Tx, { event, at }: TimedEvent): Promise<void> {
-    const { userId, resource, origin, personal: words } = event;
+  async function write(tx: Tx, noted: readonly TimedEvent[]): Promise<void> {
+    let end: ChainMark = (await endOfChain(tx)) ?? chainStart;
+    const inserted = noted.map(({ event, at }) => {
+      const made = chained(event, { at, end, createdAt: tx.nowMicroseconds });
+      end = made.event;
+      return made;
+    });
+    await insertEvents(tx, inserted);
+    for (const { event } of inserted) {
+      await options.onAppended?.(tx, { id: event.id, at: event.timestamp, event, details: event.details });
+    }
+  }
+
+  /** The row that comes behind the end of the chain. */
+  function chained(
+    { eventType, userId, resource, action, status, details, origin, personal: words }: AuditEvent,
+    { at, end, createdAt }: { at: EpochMicroseconds; end: ChainMark; createdAt: EpochMicroseconds },
+  ) {
     const salt = Buffer.from(random.bytes(saltBytes)).toString("hex");
     const personal = {
       ipAddress: origin.ipAddress === null ? null : recorded(origin.ipAddress, ipAddressLengthMax),
       userAgent: origin.userAgent === null ? null : recorded(origin.userAgent, userAgentLengthMax),
       further: words === undefined ? null : detailsText(words),
     };
-    const end = (await endOfChain(tx)) ?? chainStart;
     const row = {
       id: end.id + 1,
       timestamp: at,
-      eventType: event.eventType,
+      eventType,
       userId,
       resource: resource === null ? null : recorded(resource, resourceLengthMax),
-      action: recorded(event.action, actionLengthMax),
-      status: event.status,
-      details: detailsText(event.details),
-      createdAt: tx.nowMicroseconds,
+      action: recorded(action, actionLengthMax),
+      status,
+      details: detailsText(details),
+      createdAt,
       personalHash: hashOfPersonal(salt, personal),
       previousHash: end.hash,
     };
-    await insertEvent(tx, { ...row, hash: hashOfRow(row, key) }, { salt, ...personal });
-    await options.onAppended?.(tx, { id: row.id, at, event: row, details: row.details });
+    return { event: { ...row, hash: hashOfRow(row, key) }, personal: { salt, ...personal } };
   }
 
-  const append = (tx: Tx, event: AuditEvent) => write(tx, { event, at: clock.nowMicroseconds() });
+  const append = (tx: Tx, event: AuditEvent) => write(tx, [{ event, at: clock.nowMicroseconds() }]);
 
   function note(event: AuditEvent): void {
     const noted = { event, at: clock.nowMicroseconds() };
@@ -231,27 +255,7 @@ export function createAudit(options: AuditOptions): Audit {
   }
 
   function enqueue(noted: TimedEvent): void {
-    if (pending.push(noted)) writing ??= writePending();
-    else unwrittenCount += 1;
-  }
-
-  /** Writes what was noted, a few at a time. What cannot be written now waits for the next round. */
-  async function writePending(): Promise<void> {
-    try {
-      for (let noted = pending.take(notesPerWriteMax); noted.length > 0; noted = pending.take(notesPerWriteMax)) {
-        try {
-          await storage.write(async (tx) => {
-            for (const each of noted) await write(tx, each);
-          });
-        } catch (error) {
-          for (const each of noted) if (!pending.push(each)) unwrittenCount += 1;
-          log.warn({ err: error, waiting: pending.count }, "recording refusals failed; it will be tried again");
-          return;
-        }
-      }
-    } finally {
-      writing = null;
-    }
+    if (!backlog.push(noted)) unwrittenCount += 1;
   }
 
   async function flushNotes(nowMilliseconds: number): Promise<void> {
@@ -261,8 +265,7 @@ export function createAudit(options: AuditOptions): Audit {
       log.warn({ count: unwrittenCount }, "refusals were too many to be recorded");
       unwrittenCount = 0;
     }
-    if (pending.count > 0) writing ??= writePending();
-    await writing;
+    await backlog.flush();
   }
 
   async function tellHead(): Promise<void> {
@@ -389,6 +392,7 @@ export function createAudit(options: AuditOptions): Audit {
 
   async function list({ filter, limit, cursor }: Parameters<Audit["list"]>[0]): Promise<AuditPage> {
     const after = cursor === undefined ? null : parseCursor(cursor);
+    await backlog.flush();
     // One more than asked for tells whether there are more.
     const { events, end } = await collect(filter, { after, limit: limit + 1, windowsMax: windowsPerPageMax });
     const isFull = events.length > limit;
@@ -416,6 +420,7 @@ export function createAudit(options: AuditOptions): Audit {
   }
 
   async function exportAll({ filter, by }: Parameters<Audit["export"]>[0]): ReturnType<Audit["export"]> {
+    await backlog.flush();
     // What is recorded from now on (the export itself, to begin with) does not belong to it.
     const newest = await markAhead(storage.read, filter, null, 1);
     const start = newest === null ? null : { ...newest, id: newest.id + 1 };

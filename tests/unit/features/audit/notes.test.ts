@@ -1,6 +1,7 @@
 // Refusals that write nothing else: recorded at once, counted where they repeat, bounded whatever comes.
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { noOrigin } from "../../../../src/domain/principal";
 import type { AuditEvent } from "../../../../src/features/audit/service";
 import type { Agent } from "../../../../src/foundation/agent";
 import { type AuditFixture, eventOf, openAudit } from "../../../harness/audit";
@@ -26,6 +27,8 @@ const refusal = (partial: Partial<AuditEvent> & { address?: string | null; code?
   });
 };
 
+const anything = { eventTypes: [], userId: null, status: null, from: null, to: null };
+
 /** What was recorded: details and address, in order. */
 async function recorded(): Promise<string[]> {
   const rows = await fixture.rows(
@@ -50,6 +53,10 @@ describe("S2.32 a noted refusal", () => {
     await until("2 rows are written", async () => (await recorded()).length === 2);
     expect(await recorded()).toEqual(["192.0.2.1 CREDENTIALS_MISSING", "192.0.2.1 CREDENTIALS_MISSING x49"]);
     audit.note(refusal());
+    // Soon after the last write: with whatever else comes within a quarter of a second.
+    clock.advance(249);
+    expect((await recorded()).length).toBe(2);
+    clock.advance(1);
     await until("3 rows are written", async () => (await recorded()).length === 3);
     await flush.stop();
     expect(await audit.verify([])).toMatchObject({ isIntact: true, rowCount: 3 });
@@ -104,6 +111,22 @@ describe("S2.32 a noted refusal", () => {
       expect(await recorded()).toEqual([...lines]);
     });
   }
+
+  test("that still rests is written before anybody reads the log", async () => {
+    const { audit } = fixture;
+    audit.note(refusal());
+    await until("1 row is written", async () => (await recorded()).length === 1);
+    audit.note(refusal({ address: "192.0.2.2" }));
+    const { data } = await audit.list({ filter: anything, limit: 10 });
+    expect(data.map(({ ip_address }) => ip_address)).toEqual(["192.0.2.2", "192.0.2.1"]);
+    audit.note(refusal({ address: "192.0.2.3" }));
+    const { count } = await audit.export({
+      filter: anything,
+      by: { userId: "user-1", origin: noOrigin, format: "csv" },
+    });
+    expect(count).toBe(3);
+    expect(await audit.verify([])).toMatchObject({ isIntact: true, rowCount: 4 });
+  });
 
   test("of too many kinds to be told apart is counted with the others, and names none of them", async () => {
     const audit = fixture.another({ limits: { noteKindCountMax: 3 } });
