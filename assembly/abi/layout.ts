@@ -53,6 +53,10 @@ export const inputPrice: usize = 6;
 export const inputDisplacement: usize = 7;
 export const inputScheme: usize = 8;
 
+// Inputs that are lists: a row's number is the address of its list, 0 that of an empty one.
+export const inputDiscreteDividends: usize = 9;
+export const inputFixings: usize = 10;
+
 // Output ids.
 export const outputPrice: usize = 0;
 export const outputDelta: usize = 1;
@@ -96,6 +100,20 @@ export function outputAddress(request: usize, output: usize): usize {
 @inline
 export function isBroadcast(request: usize, input: usize): bool {
   return (load<u32>(request, broadcastMaskOffset) & (1 << <u32>input)) != 0;
+}
+
+/** How many numbers the list at an address holds. */
+// @ts-ignore: decorator
+@inline
+export function listLength(list: usize): usize {
+  return list == 0 ? 0 : <usize>load<f64>(list);
+}
+
+/** Address of the first number of the list at an address; the others follow. */
+// @ts-ignore: decorator
+@inline
+export function listNumbers(list: usize): usize {
+  return list + 8;
 }
 
 // @ts-ignore: decorator

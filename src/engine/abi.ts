@@ -1,7 +1,7 @@
 // The host's half of assembly/abi/layout.ts: the offsets of a request block and the ids of columns. Separate so that both
 // halves can be laid side by side; a test compares them, and the kernel's version number stops a mismatched pair at start.
 
-import type { InputName, OutputName } from "./catalog";
+import type { InputName, ListName, OutputName } from "./catalog";
 
 /** Must equal what the wasm says of itself. */
 export const abiVersion = 2;
@@ -44,6 +44,12 @@ export const inputIds: Readonly<Record<InputName | "price", number>> = {
   price: 6,
   displacement: 7,
   scheme: 8,
+};
+
+/** The kernel's id of every list: its column holds addresses, 0 that of an empty list, else of how many numbers follow there. */
+export const listIds: Readonly<Record<ListName, number>> = {
+  discrete_dividends: 9,
+  fixings: 10,
 };
 
 /** The kernel's id of every output. */

@@ -11,10 +11,13 @@ export type {
   EuropeanOutput,
   InputDefinition,
   InputName,
+  ListDefinition,
+  ListName,
   ModelDefinition,
   ModelName,
   OutputName,
   WordInput,
+  WrittenItem,
 } from "./models/definition";
 
 /** `raw` are the mathematical derivatives; `market` is raw times `unitFactor` (a vol point, a calendar day, a percent). */

@@ -4,9 +4,10 @@
 
 import { createHash } from "node:crypto";
 import { assert } from "../foundation/assert";
-import { inputIds, outputIds } from "./abi";
+import { inputIds, listIds, outputIds } from "./abi";
 import {
   type InputName,
+  type ListName,
   type ModelDefinition,
   type ModelName,
   modelNamed,
@@ -18,7 +19,8 @@ import {
 } from "./catalog";
 import type { DecimalWriter } from "./decimal-text";
 import { chunkRowsMax, createKernel } from "./kernel";
-import type { KernelInput, KernelOutput, KernelRequest, KernelResult } from "./place";
+import type { Lists } from "./lists";
+import type { KernelInput, KernelList, KernelOutput, KernelRequest, KernelResult } from "./place";
 import { createPool, type PoolActivity, type PoolWorkers } from "./pool";
 
 /** One number for every row, or a number per row. */
@@ -33,6 +35,8 @@ export interface PriceRequest {
   readonly isCall: boolean | Uint8Array;
   /** Required inputs must be there; the others take the catalog's default. */
   readonly inputs: Partial<Record<InputName, Column>>;
+  /** Those that the model takes; one that is left out is empty. */
+  readonly lists?: Partial<Record<ListName, Lists>> | undefined;
   readonly outputs: readonly OutputName[];
   readonly units: Units;
 }
@@ -53,6 +57,7 @@ export interface ImpliedVolatilityRequest {
   readonly isCall: boolean | Uint8Array;
   /** Every input of the model but the volatility. */
   readonly inputs: Partial<Record<Exclude<InputName, "volatility">, Column>>;
+  readonly lists?: Partial<Record<ListName, Lists>> | undefined;
   readonly price: Column;
   /** What a price that no volatility gives becomes. */
   readonly onUnattainable: "null" | "zero";
@@ -233,7 +238,7 @@ function refusal({ count, outputs }: PriceRequest, plan: PricePlan): PriceResult
   return plan.isOffered ? null : unsupported(count, outputs);
 }
 
-function priceTask({ count, isCall, inputs }: PriceRequest, plan: PricePlan): Task<PriceResult> {
+function priceTask({ count, isCall, inputs, lists }: PriceRequest, plan: PricePlan): Task<PriceResult> {
   const { model, wanted, kernelOutputs } = plan;
   const kernelInputs: KernelInput[] = [];
   for (const { name, default: fallback } of model.inputs) {
@@ -246,6 +251,7 @@ function priceTask({ count, isCall, inputs }: PriceRequest, plan: PricePlan): Ta
       count,
       isCall: checkedIsCall(isCall, count),
       inputs: kernelInputs,
+      lists: kernelLists(model, lists, kernelInputs, count),
       outputs: kernelOutputs,
       weight: weightOf(model, inputs.scheme),
     },
@@ -265,7 +271,7 @@ function unsupported(count: number, outputs: readonly OutputName[]): PriceResult
 }
 
 function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedVolatilityResult> {
-  const { count, isCall, inputs, onUnattainable } = request;
+  const { count, isCall, inputs, lists, onUnattainable } = request;
   const model = modelNamed(request.model);
   assert(model.impliedVolatility, `${model.name} has no implied volatility`);
   const kernelInputs: KernelInput[] = [];
@@ -280,6 +286,7 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
       count,
       isCall: checkedIsCall(isCall, count),
       inputs: kernelInputs,
+      lists: kernelLists(model, lists, kernelInputs, count),
       outputs: [
         { id: outputIds.implied_volatility, factor: 1 },
         { id: outputIds.attainable_error, factor: 1 },
@@ -307,6 +314,33 @@ function weightOf({ weights, inputs }: ModelDefinition, scheme: Column | undefin
 function kernelInput(model: ModelDefinition, name: InputName, column: Column | undefined, count: number): KernelInput {
   assert(column !== undefined, `${model.name} needs ${name}`);
   return { id: inputIds[name], column: checkedColumn(name, column, count) };
+}
+
+/** The lists that were given; those that were not are the address 0 for every row, among the numbers. */
+function kernelLists(
+  { name: modelName, lists: definitions = [] }: ModelDefinition,
+  given: PriceRequest["lists"],
+  inputs: KernelInput[],
+  count: number,
+): KernelList[] | undefined {
+  if (definitions.length === 0) {
+    assert(given === undefined || Object.keys(given).length === 0, `${modelName} takes no lists`);
+    return undefined;
+  }
+  const lists: KernelList[] = [];
+  for (const { name, isRequired, lengthMax } of definitions) {
+    const each = given?.[name];
+    const id = listIds[name];
+    assert(each !== undefined || isRequired !== true, `${modelName} needs ${name}`);
+    if (each === undefined) {
+      inputs.push({ id, column: 0 });
+      continue;
+    }
+    checkedColumn(name, each.starts, count);
+    assert(each.longest <= 1 + 2 * lengthMax, `a list of ${each.longest} numbers`);
+    lists.push({ id, lists: each });
+  }
+  return lists;
 }
 
 function checkedColumn(name: string, column: Column, count: number): Column {

@@ -5,7 +5,7 @@
 import { assert } from "../foundation/assert";
 import { abiVersion } from "./abi";
 import { createDecimalWriter, type DecimalWriter } from "./decimal-text";
-import { alignUp, emptyResult, type KernelRequest, type KernelResult, Place, Tray } from "./place";
+import { alignUp, emptyResult, type KernelRequest, type KernelResult, listRowsMax, Place, Tray } from "./place";
 
 /** Rows that cross at a time: a chunk's columns stay in the second-level cache, and the memory stays small. */
 export const chunkRowsMax = 4096;
@@ -87,13 +87,14 @@ export function createKernel(wasmBytes: Uint8Array): Kernel {
   return {
     run(request) {
       const { count } = request;
-      if (count <= chunkRowsMax) {
+      const rowsMax = Math.min(chunkRowsMax, listRowsMax(request));
+      if (count <= rowsMax) {
         compute(request, tray, 0, count);
         return tray.take(request);
       }
       const result = emptyResult(request);
-      for (let start = 0; start < count; start += chunkRowsMax) {
-        const stop = Math.min(count, start + chunkRowsMax);
+      for (let start = 0; start < count; start += rowsMax) {
+        const stop = Math.min(count, start + rowsMax);
         compute(request, tray, start, stop);
         tray.unload(result, start, stop);
       }

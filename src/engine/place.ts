@@ -4,11 +4,18 @@
 
 import { assert } from "../foundation/assert";
 import { flagIsCallBroadcast, flagUnattainableIsZero, inputsMax, outputsMax, requestLayout } from "./abi";
+import type { Lists } from "./lists";
 
 /** One input: its id and either one number for every row or a column as long as the request. */
 export interface KernelInput {
   readonly id: number;
   readonly column: number | Float64Array;
+}
+
+/** One input that is a list: its id, and the lists of the rows. */
+export interface KernelList {
+  readonly id: number;
+  readonly lists: Lists;
 }
 
 /** One output: its id and the factor its raw values are multiplied by. */
@@ -25,6 +32,7 @@ export interface KernelRequest {
   /** true or 1 is a call. */
   readonly isCall: boolean | Uint8Array;
   readonly inputs: readonly KernelInput[];
+  readonly lists?: readonly KernelList[] | undefined;
   readonly outputs: readonly KernelOutput[];
   /** Implied volatility only: a price that no volatility gives becomes 0 instead of null. */
   readonly unattainableIsZero?: boolean;
@@ -36,6 +44,20 @@ export interface KernelRequest {
 export interface KernelResult {
   readonly columns: readonly Float64Array[];
   readonly status: Int32Array;
+}
+
+/** Numbers that the lists of one chunk have room for, lengths included: 128 KiB. */
+const listRoomNumbers = 16_384;
+
+/** Rows of a request that a chunk may have so that their lists find room; without a limit where no row has a list of its own. */
+export function listRowsMax({ lists = [] }: KernelRequest): number {
+  let room = listRoomNumbers;
+  let each = 0;
+  for (const { lists: one } of lists) {
+    if (typeof one.starts === "number") room -= one.longest;
+    else each += one.longest;
+  }
+  return each === 0 ? Number.POSITIVE_INFINITY : Math.floor(room / each);
 }
 
 /** Output columns a tray has room for. A call that needs more is our mistake. */
@@ -135,7 +157,7 @@ export interface PlaceOptions extends TrayOptions {
 export class Place {
   /** Bytes a place takes. */
   static bytes({ rowsMax, requestBytes }: Pick<PlaceOptions, "rowsMax" | "requestBytes">): number {
-    return alignUp(requestBytes) + alignUp(rowsMax) + inputsMax * columnBytes(rowsMax);
+    return alignUp(requestBytes) + alignUp(rowsMax) + inputsMax * columnBytes(rowsMax) + 8 * listRoomNumbers;
   }
 
   /** Of the request block: what the kernel's functions are called with. */
@@ -144,6 +166,10 @@ export class Place {
   readonly #factors: Float64Array;
   readonly #isCalls: Uint8Array;
   readonly #columns: readonly Float64Array[];
+  /** Lists, one after another. */
+  readonly #listRoom: Float64Array;
+  /** Where the lists that are the same for every row end. */
+  #sharedListsEnd = 0;
 
   constructor({ memory: { buffer }, address, rowsMax, requestBytes, scratch }: PlaceOptions) {
     const isCalls = address + alignUp(requestBytes);
@@ -156,13 +182,14 @@ export class Place {
       { length: inputsMax },
       (_, index) => new Float64Array(buffer, columns + index * columnBytes(rowsMax), rowsMax),
     );
+    this.#listRoom = new Float64Array(buffer, columns + inputsMax * columnBytes(rowsMax), listRoomNumbers);
     this.#words[requestLayout.scratch / 4] = scratch;
     this.#words[requestLayout.isCall / 4] = isCalls;
   }
 
   /** Writes the request block and what is the same for every row; the tray is where the results will lie. */
-  describe({ model, isCall, inputs, outputs, unattainableIsZero }: KernelRequest, tray: Tray): void {
-    assert(inputs.length <= inputsMax, `${inputs.length} inputs at once`);
+  describe({ model, isCall, inputs, lists = [], outputs, unattainableIsZero }: KernelRequest, tray: Tray): void {
+    assert(inputs.length + lists.length <= inputsMax, `${inputs.length + lists.length} inputs at once`);
     assert(outputs.length <= trayColumnsMax, `${outputs.length} outputs at once`);
     const words = this.#words;
     let broadcastMask = 0;
@@ -181,6 +208,18 @@ export class Place {
         view[0] = column;
       }
     }
+    this.#sharedListsEnd = 0;
+    for (let index = 0; index < lists.length; index++) {
+      const { id, lists: each } = lists[index]!;
+      assert(id < inputsMax, `list id ${id}`);
+      const view = this.#columns[inputs.length + index]!;
+      words[requestLayout.inputs / 4 + id] = view.byteOffset;
+      if (typeof each.starts === "number") {
+        broadcastMask |= 1 << id;
+        view[0] = this.#addList(each.values, each.starts, this.#sharedListsEnd);
+        this.#sharedListsEnd += 1 + each.values[each.starts]!;
+      }
+    }
     for (let index = 0; index < outputs.length; index++) {
       const { id, factor } = outputs[index]!;
       assert(id < outputsMax, `output id ${id}`);
@@ -194,13 +233,44 @@ export class Place {
   }
 
   /** Copies the rows from start to stop in. */
-  load({ isCall, inputs }: KernelRequest, start: number, stop: number): void {
+  load({ isCall, inputs, lists = [] }: KernelRequest, start: number, stop: number): void {
     this.#words[requestLayout.count / 4] = stop - start;
     if (typeof isCall !== "boolean") this.#isCalls.set(part(isCall, start, stop));
     for (let index = 0; index < inputs.length; index++) {
       const { column } = inputs[index]!;
       if (typeof column !== "number") this.#columns[index]!.set(part(column, start, stop));
     }
+    let end = this.#sharedListsEnd;
+    for (let index = 0; index < lists.length; index++) {
+      const { values, starts } = lists[index]!.lists;
+      if (typeof starts !== "number")
+        end = this.#loadLists(values, starts.subarray(start, stop), inputs.length + index, end);
+    }
+  }
+
+  /** Copies the lists that begin at the starts in, from `end` on; returns the new end. Neighbours with one list share it. */
+  #loadLists(values: Float64Array, starts: Float64Array, column: number, end: number): number {
+    const addresses = this.#columns[column]!;
+    let next = end;
+    for (let row = 0; row < starts.length; row++) {
+      const start = starts[row]!;
+      if (row > 0 && start === starts[row - 1]) {
+        addresses[row] = addresses[row - 1]!;
+        continue;
+      }
+      addresses[row] = this.#addList(values, start, next);
+      next += 1 + values[start]!;
+    }
+    return next;
+  }
+
+  /** Copies a list to a place of the room and returns its address. */
+  #addList(values: Float64Array, start: number, at: number): number {
+    const room = this.#listRoom;
+    const length = 1 + values[start]!;
+    assert(start + length <= values.length && at + length <= room.length, `a list of ${length} at ${at} finds no room`);
+    for (let index = 0; index < length; index++) room[at + index] = values[start + index]!;
+    return room.byteOffset + 8 * at;
   }
 }
 

@@ -17,7 +17,7 @@ import { isShared, newColumn } from "../foundation/column";
 import { BsoptError } from "../foundation/errors";
 import { nextTurn } from "../foundation/turn";
 import type { Kernel, ReservedDesk } from "./kernel";
-import { emptyResult, type KernelRequest, type KernelResult } from "./place";
+import { emptyResult, type KernelList, type KernelRequest, type KernelResult, listRowsMax } from "./place";
 import type { StartThread, Thread } from "./thread";
 import {
   batchWords,
@@ -38,9 +38,10 @@ import {
 /** Rows of a chunk: a step of this thread's stays well under a millisecond, whatever is asked. */
 export const poolChunkRows = 2048;
 
-/** Rows of a chunk of that weight a row: as much work, and a whole number of short chunks of one row at least. */
-function chunkRowsOf({ weight = 1 }: KernelRequest): number {
-  return Math.max(shortPerFull, Math.floor(poolChunkRows / weight / shortPerFull) * shortPerFull);
+/** Rows of a chunk of that weight a row: as much work, no more lists than find room, and a whole number of short chunks of one row at least. */
+function chunkRowsOf(request: KernelRequest): number {
+  const rows = Math.min(poolChunkRows / (request.weight ?? 1), listRowsMax(request));
+  return Math.max(shortPerFull, Math.floor(rows / shortPerFull) * shortPerFull);
 }
 
 /** What a batch costs, in rows of the cheapest model. */
@@ -489,8 +490,11 @@ function takeBack({ words, again }: Batch, index: number): void {
 }
 
 /** Every column already lies where threads share it. */
-function liesShared({ isCall, inputs }: KernelRequest): boolean {
-  const lies = inputs.every(({ column }) => typeof column === "number" || isShared(column));
+function liesShared({ isCall, inputs, lists = [] }: KernelRequest): boolean {
+  const isThere = (column: number | Float64Array) => typeof column === "number" || isShared(column);
+  const lies =
+    inputs.every(({ column }) => isThere(column)) &&
+    lists.every(({ lists: { values, starts } }) => isShared(values) && isThere(starts));
   return lies && (typeof isCall === "boolean" || isShared(isCall));
 }
 
@@ -504,15 +508,21 @@ async function moveToSharedMemory(request: KernelRequest, check: () => void): Pr
     }
     return copy;
   };
+  const movedNumbers = async (column: Float64Array) =>
+    isShared(column) ? column : await moved<Float64Array>(column, newColumn(column.length));
+  const columnMoved = async (column: number | Float64Array) =>
+    typeof column === "number" ? column : await movedNumbers(column);
   const inputs: KernelRequest["inputs"][number][] = [];
-  for (const { id, column } of request.inputs) {
-    const isThere = typeof column === "number" || isShared(column);
-    inputs.push({ id, column: isThere ? column : await moved(column, newColumn(column.length)) });
+  for (const { id, column } of request.inputs) inputs.push({ id, column: await columnMoved(column) });
+  const lists: KernelList[] = [];
+  for (const { id, lists: each } of request.lists ?? []) {
+    const values = await movedNumbers(each.values);
+    lists.push({ id, lists: { ...each, values, starts: await columnMoved(each.starts) } });
   }
   const { isCall } = request;
-  if (typeof isCall === "boolean" || isShared(isCall)) return { ...request, inputs };
+  if (typeof isCall === "boolean" || isShared(isCall)) return { ...request, inputs, lists };
   const copy = new Uint8Array(new SharedArrayBuffer(isCall.length));
-  return { ...request, inputs, isCall: await moved<Uint8Array>(isCall, copy) };
+  return { ...request, inputs, lists, isCall: await moved<Uint8Array>(isCall, copy) };
 }
 
 function stopped(): BsoptError {

@@ -60,7 +60,12 @@ function constantsMet(schema: TSchema, value: unknown): string[] {
  */
 function likeness(schema: TSchema, value: unknown, met: ReadonlySet<string>): number | null {
   if ("const" in schema) return null;
-  if (Array.isArray(value)) return schema.type === "array" ? 0 : null;
+  if (Array.isArray(value)) {
+    if (schema.type !== "array") return null;
+    // Lists of lists are told from lists by what they hold first.
+    const items = schema.items as TSchema | undefined;
+    return items === undefined || value.length === 0 || Array.isArray(value[0]) !== (items.type === "array") ? 0 : 1;
+  }
   if (typeof value === "object" && value !== null) {
     if (schema.type !== "object") return null;
     const properties = (schema.properties ?? {}) as Record<string, TSchema>;

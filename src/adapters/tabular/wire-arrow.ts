@@ -181,9 +181,9 @@ function layoutOf(type: number, details: FlatTable | null, bitsWhereAbsent = 0):
 }
 
 /** Whether a column of words may lie like this, or one of numbers. */
-function fits(field: Field, wanted: WireColumn["kind"]): boolean {
+function fits(field: Field, wanted: WireSchema[string]): boolean {
   const { layout, dictionary } = field;
-  if (wanted === "word") return layout.kind === "text";
+  if (wanted !== "number") return layout.kind === "text";
   if (dictionary !== null) return false;
   if (layout.kind === "int") return [8, 16, 32, 64].includes(layout.bits);
   return layout.kind === "null" || (layout.kind === "float" && layout.bits >= 32);

@@ -73,7 +73,8 @@ function addRow(row: Row, columns: readonly Column[], index: number, schema: Wir
       if (typeof value === "number") cells.push(value);
       else faults.add(name, index, ...faultOf(value, "a number"));
     } else if (typeof value === "string") cells.push(value);
-    else faults.add(name, index, ...faultOf(value, "a string"));
+    else if (schema[name] === "list" && Array.isArray(value)) cells.push(JSON.stringify(value));
+    else faults.add(name, index, ...faultOf(value, schema[name] === "list" ? "a list or a string" : "a string"));
   }
   if (seen === columns.length && seen === Object.keys(row).length) return;
   for (const name of Object.keys(row)) {

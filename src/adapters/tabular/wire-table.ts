@@ -27,8 +27,10 @@ export class WireTable {
   ) {}
 }
 
-/** The columns a body may have, and as what. */
-export type WireSchema = Readonly<Record<string, WireColumn["kind"]>>;
+/**
+ * The columns a body may have, and as what. A list is read as a word, its text; where JSON holds an array, that array's text.
+ */
+export type WireSchema = Readonly<Record<string, WireColumn["kind"] | "list">>;
 
 export interface WireLimits {
   readonly rowsMax: number;

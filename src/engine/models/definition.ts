@@ -26,6 +26,9 @@ export type InputName =
 /** Inputs that are words on the wire; to the kernel a word is its place in the list. */
 export type WordInput = "scheme";
 
+/** Inputs that are lists on the wire. */
+export type ListName = "discrete_dividends" | "fixings";
+
 /** Output names on the wire. */
 export type OutputName =
   | "price"
@@ -66,6 +69,25 @@ export interface InputDefinition {
   readonly example: number;
 }
 
+/** An item of a list as it is written: years or a moment, or an amount at either. */
+export type WrittenItem = number | string | { readonly time?: number; readonly date?: string; readonly amount: number };
+
+/** One list that a model takes, for each option its own. */
+export interface ListDefinition {
+  readonly name: ListName;
+  readonly title: string;
+  /** What each item is: a moment, or an amount and its moment. To the kernel years, or years and amount in turns, soonest first. */
+  readonly items: "moments" | "dated_amounts";
+  readonly unit: string;
+  /** Items at most; the kernel's room for a chunk's lists bounds it (place.ts). */
+  readonly lengthMax: number;
+  /** Absent or false: it may be left out and is empty then. */
+  readonly isRequired?: boolean;
+  /** Which values are priced, in words. */
+  readonly domain: string;
+  readonly example: readonly WrittenItem[];
+}
+
 /** One way to price. */
 export interface ModelDefinition {
   /** The kernel's number for it. */
@@ -75,6 +97,8 @@ export interface ModelDefinition {
   /** Author, year, equation. */
   readonly source: string;
   readonly inputs: readonly InputDefinition[];
+  /** Inputs of many numbers each; absent: none. */
+  readonly lists?: readonly ListDefinition[];
   readonly outputs: readonly OutputName[];
   /** True where a price can be turned back into a volatility. */
   readonly impliedVolatility: boolean;

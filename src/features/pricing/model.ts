@@ -4,19 +4,30 @@
 
 import { type Static, type TOptional, type TProperties, type TSchema, type TUnsafe, Type } from "@sinclair/typebox";
 import { tableExamples } from "../../adapters/tabular/examples";
+import type { WireSchema } from "../../adapters/tabular/wire-table";
 import { rowsCountMax as maxItems } from "../../config/settings";
 import { dayCounts } from "../../domain/day-count";
 import {
   defaultOutputs,
-  type InputDefinition,
   type InputName,
+  type ListName,
   models,
   type OutputName,
   type StatusName,
-  shownInput,
   statusCodes,
   type WordInput,
+  type WrittenItem,
 } from "../../engine/catalog";
+import {
+  columnField,
+  columnOf,
+  inputProperties,
+  listColumnField,
+  listField,
+  listItem,
+  listProperties,
+  valueField,
+} from "../../engine/wire-fields";
 import { modelNumber, oneOf, timestamp } from "../../foundation/wire";
 
 const closed = { additionalProperties: false } as const;
@@ -31,44 +42,6 @@ const impliedModels = models.filter((model) => model.impliedVolatility);
 export const outputNames: readonly OutputName[] = unique(models.flatMap((model) => model.outputs));
 const greekNames = outputNames.filter((name) => name !== "price");
 const statusNames = Object.keys(statusCodes) as StatusName[];
-
-type FieldOf = (definition: InputDefinition) => TSchema;
-
-/** One property for each input of any of the models, required where every model requires it. */
-function inputProperties(of: typeof models, without: readonly InputName[], field: FieldOf): TProperties {
-  const definitions = new Map<InputName, InputDefinition>();
-  for (const definition of of.flatMap((model) => model.inputs)) {
-    if (!without.includes(definition.name) && !definitions.has(definition.name)) {
-      definitions.set(definition.name, definition);
-    }
-  }
-  return Object.fromEntries(
-    [...definitions.values()].map((definition) => {
-      const isRequired = of.every((model) =>
-        model.inputs.some((input) => input.name === definition.name && input.default === undefined),
-      );
-      const schema = field(definition);
-      return [definition.name, isRequired ? schema : Type.Optional(schema)];
-    }),
-  );
-}
-
-function describe(definition: InputDefinition): string {
-  const byDefault = shownInput(definition, definition.default);
-  const fallback = byDefault === undefined ? "" : ` ${byDefault} where it is left out.`;
-  return `${definition.title}, in ${definition.unit}. ${definition.domain}.${fallback}`;
-}
-
-const valueField: FieldOf = (definition) => {
-  const options = { description: describe(definition), examples: [shownInput(definition, definition.example)] };
-  return definition.words ? oneOf(definition.words, options) : modelNumber(options);
-};
-
-const columnOf = <Item extends TSchema>(item: Item, description: string) =>
-  Type.Union([item, Type.Array(item, { maxItems })], { description });
-
-const columnField: FieldOf = (definition) =>
-  columnOf(definition.words ? oneOf(definition.words) : modelNumber(), describe(definition));
 
 const optionType = oneOf(["call", "put"]);
 const dayCount = oneOf(dayCounts, {
@@ -125,6 +98,8 @@ type OptionalInputs<Name extends string, Value> = { [Key in Name]: TOptional<TUn
 type Words<Value> = OptionalInputs<WordInput, Value extends number[] ? string | string[] : string>;
 type Inputs<Value> = OptionalInputs<NamedInput, Value> & Words<Value>;
 type InputsForVolatility<Value> = OptionalInputs<Exclude<NamedInput, "volatility">, Value> & Words<Value>;
+type ListsOnWire = OptionalInputs<ListName, WrittenItem[]>;
+type ListColumnsOnWire = OptionalInputs<ListName, WrittenItem[] | WrittenItem[][]>;
 
 type Scalar = number;
 type ColumnOnWire = number | number[];
@@ -149,6 +124,7 @@ export const PriceRequest = Type.Object(
     model: modelName,
     option_type: optionType,
     ...typed<Inputs<Scalar>>(inputProperties(models, timeless, valueField)),
+    ...typed<ListsOnWire>(listProperties(models, listField)),
     ...timeFields,
     outputs: Type.Optional(outputs),
     units: Type.Optional(units),
@@ -247,6 +223,7 @@ export const BatchColumns = Type.Object(
     model: modelName,
     option_type: columnOf(optionType, "One for every row, or one a row."),
     ...typed<Inputs<ColumnOnWire>>(inputProperties(models, timeless, columnField)),
+    ...typed<ListColumnsOnWire>(listProperties(models, listColumnField)),
     ...timeColumns,
     outputs: Type.Optional(outputs),
     units: Type.Optional(units),
@@ -354,6 +331,7 @@ export const ImpliedVolatilityRequest = Type.Object(
     model: impliedModelName,
     option_type: optionType,
     ...typed<InputsForVolatility<Scalar>>(inputProperties(impliedModels, timelessAndUnknown, valueField)),
+    ...typed<ListsOnWire>(listProperties(impliedModels, listField)),
     ...timeFields,
     price: modelNumber({ description: `${priceWords}.`, examples: [4.1] }),
     on_unattainable: Type.Optional(onUnattainable),
@@ -398,6 +376,7 @@ export const ImpliedVolatilityBatchColumns = Type.Object(
     model: impliedModelName,
     option_type: columnOf(optionType, "One for every row, or one a row."),
     ...typed<InputsForVolatility<ColumnOnWire>>(inputProperties(impliedModels, timelessAndUnknown, columnField)),
+    ...typed<ListColumnsOnWire>(listProperties(impliedModels, listColumnField)),
     ...timeColumns,
     price: columnOf(modelNumber(), `${priceWords}: one for every row, or one a row.`),
     on_unattainable: Type.Optional(onUnattainable),
@@ -456,13 +435,14 @@ export type ImpliedVolatilityBatchAnswer = Static<typeof ImpliedVolatilityBatchA
 export type OnUnattainable = Static<typeof onUnattainable>;
 
 /** The columns a table of options may have, read off the schema of a body by columns. */
-function tableColumns(columns: TProperties): Readonly<Record<string, "number" | "word">> {
+function tableColumns(columns: TProperties): WireSchema {
   return Object.fromEntries(
-    Object.entries(columns).flatMap(([name, schema]) => {
+    Object.entries(columns).flatMap(([name, schema]): [string, WireSchema[string]][] => {
       // A column is a union of one item and a list of them.
       const item = (schema.anyOf as TSchema[] | undefined)?.find(({ type }) => type === "array")?.items as TSchema;
       if (item === undefined) return [];
-      return [[name, item.type === "number" ? ("number" as const) : ("word" as const)]];
+      if (models.some(({ lists = [] }) => lists.some((list) => list.name === name))) return [[name, "list"]];
+      return [[name, item.type === "number" ? "number" : "word"]];
     }),
   );
 }
@@ -549,6 +529,22 @@ const ModelInput = Type.Object(
   { ...closed, $id: "ModelInput" },
 );
 
+const ModelList = Type.Object(
+  {
+    name: Type.String(),
+    title: Type.String(),
+    unit: Type.String(),
+    items: oneOf(["moments", "dated_amounts"], {
+      description: "moments: years, or RFC 3339 texts. dated_amounts: objects of time or date, and amount.",
+    }),
+    required: Type.Boolean(),
+    items_max: Type.Integer({ description: "Items at most." }),
+    domain: Type.String({ description: "Which values are priced." }),
+    example: Type.Array(Type.Union([Type.Number(), Type.String(), listItem.dated_amounts])),
+  },
+  { ...closed, $id: "ModelList" },
+);
+
 const ModelOutput = Type.Object(
   {
     name: Type.String(),
@@ -564,6 +560,7 @@ const ModelDescription = Type.Object(
     title: Type.String(),
     source: Type.String({ description: "Author, year." }),
     inputs: Type.Array(ModelInput),
+    lists: Type.Array(ModelList, { description: "Inputs that are a list for each option." }),
     outputs: Type.Array(ModelOutput),
     implied_volatility: Type.Boolean({ description: "Whether a price can be turned back into a volatility." }),
     limits: Type.Array(Type.String(), { description: "What happens at the edges." }),

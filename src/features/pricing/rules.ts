@@ -6,61 +6,26 @@
 
 import type { WireTable, WordColumn } from "../../adapters/tabular/wire-table";
 import { type Calendars, outsideCalendar } from "../../domain/business-calendar";
-import {
-  type Counting,
-  type DayCount,
-  defaultDayCount,
-  type Moment,
-  type OutsideCalendar,
-  parseMoment,
-  type TimestampFault,
-  timestampFaultDetail,
-  yearsToExpiry,
-} from "../../domain/day-count";
-import { defaultCalendarName } from "../../domain/exchange-calendars";
-import type { InputName, ModelDefinition, ModelName, OutputName } from "../../engine/catalog";
+import { type DayCount, type Moment, type TimestampFault, timestampFaultDetail } from "../../domain/day-count";
+import { MomentReader, YearCounter } from "../../domain/moment-reader";
+import type {
+  InputName,
+  ListDefinition,
+  ListName,
+  ModelDefinition,
+  ModelName,
+  OutputName,
+  WrittenItem,
+} from "../../engine/catalog";
 import type { Column } from "../../engine/engine";
+import { readList } from "../../engine/list-items";
+import { addItemFault, type MomentSource, readLists, type WrittenList } from "../../engine/list-reader";
+import type { Lists } from "../../engine/lists";
 import { placed, type Written } from "../../engine/words";
 import { type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
 import { newColumn } from "../../foundation/column";
-import { BsoptError, type FieldFault } from "../../foundation/errors";
-
-/** Faults told of at most; a body can have a hundred thousand. */
-export const faultCountMax = 20;
-
-/** Gathers faults up to the limit and throws them together. */
-export class Faults {
-  readonly #list: FieldFault[] = [];
-  readonly #placeOf: ((pointer: string) => string) | undefined;
-
-  /** `placeOf` says where a fault's pointer leads where fields do not stand in the body. */
-  constructor(placeOf?: (pointer: string) => string) {
-    this.#placeOf = placeOf;
-  }
-
-  get isFull(): boolean {
-    return this.#list.length >= faultCountMax;
-  }
-
-  add(at: string, code: string, detail: string): void {
-    const pointer = this.#placeOf?.(at) ?? at;
-    // One text read for every row of a column is one fault.
-    if (this.isFull || this.#list.some((fault) => fault.pointer === pointer && fault.code === code)) return;
-    this.#list.push({ pointer, code, detail });
-  }
-
-  /** Throws `invalid` if there are any. */
-  throwIfAny(): void {
-    const first = this.#list[0];
-    if (!first) return;
-    throw new BsoptError({
-      reason: "invalid",
-      code: first.code,
-      detail: `${first.pointer} ${first.detail}`,
-      faults: this.#list,
-    });
-  }
-}
+import { BsoptError } from "../../foundation/errors";
+import { Faults } from "../../foundation/faults";
 
 /** What is asked of a model: a price from a volatility, or a volatility from a price. */
 export type Question = "price" | "implied_volatility";
@@ -71,12 +36,14 @@ export type FieldName = Exclude<InputName, "time_to_expiry"> | "price";
 export interface Fields {
   /** All that the model takes for this question, in the catalog's order. */
   readonly taken: readonly FieldName[];
-  readonly required: readonly FieldName[];
+  /** The lists it takes beside them. */
+  readonly lists: readonly ListDefinition[];
+  readonly required: readonly (FieldName | ListName)[];
   /** What other models take and this one does not know. */
-  readonly foreign: readonly FieldName[];
+  readonly foreign: readonly (FieldName | ListName)[];
   /** The words of those taken that are words: a column holds their places. */
   readonly words: Readonly<Partial<Record<FieldName, readonly string[]>>>;
-  /** All that may be columns. */
+  /** All that may be columns but the lists. */
   readonly columns: readonly string[];
 }
 
@@ -88,10 +55,18 @@ export function fieldsOf(model: ModelDefinition, question: Question, catalog: re
     );
   const extra: FieldName[] = question === "implied_volatility" ? ["price"] : [];
   const taken = [...named(model.inputs), ...extra];
+  const { lists = [] } = model;
+  const known: readonly string[] = [...taken, ...lists.map(({ name }) => name)];
+  const all = catalog.flatMap((other) => [...named(other.inputs), ...(other.lists ?? []).map(({ name }) => name)]);
   return {
     taken,
-    required: [...named(model.inputs.filter((input) => input.default === undefined)), ...extra],
-    foreign: [...new Set(catalog.flatMap((other) => named(other.inputs)))].filter((name) => !taken.includes(name)),
+    lists,
+    required: [
+      ...named(model.inputs.filter((input) => input.default === undefined)),
+      ...lists.flatMap(({ name, isRequired }) => (isRequired ? [name] : [])),
+      ...extra,
+    ],
+    foreign: [...new Set(all)].filter((name) => !known.includes(name)),
     words: Object.fromEntries(model.inputs.flatMap(({ name, words }) => (words ? [[name, words]] : []))),
     columns: ["option_type", ...taken, ...timeColumnNames],
   };
@@ -208,30 +183,6 @@ function checkCalendar(
   }
 }
 
-/** Texts, and answers to them, kept by a reader: a column has few expiries, in whatever order. */
-const rememberedMax = 1024;
-
-/** Reads moments, each text once while it is among the last ones: a column repeats a few. */
-export class MomentReader {
-  readonly #known = new Map<string, Moment | TimestampFault>();
-  #text: string | null = null;
-  #outcome: Moment | TimestampFault = "not_rfc3339";
-
-  read(text: string): Moment | TimestampFault {
-    if (text === this.#text) return this.#outcome;
-    this.#text = text;
-    const known = this.#known.get(text);
-    if (known !== undefined) {
-      this.#outcome = known;
-    } else {
-      if (this.#known.size >= rememberedMax) this.#known.clear();
-      this.#outcome = parseMoment(text);
-      this.#known.set(text, this.#outcome);
-    }
-    return this.#outcome;
-  }
-}
-
 /** Whether two lists of outputs ask for the same, in whatever order. */
 export function sameOutputs(one: readonly OutputName[], other: readonly OutputName[]): boolean {
   return one === other || (one.length === other.length && one.every((name) => other.includes(name)));
@@ -248,6 +199,7 @@ export interface Group {
   readonly positions: Int32Array | null;
   readonly isCall: boolean | Uint8Array;
   readonly fields: Readonly<Partial<Record<FieldName, Column>>>;
+  readonly lists: Readonly<Partial<Record<ListName, Lists>>>;
   readonly years: Column;
 }
 
@@ -283,10 +235,13 @@ export function sheetOfColumns(body: Body, options: SheetOptions, faults = new F
   const { model, fields } = options.known.get(body.model)!;
   checkFields(body, body.model, fields, "", faults);
   checkTimeFields(body, "", options.calendars, faults);
-  const count = rowCountOf(body, fields.columns, faults);
+  const listColumns = fields.lists.flatMap(({ name }) => (isListColumn(body[name]) ? [name] : []));
+  const count = rowCountOf(body, [...fields.columns, ...listColumns], faults);
   faults.throwIfAny();
   requireRowCount(count, options.rowCountMax);
   const { years, valuationTime } = timesOfColumns(body, count, options, faults);
+  faults.throwIfAny();
+  const lists = listsOfColumns(body, count, fields.lists, options, faults);
   faults.throwIfAny();
   const columns: Partial<Record<FieldName, Column>> = {};
   for (const name of fields.taken) {
@@ -294,7 +249,7 @@ export function sheetOfColumns(body: Body, options: SheetOptions, faults = new F
     if (value !== undefined) columns[name] = columnOf(placed(value, fields.words[name]));
   }
   const isCall = isCallOf(body.option_type as string | string[] | Uint8Array);
-  const group: Group = { model, count, positions: null, isCall, fields: columns, years };
+  const group: Group = { model, count, positions: null, isCall, fields: columns, lists, years };
   return { count, groups: [group], model: body.model, years, valuationTime };
 }
 
@@ -313,9 +268,12 @@ export function sheetOfTable({ columns, count }: WireTable, parameters: TablePar
   const { model, day_count: dayCount, calendar } = parameters;
   if (model === undefined) faults.add("/model", "REQUIRED", "is required beside a table");
   const body: Record<string, unknown> = { model, day_count: dayCount, calendar };
-  const wordsOf = (name: string) => model && options.known.get(model)?.fields.words[name as FieldName];
+  const fieldsOfModel = model && options.known.get(model)?.fields;
+  const wordsOf = (name: string) => fieldsOfModel?.words[name as FieldName];
   for (const [name, column] of columns) {
+    const list = fieldsOfModel?.lists.find((each) => each.name === name);
     if (column.kind === "number") body[name] = column.values;
+    else if (list !== undefined) body[name] = listsOfWords(list, column, faults);
     else if (name === "option_type") body[name] = placesOfWords(name, column, ["put", "call"], faults);
     else if (wordsOf(name) !== undefined) {
       body[name] = Float64Array.from(placesOfWords(name, column, wordsOf(name)!, faults));
@@ -342,6 +300,23 @@ function placesOfWords(
     places[row] = meaning;
   }
   return places;
+}
+
+const emptyList: readonly WrittenItem[] = [];
+
+/** Each row's list; rows that say the same have the same one. Adds a fault for each row whose text is none. */
+function listsOfWords(
+  definition: ListDefinition,
+  { words, codes }: WordColumn,
+  faults: Faults,
+): (readonly WrittenItem[])[] {
+  const lists = words.map((word) => readList(word, definition));
+  return Array.from(codes, (code, row) => {
+    const list = code < 0 ? emptyList : lists[code]!;
+    if (!("code" in list)) return list;
+    addItemFault(faults, `/${definition.name}/${row}`, list);
+    return emptyList;
+  });
 }
 
 /** One text where all rows share it. Adds a fault for each row that has none. */
@@ -378,8 +353,10 @@ export function sheetOfRows(rows: readonly Body[], options: SheetOptions): Sheet
       isCall[index] = rows[positions?.[index] ?? index]!.option_type === "call" ? 1 : 0;
     }
     const fields = columnsOfRows(rows, positions, count, model, taken);
-    return { model, count, positions, isCall, fields, years: positions ? pick(years, positions) : years };
+    const lists = listsOfRows(rows, positions, count, taken.lists, options, faults);
+    return { model, count, positions, isCall, fields, lists, years: positions ? pick(years, positions) : years };
   });
+  faults.throwIfAny();
   const isMixed = groups.length !== 1;
   return {
     count: rows.length,
@@ -450,36 +427,39 @@ interface Times<Years extends Column> {
 }
 
 function timesOfColumns(body: Body, count: number, options: SheetOptions, faults: Faults): Times<Column> {
-  const {
-    time_to_expiry: given,
-    expiry,
-    valuation_time: valuation,
-    day_count: dayCount,
-    calendar,
-  } = body as TimeColumns;
+  const { time_to_expiry: given, expiry, valuation_time: valuation } = body as TimeColumns;
   if (expiry === undefined) return { years: columnOf(given!), valuationTime: null };
   const isColumn = Array.isArray(expiry) || Array.isArray(valuation);
-  const times = resolveTimes(isColumn ? count : 1, options, faults, {
+  const times = resolveTimes(isColumn ? count : 1, options, faults, timeSourceOfColumns(body));
+  return isColumn ? times : { years: times.years[0]!, valuationTime: times.valuationTime };
+}
+
+function timeSourceOfColumns(body: Body): TimeSource {
+  const { expiry, valuation_time: valuation, day_count: dayCount, calendar } = body as TimeColumns;
+  return {
     years: () => undefined,
-    expiry: (index) => (typeof expiry === "string" ? expiry : expiry[index]!),
+    expiry: (index) => (Array.isArray(expiry) ? expiry[index] : expiry),
     valuation: (index) => (Array.isArray(valuation) ? valuation[index] : valuation),
     dayCount: () => dayCount,
     calendar: () => calendar,
     pointer: (index, name) => (Array.isArray(body[name]) ? `/${name}/${index}` : `/${name}`),
-  });
-  return isColumn ? times : { years: times.years[0]!, valuationTime: times.valuationTime };
+  };
 }
 
 function timesOfRows(rows: readonly Body[], options: SheetOptions, faults: Faults): Times<Float64Array> {
+  return resolveTimes(rows.length, options, faults, timeSourceOfRows(rows));
+}
+
+function timeSourceOfRows(rows: readonly Body[]): TimeSource {
   const timeOf = (index: number) => rows[index] as TimeFields;
-  return resolveTimes(rows.length, options, faults, {
+  return {
     years: (index) => timeOf(index).time_to_expiry,
     expiry: (index) => timeOf(index).expiry,
     valuation: (index) => timeOf(index).valuation_time,
     dayCount: (index) => timeOf(index).day_count,
     calendar: (index) => timeOf(index).calendar,
     pointer: (index, name) => `/options/${index}/${name}`,
-  });
+  };
 }
 
 interface TimeColumns {
@@ -491,12 +471,8 @@ interface TimeColumns {
 }
 
 /** Where the time fields of a row stand, in whichever form of body. */
-interface TimeSource {
+interface TimeSource extends MomentSource {
   years(index: number): number | undefined;
-  expiry(index: number): string | undefined;
-  valuation(index: number): string | undefined;
-  dayCount(index: number): DayCount | undefined;
-  calendar(index: number): string | undefined;
   pointer(index: number, name: "expiry" | "valuation_time"): string;
 }
 
@@ -550,50 +526,55 @@ function momentOf(outcome: Moment | TimestampFault): EpochMicroseconds | Timesta
   return typeof outcome === "string" ? outcome : outcome.microseconds;
 }
 
-/** Counts years, each expiry once while valuation and convention stay the same: a batch has few expiries. */
-class YearCounter {
-  readonly #calendars: Calendars;
-  readonly #known = new Map<Moment, number | OutsideCalendar>();
-  #counting: Counting = { dayCount: defaultDayCount };
-  #valuation: EpochMicroseconds | null = null;
-  #dayCount: DayCount | undefined;
-  #calendar: string | undefined;
-  #expiry: Moment | null = null;
-  #outcome: number | OutsideCalendar = Number.NaN;
+/** A list a row; one list for all rows is an array of items, none of which is an array. */
+function isListColumn(value: unknown): value is readonly WrittenList[] {
+  return Array.isArray(value) && Array.isArray(value[0]);
+}
 
-  constructor(calendars: Calendars) {
-    this.#calendars = calendars;
+function listsOfColumns(
+  body: Body,
+  count: number,
+  definitions: readonly ListDefinition[],
+  options: SheetOptions,
+  faults: Faults,
+): Group["lists"] {
+  const lists: Partial<Record<ListName, Lists>> = {};
+  for (const definition of definitions) {
+    const { name } = definition;
+    const value = body[name] as WrittenList | readonly WrittenList[] | undefined;
+    if (value === undefined) continue;
+    const isColumn = isListColumn(value);
+    const list = isColumn ? (index: number) => value[index] : () => value as WrittenList;
+    const source = { definition, times: timeSourceOfColumns(body), list, row: (index: number) => index };
+    // One list means other years in rows that are valued at other moments.
+    const isEach = isColumn || (Array.isArray(body.valuation_time) && (value as WrittenList).some(isDated));
+    const pointer = (index: number) => (isColumn ? `/${name}/${index}` : `/${name}`);
+    const read = readLists(isEach ? count : 1, { ...source, pointer }, options, faults);
+    lists[name] = isEach ? read : { ...read, starts: (read.starts as Float64Array)[0]! };
   }
+  return lists;
+}
 
-  count(
-    valuation: EpochMicroseconds,
-    expiry: Moment,
-    dayCount: DayCount | undefined,
-    calendar: string | undefined,
-  ): number | OutsideCalendar {
-    if (valuation !== this.#valuation || dayCount !== this.#dayCount || calendar !== this.#calendar) {
-      this.#valuation = valuation;
-      this.#dayCount = dayCount;
-      this.#calendar = calendar;
-      this.#counting = this.#countingOf(dayCount ?? defaultDayCount, calendar);
-      this.#known.clear();
-    } else if (expiry === this.#expiry) {
-      return this.#outcome;
-    }
-    this.#expiry = expiry;
-    const known = this.#known.get(expiry);
-    if (known !== undefined) {
-      this.#outcome = known;
-    } else {
-      if (this.#known.size >= rememberedMax) this.#known.clear();
-      this.#outcome = yearsToExpiry(valuation, expiry, this.#counting);
-      this.#known.set(expiry, this.#outcome);
-    }
-    return this.#outcome;
-  }
+function isDated(item: WrittenItem): boolean {
+  return typeof item === "object" ? item.date !== undefined : typeof item === "string";
+}
 
-  #countingOf(dayCount: DayCount, calendar = defaultCalendarName): Counting {
-    // That a calendar is known has been checked with the body's other fields.
-    return dayCount === "business/252" ? { dayCount, calendar: this.#calendars.get(calendar)! } : { dayCount };
+function listsOfRows(
+  rows: readonly Body[],
+  positions: Int32Array | null,
+  count: number,
+  definitions: readonly ListDefinition[],
+  options: SheetOptions,
+  faults: Faults,
+): Group["lists"] {
+  const lists: Partial<Record<ListName, Lists>> = {};
+  const row = (index: number) => positions?.[index] ?? index;
+  for (const definition of definitions) {
+    const { name } = definition;
+    const list = (index: number) => rows[row(index)]![name] as WrittenList | undefined;
+    const pointer = (index: number) => `/options/${row(index)}/${name}`;
+    const source = { definition, times: timeSourceOfRows(rows), list, row, pointer };
+    lists[name] = readLists(count, source, options, faults);
   }
+  return lists;
 }

@@ -23,8 +23,10 @@ import {
   unitFactor,
 } from "../../engine/catalog";
 import type { Column, Engine } from "../../engine/engine";
+import { type Lists, listAt } from "../../engine/lists";
 import type { Clock } from "../../foundation/clock";
 import { newColumn } from "../../foundation/column";
+import { Faults } from "../../foundation/faults";
 import { nextTurn } from "../../foundation/turn";
 import type {
   BatchColumns,
@@ -43,7 +45,6 @@ import type {
 } from "./model";
 import {
   type Body,
-  Faults,
   type Group,
   type KnownModels,
   knownModels,
@@ -290,17 +291,22 @@ export function createPricing(options: PricingOptions): PricingService {
   };
 }
 
-function priceRequest({ model, count, isCall, fields, years }: Group, outputs: readonly OutputName[], units: Units) {
-  return { model: model.name, count, isCall, inputs: { ...fields, time_to_expiry: years }, outputs, units };
+function priceRequest(
+  { model, count, isCall, fields, lists, years }: Group,
+  outputs: readonly OutputName[],
+  units: Units,
+) {
+  return { model: model.name, count, isCall, inputs: { ...fields, time_to_expiry: years }, lists, outputs, units };
 }
 
-function volatilityRequest({ model, count, isCall, fields, years }: Group, onUnattainable: OnUnattainable) {
+function volatilityRequest({ model, count, isCall, fields, lists, years }: Group, onUnattainable: OnUnattainable) {
   const { price, ...inputs } = fields;
   return {
     model: model.name,
     count,
     isCall,
     inputs: { ...inputs, time_to_expiry: years },
+    lists,
     price: price!,
     onUnattainable,
   };
@@ -412,6 +418,7 @@ function spread(column: Column, count: number): Float64Array {
 }
 
 const hashedRowsAtOnce = 16_384;
+const hashedListsAtOnce = 1024;
 
 /**
  * SHA-256, in hex, over the inputs in one canonical form, so that the same options have the same hash whatever format they
@@ -421,7 +428,7 @@ const hashedRowsAtOnce = 16_384;
 function* hashSteps(question: Question, { count, groups }: Sheet): Generator<void, string> {
   const hash = createHash("sha256").update(`bsopt-inputs-1 ${question} ${count}\n`);
   const buffer = new Float64Array(Math.min(count, hashedRowsAtOnce));
-  for (const { model, count: rows, positions, isCall, fields, years } of groups) {
+  for (const { model, count: rows, positions, isCall, fields, lists, years } of groups) {
     hash.update(`${model.name} ${rows}\n`);
     if (positions !== null) hash.update(positions);
     const columns: readonly (Column | undefined)[] = [
@@ -444,8 +451,23 @@ function* hashSteps(question: Question, { count, groups }: Sheet): Generator<voi
         yield;
       }
     }
+    for (const { name } of model.lists ?? []) {
+      const each = lists[name];
+      if (each === undefined || isEmpty(each)) continue;
+      hash.update(`${name}\n`);
+      for (let row = 0; row < rows; row++) {
+        const numbers = Float64Array.from(listAt(each, row), (value) => (Number.isNaN(value) ? Number.NaN : value));
+        hash.update(Float64Array.of(numbers.length)).update(numbers);
+        if (row % hashedListsAtOnce === hashedListsAtOnce - 1) yield;
+      }
+    }
   }
   return hash.digest("hex");
+}
+
+/** Lists that are empty in every row are like none. */
+function isEmpty(lists: Lists): boolean {
+  return lists.longest === 1;
 }
 
 function hashOfOne(question: Question, sheet: Sheet): string {
@@ -484,6 +506,16 @@ function describeCatalog(
         default: shownInput(input, input.default) ?? null,
         domain: input.domain,
         example: shownInput(input, input.example),
+      })),
+      lists: (model.lists ?? []).map(({ name, title, unit, items, isRequired, lengthMax, domain, example }) => ({
+        name,
+        title,
+        unit,
+        items,
+        required: isRequired === true,
+        items_max: lengthMax,
+        domain,
+        example: [...example],
       })),
       outputs: model.outputs.map((name) => ({
         name,

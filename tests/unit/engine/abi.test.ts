@@ -46,10 +46,14 @@ describe("the layout", () => {
     for (const [name, id] of Object.entries<number>(abi.inputIds)) {
       expect(layout.get(camel("input", shared[name] ?? name)), name).toBe(id);
     }
+    for (const [name, id] of Object.entries<number>(abi.listIds)) {
+      expect(layout.get(camel("input", name)), name).toBe(id);
+    }
     for (const [name, id] of Object.entries<number>(abi.outputIds))
       expect(layout.get(camel("output", name)), name).toBe(id);
-    for (const { name, inputs } of models) {
-      expect(new Set(inputs.map((input) => abi.inputIds[input.name])).size, name).toBe(inputs.length);
+    for (const { name, inputs, lists = [] } of models) {
+      const ids = [...inputs.map((input) => abi.inputIds[input.name]), ...lists.map((list) => abi.listIds[list.name])];
+      expect(new Set(ids).size, name).toBe(inputs.length + lists.length);
     }
     expect(new Set(Object.values(abi.outputIds)).size).toBe(Object.keys(abi.outputIds).length);
   });

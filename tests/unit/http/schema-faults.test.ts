@@ -14,6 +14,7 @@ const Rows = Type.Object(
   { options: Type.Array(Type.Object({ spot: modelNumber() }, closed), { minItems: 1 }) },
   { ...closed, $id: "Rows" },
 );
+const OneOrMany = Type.Union([Type.Array(modelNumber()), Type.Array(Type.Array(modelNumber()))]);
 const Shape = Type.Union([
   Type.Object({ kind: Type.Literal("circle"), radius: Type.Number() }, closed),
   Type.Object({ kind: Type.Literal("square"), radius: Type.Number(), side: Type.Number() }, closed),
@@ -122,6 +123,21 @@ const rows: readonly (readonly [string, TSchema, unknown, readonly (readonly [st
     [
       ["/options/1/strike", "UNKNOWN_FIELD", "is not a field of this request"],
       ["/options/1/spot", "WRONG_TYPE", "must be a number"],
+    ],
+  ],
+  [
+    "a list or a list of lists, read as what it holds first: a list",
+    Type.Object({ lists: OneOrMany }, closed),
+    { lists: [1, "x"] },
+    [["/lists/1", "WRONG_TYPE", "must be a number"]],
+  ],
+  [
+    "a list or a list of lists, read as what it holds first: lists",
+    Type.Object({ lists: OneOrMany }, closed),
+    { lists: [[1], [2, "x"], 3] },
+    [
+      ["/lists/1/1", "WRONG_TYPE", "must be a number"],
+      ["/lists/2", "WRONG_TYPE", "must be an array"],
     ],
   ],
   [

@@ -23,7 +23,7 @@ import type { WireFormat, WireTable } from "../../../../src/adapters/tabular/wir
 import { BsoptError } from "../../../../src/foundation/errors";
 import { nextTurn } from "../../../../src/foundation/turn";
 
-const schema = { strike: "number", spot: "number", option_type: "word", expiry: "word" } as const;
+const schema = { strike: "number", spot: "number", option_type: "word", expiry: "word", fixings: "list" } as const;
 const limits = { rowsMax: 5, lineBytesMax: 200 };
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
@@ -61,6 +61,7 @@ describe("S2.35 CSV", () => {
     ["CRLF and no end of line", "strike,spot\r\n1,2\r\n3,4", { count: 2, strike: [1, 3], spot: [2, 4] }],
     ["a byte order mark", "\uFEFFstrike\n1\n", { count: 1, strike: [1] }],
     ["a header alone", "strike,spot\n", { count: 0, strike: [], spot: [] }],
+    ["lists as their text", "fixings\n0.25;0.5\n", { count: 1, fixings: ["0.25;0.5"] }],
     ["blank lines", "strike,spot\n\n1,2\n\n", { count: 1, strike: [1], spot: [2] }],
     ["empty cells as missing", "strike,option_type\n,\n", { count: 1, strike: [Number.NaN], option_type: [null] }],
     [
@@ -134,6 +135,11 @@ describe("S2.35 NDJSON", () => {
     expect(plain(await read("ndjson", ""))).toEqual({ count: 0 });
   });
 
+  test("takes lists as JSON or as text", async () => {
+    const body = '{"fixings":[0.25,0.5]}\n{"fixings":"1;2"}\n{"fixings":[]}';
+    expect(plain(await read("ndjson", body))).toEqual({ count: 3, fixings: ["[0.25,0.5]", "1;2", "[]"] });
+  });
+
   const faults: readonly (readonly [string, string, readonly string[]])[] = [
     ["an unknown member", '{"colour":1}', ["/colour UNKNOWN_FIELD"]],
     ["an unknown member in a later row", '{"strike":1}\n{"strike":1,"colour":1}', ["/colour/1 UNKNOWN_FIELD"]],
@@ -145,6 +151,8 @@ describe("S2.35 NDJSON", () => {
       ["/strike/0 WRONG_TYPE", "/strike/1 WRONG_TYPE", "/strike/2 WRONG_TYPE"],
     ],
     ["a number for a word", '{"option_type":1}', ["/option_type/0 WRONG_TYPE"]],
+    ["a list for a word", '{"option_type":["call"]}', ["/option_type/0 WRONG_TYPE"]],
+    ["a number for a list", '{"fixings":1}', ["/fixings/0 WRONG_TYPE"]],
     ["__proto__", '{"__proto__":1}', ["/__proto__ UNKNOWN_FIELD"]],
     ["a method's name", '{"toString":1}', ["/toString UNKNOWN_FIELD"]],
   ];
@@ -255,6 +263,7 @@ describe("S2.35 Arrow", () => {
     ["numbers for words", { option_type: columnFromArray([1], float64()) }, ["/option_type WRONG_TYPE"]],
     ["booleans", { strike: columnFromArray([true]), spot: columnFromArray([1], float64()) }, ["/strike WRONG_TYPE"]],
     ["lists", { strike: columnFromArray([[1]]) }, ["/strike WRONG_TYPE"]],
+    ["numbers for the text of a list", { fixings: columnFromArray([1], float64()) }, ["/fixings WRONG_TYPE"]],
   ];
   for (const [title, columns, expected] of faults) {
     test(`refuses ${title}, pointing at the column`, async () => {

@@ -2,22 +2,33 @@
 // model without a line of the feature changing.
 
 import { describe, expect, test } from "bun:test";
+import { type WireColumn, WireTable } from "../../../../src/adapters/tabular/wire-table";
 import type { Moment } from "../../../../src/domain/day-count";
 import { builtInCalendars } from "../../../../src/domain/exchange-calendars";
-import type { InputDefinition, InputName, ModelDefinition, ModelName } from "../../../../src/engine/catalog";
+import { MomentReader } from "../../../../src/domain/moment-reader";
+import type {
+  InputDefinition,
+  InputName,
+  ListDefinition,
+  ModelDefinition,
+  ModelName,
+} from "../../../../src/engine/catalog";
+import { type Lists, listAt, listNumbersMax } from "../../../../src/engine/lists";
 import {
   checkFields,
   checkTimeFields,
-  Faults,
   type Fields,
-  faultCountMax,
   fieldsOf,
-  MomentReader,
+  knownModels,
   requireRowCount,
   rowCountOf,
   sameOutputs,
+  sheetOfColumns,
+  sheetOfRows,
+  sheetOfTable,
 } from "../../../../src/features/pricing/rules";
 import { BsoptError } from "../../../../src/foundation/errors";
+import { Faults, faultCountMax } from "../../../../src/foundation/faults";
 
 function failureOf(act: () => unknown): BsoptError | null {
   try {
@@ -69,6 +80,7 @@ describe("S2.35 the fields of a model", () => {
       taken: ["spot", "volatility", "dividend_yield"],
       required: ["spot", "volatility"],
       foreign: ["forward"],
+      lists: [],
       words: {},
       columns: ["option_type", "spot", "volatility", "dividend_yield", "time_to_expiry", "expiry", "valuation_time"],
     });
@@ -78,6 +90,7 @@ describe("S2.35 the fields of a model", () => {
       taken: ["forward", "price"],
       required: ["forward", "price"],
       foreign: ["spot", "dividend_yield"],
+      lists: [],
       words: {},
       columns: ["option_type", "forward", "price", "time_to_expiry", "expiry", "valuation_time"],
     });
@@ -210,4 +223,168 @@ describe("S2.35 outputs are the same", () => {
   for (const [one, other, same] of rows) {
     test(`${one} and ${other}: ${same}`, () => expect(sameOutputs(one as never, other as never)).toBe(same));
   }
+});
+
+describe("S4.47 lists", () => {
+  const dividends: ListDefinition = {
+    name: "discrete_dividends",
+    title: "Dividends",
+    items: "dated_amounts",
+    unit: "currency",
+    lengthMax: 64,
+    domain: "any",
+    example: [],
+  };
+  const fixings: ListDefinition = { ...dividends, name: "fixings", items: "moments", isRequired: true };
+  const paying: ModelDefinition = { ...model("paying", [input("spot"), input("time_to_expiry")]), lists: [dividends] };
+  const fixed: ModelDefinition = { ...model("fixed", [input("spot"), input("time_to_expiry")]), lists: [fixings] };
+  const options = {
+    known: knownModels("price", [paying, fixed, onForward]),
+    calendars: builtInCalendars(),
+    now: 0n,
+    rowCountMax: 100_000,
+  };
+  const base = { model: "paying" as ModelName, option_type: "call", spot: 100, time_to_expiry: 1 };
+  const { time_to_expiry: _, ...dated } = { ...base, expiry: "1971-01-01T00:00:00Z" };
+  const shown = (lists: Lists | undefined, count: number) =>
+    lists && Array.from({ length: count }, (_, row) => [...listAt(lists, row)]);
+  const columnsOf = (body: Record<string, unknown>) => {
+    const { count, groups } = sheetOfColumns(body as Parameters<typeof sheetOfColumns>[0], options);
+    return { count, lists: shown(groups[0]!.lists.discrete_dividends, count), raw: groups[0]!.lists };
+  };
+  const faultsOfBody = (body: Record<string, unknown>) =>
+    (failureOf(() => columnsOf(body))?.faults ?? []).map(({ pointer, code }) => `${pointer} ${code}`);
+  const half = { time: 0.5, amount: 2 };
+  const quarter = { time: 0.25, amount: 1 };
+
+  test("are taken by the models that have them, required where they say so, foreign to the others", () => {
+    expect(faultsOfBody({ ...base, fixings: [1] })).toEqual(["/fixings UNKNOWN_FIELD"]);
+    expect(faultsOfBody({ ...base, model: "fixed" })).toEqual(["/fixings REQUIRED"]);
+    expect(faultsOfBody({ ...base, model: "on_forward", forward: 1, volatility: 1 })).toEqual(["/spot UNKNOWN_FIELD"]);
+    expect(fieldsOf(paying, "price", [paying, fixed]).lists).toEqual([dividends]);
+    expect(columnsOf(base).raw).toEqual({});
+  });
+
+  test("are one for every row, held once", () => {
+    const { lists, raw } = columnsOf({ ...base, spot: [1, 2, 3], discrete_dividends: [half, quarter] });
+    expect(lists).toEqual([
+      [0.25, 1, 0.5, 2],
+      [0.25, 1, 0.5, 2],
+      [0.25, 1, 0.5, 2],
+    ]);
+    expect(raw.discrete_dividends!.starts).toBe(0);
+    expect(columnsOf({ ...base, discrete_dividends: [] }).lists).toEqual([[]]);
+  });
+
+  test("are one a row, as many as the other columns have", () => {
+    const each = [[half], [], [quarter, half]];
+    expect(columnsOf({ ...base, discrete_dividends: each })).toMatchObject({
+      count: 3,
+      lists: [[0.5, 2], [], [0.25, 1, 0.5, 2]],
+    });
+    expect(faultsOfBody({ ...base, spot: [1, 2], discrete_dividends: each })).toEqual([
+      "/discrete_dividends LENGTH_MISMATCH",
+    ]);
+  });
+
+  test("count their dates as the expiry is counted, by each row's own valuation", () => {
+    const date = "1970-07-02T12:00:00Z";
+    expect(columnsOf({ ...dated, discrete_dividends: [{ date, amount: 1 }] }).lists).toEqual([[0.5, 1]]);
+    const valuations = ["1970-01-01T00:00:00Z", "1970-04-02T06:00:00Z"];
+    expect(
+      columnsOf({ ...dated, valuation_time: valuations, discrete_dividends: [{ date, amount: 1 }] }).lists,
+    ).toEqual([
+      [0.5, 1],
+      [0.25, 1],
+    ]);
+    expect(columnsOf({ ...dated, day_count: "act/360", discrete_dividends: [{ date, amount: 1 }] }).lists).toEqual([
+      [182.5 / 360, 1],
+    ]);
+    const { years } = sheetOfColumns({ ...dated, discrete_dividends: [] } as never, options);
+    expect(years).toBe(1);
+  });
+
+  test("point at each item that says no moment", () => {
+    expect(
+      faultsOfBody({
+        ...dated,
+        discrete_dividends: [{ date: "1970-07-02", amount: 1 }, { ...half, date: "x" }, { amount: 1 }],
+      }),
+    ).toEqual([
+      "/discrete_dividends/0/date TIMESTAMP_INVALID",
+      "/discrete_dividends/1/date TIME_AMBIGUOUS",
+      "/discrete_dividends/2/time REQUIRED",
+    ]);
+    expect(faultsOfBody({ ...base, discrete_dividends: [[], [{ date: "1970-07-02T00:00:00Z", amount: 1 }]] })).toEqual([
+      "/discrete_dividends/1/0/date TIME_AMBIGUOUS",
+    ]);
+    expect(
+      faultsOfBody({
+        ...dated,
+        day_count: "business/252",
+        discrete_dividends: [{ date: "2500-07-02T00:00:00Z", amount: 1 }],
+        expiry: "2026-12-18T16:00:00Z",
+        valuation_time: "2026-06-18T16:00:00Z",
+      }),
+    ).toEqual(["/discrete_dividends/0/date DATE_OUTSIDE_CALENDAR"]);
+  });
+
+  test("by rows are each row's own, none where they are left out; rows may mix models", () => {
+    const rows = [
+      { ...base, discrete_dividends: [half] },
+      { ...base, model: "fixed" as ModelName, fixings: [0.5, 0.25] },
+      { ...base },
+      { ...dated, discrete_dividends: [{ date: "1970-07-02T12:00:00Z", amount: 3 }] },
+    ];
+    const { groups } = sheetOfRows(rows, options);
+    expect(shown(groups[0]!.lists.discrete_dividends, 3)).toEqual([[0.5, 2], [], [0.5, 3]]);
+    expect(shown(groups[1]!.lists.fixings, 1)).toEqual([[0.25, 0.5]]);
+    const wrong = [{ ...base }, { ...base, discrete_dividends: [half, { date: "1970-07-02T12:00:00Z", amount: 3 }] }];
+    const failure = failureOf(() => sheetOfRows(wrong, options));
+    expect(failure?.faults.map(({ pointer, code }) => `${pointer} ${code}`)).toEqual([
+      "/options/1/discrete_dividends/1/date TIME_AMBIGUOUS",
+    ]);
+  });
+
+  test("in tables are texts; rows that say the same share one", () => {
+    const words = (texts: readonly (string | null)[]) => {
+      const known = [...new Set(texts.filter((text) => text !== null))];
+      return {
+        kind: "word",
+        words: known,
+        codes: Int32Array.from(texts, (text) => (text === null ? -1 : known.indexOf(text))),
+      } as const;
+    };
+    const tableOf = (texts: readonly (string | null)[]) =>
+      new WireTable(
+        texts.length,
+        new Map<string, WireColumn>([
+          ["option_type", words(texts.map(() => "call"))],
+          ["spot", { kind: "number", values: new Float64Array(texts.length).fill(100) }],
+          ["time_to_expiry", { kind: "number", values: new Float64Array(texts.length).fill(1) }],
+          ["discrete_dividends", words(texts)],
+        ]),
+      );
+    const texts = ["0.5:2;0.25:1", null, "0.5:2", "0.5:2;0.25:1"];
+    const { groups } = sheetOfTable(tableOf(texts), { model: "paying" as ModelName }, options);
+    const lists = groups[0]!.lists.discrete_dividends!;
+    expect(shown(lists, 4)).toEqual([[0.25, 1, 0.5, 2], [], [0.5, 2], [0.25, 1, 0.5, 2]]);
+    expect((lists.starts as Float64Array)[3]).toBe((lists.starts as Float64Array)[0]!);
+    const failure = failureOf(() =>
+      sheetOfTable(tableOf(["", "soon", "0.5:2;x:1"]), { model: "paying" as ModelName }, options),
+    );
+    expect(failure?.faults.map(({ pointer, code }) => `${pointer} ${code}`)).toEqual([
+      "/discrete_dividends/1/0 WRONG_FORM",
+      "/discrete_dividends/2/1 WRONG_FORM",
+    ]);
+  });
+
+  test("of a batch hold a bounded number of numbers", () => {
+    const rows = Array.from({ length: 33_000 }, (_, row) =>
+      Array.from({ length: 64 }, (__, index) => ({ time: index, amount: row })),
+    );
+    const failure = failureOf(() => columnsOf({ ...base, discrete_dividends: rows }));
+    expect([failure?.reason, failure?.code]).toEqual(["limit-breached", "BATCH_TOO_LARGE"]);
+    expect(failure?.detail).toContain(String(listNumbersMax));
+  });
 });
