@@ -130,6 +130,10 @@ export interface EngineOptions {
 
 /** Rows priced at start so that the compiler's last tier is reached before the first customer; half as many are solved. */
 const warmUpRows = 100_000;
+/** More than that no row weighs: a chunk is one row long before. */
+const weightMax = 2 ** 30;
+/** What is computed to find a volatility. */
+const solvedFor: readonly OutputName[] = ["price", "vega"];
 /** A volatility costs about as many prices, where it is found by pricing. */
 const solvingWeight = 6;
 /** Options priced one by one at start: the entrance for single rows leaves the interpreter, at a millisecond's cost. */
@@ -253,7 +257,7 @@ function priceTask({ count, isCall, inputs, lists }: PriceRequest, plan: PricePl
       inputs: kernelInputs,
       lists: kernelLists(model, lists, kernelInputs, count),
       outputs: kernelOutputs,
-      weight: weightOf(model, inputs.scheme),
+      weight: weightOf(model, inputs, wanted),
     },
     resultOf({ columns, status }) {
       const named: Partial<Record<OutputName, Float64Array>> = {};
@@ -292,7 +296,7 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
         { id: outputIds.attainable_error, factor: 1 },
       ],
       unattainableIsZero: onUnattainable === "zero",
-      weight: weightOf(model, inputs.scheme) * solvingWeight,
+      weight: weightOf(model, inputs, solvedFor) * solvingWeight,
     },
     resultOf: ({ columns, status }) => ({
       count,
@@ -303,12 +307,20 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
   };
 }
 
-/** What a row of the model costs at most, by the schemes asked for. */
-function weightOf({ weights, inputs }: ModelDefinition, scheme: Column | undefined): number {
-  if (weights === undefined) return 1;
-  const asked = scheme ?? inputs.find(({ name }) => name === "scheme")?.default ?? 0;
-  if (typeof asked === "number") return weights[asked] ?? 1;
-  return asked.reduce((most, place) => Math.max(most, weights[place] ?? 1), 1);
+/** What a row of the model costs at most, by the inputs and outputs asked for; 1 at least, and no more than what is taken for endless. */
+function weightOf(
+  { weight, inputs: definitions }: ModelDefinition,
+  inputs: PriceRequest["inputs"],
+  outputs: readonly OutputName[],
+): number {
+  if (weight === undefined) return 1;
+  const largest = (name: InputName): number => {
+    const column = inputs[name] ?? definitions.find((definition) => definition.name === name)?.default ?? Number.NaN;
+    // a NaN is no value: beside it the others count
+    return typeof column === "number" ? column : column.reduce((most, value) => Math.max(most, value || 0), 0);
+  };
+  const rows = weight({ largest, outputs });
+  return rows >= 1 ? Math.min(rows, weightMax) : 1;
 }
 
 function kernelInput(model: ModelDefinition, name: InputName, column: Column | undefined, count: number): KernelInput {
@@ -356,12 +368,12 @@ function checkedIsCall(isCall: boolean | Uint8Array, count: number): boolean | U
 /** Both entrances, in full tiles and in a single row. */
 function* warmUp(engine: Engine): Generator<void, void, void> {
   for (const model of models) {
-    const weight = weightOf(model, undefined);
-    const rows = Math.ceil(2000 / weight);
-    const isCall = Uint8Array.from({ length: rows }, (_, row) => row & 1);
     // the catalog's own examples, over strikes around that of the example
     const examples: Partial<Record<InputName, number>> = {};
     for (const { name, example } of model.inputs) examples[name] = example;
+    const weight = weightOf(model, examples, model.outputs);
+    const rows = Math.ceil(2000 / weight);
+    const isCall = Uint8Array.from({ length: rows }, (_, row) => row & 1);
     const strike = Float64Array.from({ length: rows }, (_, row) => examples.strike! * (0.7 + (0.6 * row) / rows));
     const all = { ...examples, strike };
     const { volatility: _, ...inputs } = all;

@@ -11,6 +11,9 @@ import {
 } from "./definition";
 import { blackScholesMerton } from "./european";
 
+/** By the scheme's place. */
+const weights = [128, 512, 4096];
+
 export const american: ModelDefinition = {
   id: 5,
   name: "american",
@@ -47,5 +50,6 @@ export const american: ModelDefinition = {
     badLimit,
     overflowLimit,
   ],
-  weights: [128, 512, 4096],
+  // what is no scheme costs nothing itself, but may stand beside one that does
+  weight: ({ largest }) => weights[largest("scheme")] ?? 4096,
 };

@@ -1,5 +1,5 @@
 // What an entry of the catalog says, and the inputs, outputs and limits that several models share. Separate from the catalog so that
-// each family of models has a file of its own. Plain data: nothing here computes.
+// each family of models has a file of its own. Plain data, but for what a row weighs: nothing here computes a price.
 
 /** Model names on the wire. */
 export type ModelName =
@@ -104,8 +104,15 @@ export interface ModelDefinition {
   readonly impliedVolatility: boolean;
   /** What happens at the edges, one sentence each. */
   readonly limits: readonly string[];
-  /** What a row costs, in rows of Black–Scholes–Merton, by the scheme's place; absent: as much as one. */
-  readonly weights?: readonly number[];
+  /** What a row costs at most, in rows of Black–Scholes–Merton, by what is asked; absent: as much as one. */
+  readonly weight?: (asked: Asked) => number;
+}
+
+/** What a batch asks for, as far as its cost goes. */
+export interface Asked {
+  /** The largest of an input's values, 0 at least where they are many; its default where it is left out. */
+  largest(name: InputName): number;
+  readonly outputs: readonly OutputName[];
 }
 
 /** What a model over a spot offers. */
