@@ -3,7 +3,7 @@
 // row: that is the row's status. Shapes are the caller's to check; a wrong one is our mistake and stops here.
 
 import { createHash } from "node:crypto";
-import { assert } from "../foundation/assert";
+import { assert, InvariantError } from "../foundation/assert";
 import { inputIds, listIds, outputIds } from "./abi";
 import {
   type InputName,
@@ -324,7 +324,7 @@ function weightOf(
 }
 
 function kernelInput(model: ModelDefinition, name: InputName, column: Column | undefined, count: number): KernelInput {
-  assert(column !== undefined, `${model.name} needs ${name}`);
+  if (column === undefined) throw new InvariantError(`${model.name} needs ${name}`);
   return { id: inputIds[name], column: checkedColumn(name, column, count) };
 }
 
@@ -336,8 +336,8 @@ function kernelLists(
   count: number,
 ): KernelList[] | undefined {
   if (definitions.length === 0) {
-    assert(given === undefined || Object.keys(given).length === 0, `${modelName} takes no lists`);
-    return undefined;
+    if (given === undefined || Object.keys(given).length === 0) return undefined;
+    throw new InvariantError(`${modelName} takes no lists`);
   }
   const lists: KernelList[] = [];
   for (const { name, isRequired, lengthMax } of definitions) {
@@ -355,14 +355,15 @@ function kernelLists(
   return lists;
 }
 
+// Their messages are made only where they are needed: this runs for every input of every request.
 function checkedColumn(name: string, column: Column, count: number): Column {
-  assert(typeof column === "number" || column.length === count, `${name} is not ${count} rows long`);
-  return column;
+  if (typeof column === "number" || column.length === count) return column;
+  throw new InvariantError(`${name} is not ${count} rows long`);
 }
 
 function checkedIsCall(isCall: boolean | Uint8Array, count: number): boolean | Uint8Array {
-  assert(typeof isCall === "boolean" || isCall.length === count, `isCall is not ${count} rows long`);
-  return isCall;
+  if (typeof isCall === "boolean" || isCall.length === count) return isCall;
+  throw new InvariantError(`isCall is not ${count} rows long`);
 }
 
 /** Both entrances, in full tiles and in a single row. */

@@ -2,7 +2,7 @@
 // is computed, and the copying in and out. Separate from kernel.ts, which knows threads and instances, because this is
 // all there is to know of bytes. It knows no finance; nothing but this file writes a request block.
 
-import { assert } from "../foundation/assert";
+import { assert, InvariantError } from "../foundation/assert";
 import { flagIsCallBroadcast, flagUnattainableIsZero, inputsMax, outputsMax, requestLayout } from "./abi";
 import type { Lists } from "./lists";
 
@@ -189,8 +189,9 @@ export class Place {
 
   /** Writes the request block and what is the same for every row; the tray is where the results will lie. */
   describe({ model, isCall, inputs, lists = [], outputs, unattainableIsZero }: KernelRequest, tray: Tray): void {
-    assert(inputs.length + lists.length <= inputsMax, `${inputs.length + lists.length} inputs at once`);
-    assert(outputs.length <= trayColumnsMax, `${outputs.length} outputs at once`);
+    const inputCount = inputs.length + lists.length;
+    if (inputCount > inputsMax) throw new InvariantError(`${inputCount} inputs at once`);
+    if (outputs.length > trayColumnsMax) throw new InvariantError(`${outputs.length} outputs at once`);
     const words = this.#words;
     let broadcastMask = 0;
     let outputMask = 0;
@@ -200,7 +201,7 @@ export class Place {
     if (typeof isCall === "boolean") this.#isCalls[0] = isCall ? 1 : 0;
     for (let index = 0; index < inputs.length; index++) {
       const { id, column } = inputs[index]!;
-      assert(id < inputsMax, `input id ${id}`);
+      if (id >= inputsMax) throw new InvariantError(`input id ${id}`);
       const view = this.#columns[index]!;
       words[requestLayout.inputs / 4 + id] = view.byteOffset;
       if (typeof column === "number") {
@@ -211,7 +212,7 @@ export class Place {
     this.#sharedListsEnd = 0;
     for (let index = 0; index < lists.length; index++) {
       const { id, lists: each } = lists[index]!;
-      assert(id < inputsMax, `list id ${id}`);
+      if (id >= inputsMax) throw new InvariantError(`list id ${id}`);
       const view = this.#columns[inputs.length + index]!;
       words[requestLayout.inputs / 4 + id] = view.byteOffset;
       if (typeof each.starts === "number") {
@@ -222,7 +223,7 @@ export class Place {
     }
     for (let index = 0; index < outputs.length; index++) {
       const { id, factor } = outputs[index]!;
-      assert(id < outputsMax, `output id ${id}`);
+      if (id >= outputsMax) throw new InvariantError(`output id ${id}`);
       outputMask |= 1 << id;
       words[requestLayout.outputs / 4 + id] = tray.columns[index]!.byteOffset;
       this.#factors[id] = factor;

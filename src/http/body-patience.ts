@@ -11,8 +11,14 @@ export const bodyBytesPerSecondMin = 16_384;
 export const bodyLookMilliseconds = 1000;
 
 interface Awaited {
-  readonly deadlineMilliseconds: () => number;
+  readonly begunMilliseconds: number;
+  readonly bytes: number | (() => number);
   readonly giveUp: () => void;
+}
+
+function deadlineOf({ begunMilliseconds, bytes }: Awaited): number {
+  const count = typeof bytes === "number" ? bytes : bytes();
+  return begunMilliseconds + bodyGraceMilliseconds + (count / bodyBytesPerSecondMin) * 1000;
 }
 
 export class BodyPatience {
@@ -30,15 +36,14 @@ export class BodyPatience {
   }
 
   /**
-   * Waits for what arrives; rejects with `tooSlow` where that takes longer than so many bytes may. `bytes` is asked again at
+   * Waits for what arrives; rejects with `tooSlow` where that takes longer than so many bytes may. A function is asked again at
    * each look: where a body has no length it is what has come so far.
    */
-  within<T>(arriving: Promise<T>, bytes: () => number, tooSlow: () => Error): Promise<T> {
-    const begunMilliseconds = this.#clock.monotonicMilliseconds();
+  within<T>(arriving: Promise<T>, bytes: number | (() => number), tooSlow: () => Error): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const entry: Awaited = {
-        deadlineMilliseconds: () =>
-          begunMilliseconds + bodyGraceMilliseconds + (bytes() / bodyBytesPerSecondMin) * 1000,
+        begunMilliseconds: this.#clock.monotonicMilliseconds(),
+        bytes,
         giveUp: () => reject(tooSlow()),
       };
       this.#awaited.add(entry);
@@ -62,7 +67,7 @@ export class BodyPatience {
       await this.#clock.sleep(bodyLookMilliseconds);
       const now = this.#clock.monotonicMilliseconds();
       for (const entry of this.#awaited) {
-        if (entry.deadlineMilliseconds() >= now) continue;
+        if (deadlineOf(entry) >= now) continue;
         this.#awaited.delete(entry);
         entry.giveUp();
       }

@@ -137,7 +137,7 @@ async function declared(
   let bytes: Uint8Array;
   try {
     const arriving = request.bytes();
-    bytes = await (patience?.within(arriving, () => bytesDeclared, tooSlow) ?? arriving);
+    bytes = await (patience?.within(arriving, bytesDeclared, tooSlow) ?? arriving);
   } catch (error) {
     throw error instanceof Refusal ? error : incomplete();
   }

@@ -4,6 +4,7 @@
 // depends on none of Elysia's guards. It must never know a feature.
 
 import { readWireTable } from "../adapters/tabular/wire";
+import { recentArrowSchemas } from "../adapters/tabular/wire-arrow";
 import type { Access } from "../domain/permission";
 import { type Authenticator, isAdmitted, type Principal } from "../domain/principal";
 import { assert } from "../foundation/assert";
@@ -43,6 +44,8 @@ export type Gate = (request: Request, context: RequestContext) => Promise<Respon
 export function createGate(options: GateOptions): Gate {
   const { hosts, routes, limits, authenticator, crossOrigin, idempotencyStore, running, bodyBudget, bodyPatience } =
     options;
+
+  const arrowSchemas = recentArrowSchemas();
 
   return async function decide(request, context) {
     const { headers } = request;
@@ -170,7 +173,7 @@ export function createGate(options: GateOptions): Gate {
     if (format === "json") return fitting(parseJson(bytes), route);
     context.tableBytes = bytes;
     try {
-      return await readWireTable(format, bytes, tables.columns, tables, nextTurn);
+      return await readWireTable(format, bytes, tables.columns, tables, nextTurn, arrowSchemas);
     } catch (error) {
       // Bytes that are not what they say are told without a place; a table of a wrong shape with one for each fault.
       if (error instanceof BsoptError && error.reason === "invalid" && error.faults.length === 0) {

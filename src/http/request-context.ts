@@ -4,7 +4,7 @@
 // It must never outlive its request, and nothing in it is sent back but the id.
 
 import type { Principal, RequestOrigin } from "../domain/principal";
-import { assert } from "../foundation/assert";
+import { assert, InvariantError } from "../foundation/assert";
 import { BsoptError } from "../foundation/errors";
 import type { IdempotencyTicket } from "../storage/idempotency";
 import type { Trace } from "../telemetry/tracing";
@@ -129,7 +129,7 @@ export function contextOf(request: Request): RequestContext {
 /** Who calls. Throws InvariantError on a public route, where nobody was asked. */
 export function principalOf(request: Request): Principal {
   const { principal, route } = contextOf(request);
-  assert(principal !== null, `no principal on public route ${route?.pattern}`);
+  if (principal === null) throw new InvariantError(`no principal on public route ${route?.pattern}`);
   return principal;
 }
 
@@ -167,7 +167,7 @@ const timingsMax = 16;
 export function recordTiming(request: Request, name: string, durationMilliseconds: number): void {
   const { timings, trace } = contextOf(request);
   trace?.part(name, "internal", durationMilliseconds);
-  assert(/^[a-z][a-z0-9_-]*$/.test(name), `timing name ${name} is no token`);
+  if (!/^[a-z][a-z0-9_-]*$/.test(name)) throw new InvariantError(`timing name ${name} is no token`);
   if (timings.length < timingsMax) timings.push({ name, durationMilliseconds });
 }
 

@@ -6,7 +6,7 @@
 import { type AnyElysia, Elysia } from "elysia";
 import type { HttpConfig } from "../config/config";
 import type { Authenticator, Principal, RequestOrigin } from "../domain/principal";
-import { assert } from "../foundation/assert";
+import { assert, InvariantError } from "../foundation/assert";
 import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import type { Log } from "../foundation/log";
@@ -192,7 +192,8 @@ export function createServer(options: HttpServerOptions): HttpServer {
     .derive({ as: "global" }, ({ request, route, set }) => {
       const context = contextOf(request);
       // Never seen to fail. If an upgrade of Elysia ever routes by other rules, nothing must run that was not admitted.
-      assert(context.isAdmitted && context.route?.pattern === route, `gate and router disagree at ${route}`);
+      if (!context.isAdmitted || context.route?.pattern !== route)
+        throw new InvariantError(`gate and router disagree at ${route}`);
       set.status = context.route.successStatus;
       const { body } = context;
       context.body = undefined;
@@ -258,8 +259,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
     context.traceId = trace?.traceId ?? null;
     let response: Response;
     try {
-      const answering = async () => (await gate(request, context)) ?? (await app.fetch(request));
-      response = tracing && trace ? await tracing.run(trace, answering) : await answering();
+      response = trace
+        ? await tracing!.run(trace, () => admittedAnswer(request, context))
+        : ((await gate(request, context)) ?? (await app.fetch(request)));
       if (context.failure !== null) response = await failedOrReplayed(request, context);
       else if (context.isUnavailable) response = unavailableResponse(response);
     } catch (error) {
@@ -273,6 +275,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
       response = finishedTable(response, request, context.bodyLease);
     } else context.bodyLease?.release();
     return finished(response, request, context);
+  }
+
+  async function admittedAnswer(request: Request, context: RequestContext): Promise<Response> {
+    return (await gate(request, context)) ?? (await app.fetch(request));
   }
 
   /** A loser of a race between processes answers what the winner stored; every other failure is a problem. */
@@ -348,7 +354,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     headers.set("x-request-id", context.requestId);
     if (context.principal !== null && !headers.has("cache-control")) headers.set("cache-control", "no-store");
     if (context.limit !== null) setLimitHeaders(headers, context.limit);
-    setCrossOrigin(headers, request, crossOrigin);
+    if (config.corsOrigins.length > 0) setCrossOrigin(headers, request, crossOrigin);
     const total = clock.monotonicMilliseconds() - context.startMilliseconds;
     let timing = `total;dur=${toMicroseconds(total)}`;
     for (const part of context.timings) timing += `, ${part.name};dur=${toMicroseconds(part.durationMilliseconds)}`;

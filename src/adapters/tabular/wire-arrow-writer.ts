@@ -3,6 +3,7 @@
 // arrow.ts, which copies every value, and from the reader, which trusts nothing.
 // Source: Apache Arrow, "Columnar Format" (version 1.x); the numbers of fields are those of Schema.fbs and Message.fbs.
 
+import { Recent } from "../../foundation/recent";
 import { FlatBuilder, type FlatField } from "./flat-builder";
 import type { ColumnTable, TableColumn } from "./table";
 
@@ -28,20 +29,79 @@ const textEncoder = new TextEncoder();
 export function* writeWireArrow(
   table: ColumnTable,
   metadata: Readonly<Record<string, string>>,
+  frames: ArrowFrames = new ArrowFrames(),
 ): Generator<readonly Uint8Array[]> {
-  yield schemaMessage(table.columns, metadata);
+  yield [frames.ofSchema(table.columns, metadata)];
   for (let start = 0; start < table.count; start += rowsPerBatch) {
-    yield recordsMessage(table.columns, start, Math.min(table.count, start + rowsPerBatch));
+    yield recordsMessage(table.columns, start, Math.min(table.count, start + rowsPerBatch), frames);
   }
   yield [endOfStream];
 }
 
-function schemaMessage(
-  columns: readonly TableColumn[],
-  metadata: Readonly<Record<string, string>>,
-): readonly Uint8Array[] {
+/** A schema's message, and what it was made of. */
+interface SchemaFrame {
+  readonly columns: readonly Pick<TableColumn, "name" | "kind">[];
+  readonly metadata: readonly (readonly [string, string])[];
+  readonly bytes: Uint8Array;
+}
+
+/** The message before a record batch of numbers without nulls, which says nothing but how many there are. */
+interface PlainFrame {
+  readonly kinds: readonly TableColumn["kind"][];
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
+const framesKeptMax = 8;
+
+/** The last messages that were made: answers of one shape begin with the same, and to make it takes as long as to price 300 options. */
+export class ArrowFrames {
+  readonly #schemas = new Recent<SchemaFrame>(framesKeptMax);
+  readonly #plain = new Recent<PlainFrame>(framesKeptMax);
+
+  ofSchema(columns: readonly TableColumn[], metadata: Readonly<Record<string, string>>): Uint8Array {
+    const entries = Object.entries(metadata);
+    const met = this.#schemas.find(
+      (each) =>
+        isSame(each.columns, columns, (one, other) => one.name === other.name && one.kind === other.kind) &&
+        isSame(each.metadata, entries, (one, other) => one[0] === other[0] && one[1] === other[1]),
+    );
+    if (met !== undefined) return met.bytes;
+    const shape = columns.map(({ name, kind }) => ({ name, kind }));
+    return this.#schemas.keep({ columns: shape, metadata: entries, bytes: schemaMessage(columns, entries) }).bytes;
+  }
+
+  ofPlainRecords(columns: readonly TableColumn[], count: number): Uint8Array {
+    const met = this.#plain.find(
+      (each) => each.count === count && isSame(each.kinds, columns, (kind, column) => kind === column.kind),
+    );
+    if (met !== undefined) return met.bytes;
+    const nodes = columns.map((): [number, number] => [count, 0]);
+    const buffers: [number, number][] = [];
+    let bodyBytes = 0;
+    for (const { kind } of columns) {
+      const length = count * (kind === "number" ? 8 : 4);
+      buffers.push([bodyBytes, 0], [bodyBytes, length]);
+      bodyBytes += paddedLength(length);
+    }
+    const bytes = recordsHeader(count, { nodes, buffers, bodyBytes });
+    return this.#plain.keep({ kinds: columns.map(({ kind }) => kind), count, bytes }).bytes;
+  }
+}
+
+function isSame<One, Other>(
+  ones: readonly One[],
+  others: readonly Other[],
+  isSameItem: (one: One, other: Other) => boolean,
+): boolean {
+  if (ones.length !== others.length) return false;
+  for (let index = 0; index < ones.length; index++) if (!isSameItem(ones[index]!, others[index]!)) return false;
+  return true;
+}
+
+function schemaMessage(columns: readonly TableColumn[], metadata: readonly (readonly [string, string])[]): Uint8Array {
   const builder = new FlatBuilder();
-  const entries = Object.entries(metadata).map(([key, value]) =>
+  const entries = metadata.map(([key, value]) =>
     builder.table([offset(builder.string(key)), offset(builder.string(value))]),
   );
   const none = builder.offsets([]);
@@ -83,8 +143,17 @@ function typeOf(column: TableColumn, builder: FlatBuilder): { type: number; deta
   }
 }
 
-function recordsMessage(columns: readonly TableColumn[], start: number, stop: number): readonly Uint8Array[] {
+function recordsMessage(
+  columns: readonly TableColumn[],
+  start: number,
+  stop: number,
+  frames: ArrowFrames,
+): readonly Uint8Array[] {
   const count = stop - start;
+  const validities = columns.map((column) => validityOf(column, start, stop));
+  const isPlain = columns.every(({ kind }, index) => kind !== "text" && validities[index] === allValid);
+  if (isPlain)
+    return [frames.ofPlainRecords(columns, count), ...columns.flatMap((column) => numbersOf(column, start, stop))];
   const nodes: [number, number][] = [];
   const buffers: [number, number][] = [];
   const body: Uint8Array[] = [];
@@ -92,13 +161,13 @@ function recordsMessage(columns: readonly TableColumn[], start: number, stop: nu
   const add = (bytes: Uint8Array) => {
     buffers.push([bodyBytes, bytes.length]);
     if (bytes.length === 0) return;
-    const missing = -bytes.length & 7;
+    const missing = paddedLength(bytes.length) - bytes.length;
     body.push(bytes);
     if (missing > 0) body.push(padding.subarray(0, missing));
     bodyBytes += bytes.length + missing;
   };
-  for (const column of columns) {
-    const { nullCount, bitmap } = validityOf(column, start, stop);
+  for (const [index, column] of columns.entries()) {
+    const { nullCount, bitmap } = validities[index]!;
     nodes.push([count, nullCount]);
     add(bitmap);
     if (column.kind === "text") {
@@ -107,15 +176,39 @@ function recordsMessage(columns: readonly TableColumn[], start: number, stop: nu
       add(bytes);
     } else add(bytesOf(column.values.subarray(start, stop)));
   }
+  return [recordsHeader(count, { nodes, buffers, bodyBytes }), ...body];
+}
+
+/** A column's values, padded; nothing of a column of texts. */
+function numbersOf(column: TableColumn, start: number, stop: number): Uint8Array[] {
+  if (column.kind === "text") return [];
+  const { values } = column;
+  const bytes = bytesOf(start === 0 && stop === values.length ? values : values.subarray(start, stop));
+  const missing = paddedLength(bytes.length) - bytes.length;
+  return missing === 0 ? [bytes] : [bytes, padding.subarray(0, missing)];
+}
+
+/** To the next multiple of 8, where every buffer begins. */
+function paddedLength(length: number): number {
+  return length + (-length & 7);
+}
+
+interface Records {
+  readonly nodes: readonly [number, number][];
+  readonly buffers: readonly [number, number][];
+  readonly bodyBytes: number;
+}
+
+function recordsHeader(count: number, { nodes, buffers, bodyBytes }: Records): Uint8Array {
   const builder = new FlatBuilder();
   const bufferList = builder.pairs(buffers);
   const nodeList = builder.pairs(nodes);
   const header = builder.table([{ kind: "int64", value: count }, offset(nodeList), offset(bufferList)]);
-  return [...message(builder, headerRecords, header, bodyBytes), ...body];
+  return message(builder, headerRecords, header, bodyBytes);
 }
 
 /** The frame around a header: mark, length, and the metadata, which is a multiple of 8 bytes long. */
-function message(builder: FlatBuilder, kind: number, header: number, bodyBytes: number): readonly Uint8Array[] {
+function message(builder: FlatBuilder, kind: number, header: number, bodyBytes: number): Uint8Array {
   const root = builder.table([
     { kind: "int16", value: metadataVersion },
     { kind: "uint8", value: kind },
@@ -123,11 +216,12 @@ function message(builder: FlatBuilder, kind: number, header: number, bodyBytes: 
     { kind: "int64", value: bodyBytes },
   ]);
   const metadata = builder.finish(root);
-  const frame = new Uint8Array(8);
-  const view = new DataView(frame.buffer);
+  const bytes = new Uint8Array(8 + metadata.length);
+  const view = new DataView(bytes.buffer);
   view.setUint32(0, 0xffffffff, true);
   view.setUint32(4, metadata.length, true);
-  return [frame, metadata];
+  bytes.set(metadata, 8);
+  return bytes;
 }
 
 const allValid = { nullCount: 0, bitmap: new Uint8Array(0) };

@@ -5,6 +5,7 @@
 // with the tables of Schema.fbs and Message.fbs by the numbers of their fields.
 
 import { newColumn } from "../../foundation/column";
+import { Recent } from "../../foundation/recent";
 import { FlatTable, textIn } from "./flat-buffer";
 import {
   checkNames,
@@ -55,8 +56,27 @@ interface Field {
 
 interface Message {
   readonly kind: number;
+  readonly metadata: Uint8Array;
   readonly header: FlatTable;
   readonly body: Uint8Array;
+}
+
+/** What the bytes of a schema's message say, once it is known that they fit what is wanted. */
+interface KnownSchema {
+  readonly wanted: WireSchema;
+  readonly metadata: Uint8Array;
+  readonly fields: readonly Field[];
+}
+
+/** The last schemas that were read: a client's bodies all begin with the same, and to read it takes as long as to price 300 options. */
+export type ArrowSchemas = Recent<KnownSchema>;
+
+const schemasKeptMax = 8;
+/** A longer one is read anew each time. */
+const schemaKeptBytesMax = 16_384;
+
+export function recentArrowSchemas(): ArrowSchemas {
+  return new Recent<KnownSchema>(schemasKeptMax);
 }
 
 /** Throws BsoptError: BODY_MALFORMED, BATCH_TOO_LARGE, or SCHEMA_INVALID with the faults by column. */
@@ -65,9 +85,10 @@ export async function readWireArrow(
   schema: WireSchema,
   limits: WireLimits,
   giveWay: GiveWay,
+  known: ArrowSchemas = recentArrowSchemas(),
 ): Promise<WireTable> {
   try {
-    return await read(bytes, schema, limits, giveWay);
+    return await read(bytes, { schema, limits, giveWay, known });
   } catch (error) {
     // Only a wrong length or place inside the stream ends in one.
     if (error instanceof RangeError) {
@@ -77,16 +98,22 @@ export async function readWireArrow(
   }
 }
 
-async function read(bytes: Uint8Array, schema: WireSchema, limits: WireLimits, giveWay: GiveWay): Promise<WireTable> {
+interface Reading {
+  readonly schema: WireSchema;
+  readonly limits: WireLimits;
+  readonly giveWay: GiveWay;
+  readonly known: ArrowSchemas;
+}
+
+async function read(bytes: Uint8Array, { schema, limits, giveWay, known }: Reading): Promise<WireTable> {
   let fields: readonly Field[] | null = null;
   const dictionaries = new Map<number, WordColumn>();
   const columns: Gathering[] = [];
   let count = 0;
-  for (const { kind, header, body } of messagesOf(bytes)) {
+  for (const { kind, metadata, header, body } of messagesOf(bytes)) {
     if (kind === headerSchema) {
       if (fields !== null) throw malformedTable("The body has a second schema");
-      fields = fieldsOf(header);
-      checkFields(fields, schema);
+      fields = checkedFields(metadata, header, schema, known);
       columns.push(...fields.map((field) => new Gathering(field)));
       continue;
     }
@@ -136,7 +163,7 @@ function* messagesOf(bytes: Uint8Array): Generator<Message> {
     at += bodyBytes;
     const header = message.table(2);
     if (header === null) throw malformedTable("The body holds a message without a header");
-    yield { kind: message.uint8(1), header, body };
+    yield { kind: message.uint8(1), metadata, header, body };
   }
 }
 
@@ -144,6 +171,21 @@ function* messagesOf(bytes: Uint8Array): Generator<Message> {
 function part(bytes: Uint8Array, start: number, length: number): Uint8Array {
   if (!(start >= 0 && length >= 0 && start + length <= bytes.length)) throw new RangeError("leads outside of the body");
   return bytes.subarray(start, start + length);
+}
+
+/** The fields of a schema, which fit what is wanted. */
+function checkedFields(
+  metadata: Uint8Array,
+  header: FlatTable,
+  wanted: WireSchema,
+  known: ArrowSchemas,
+): readonly Field[] {
+  const met = known.find((each) => each.wanted === wanted && Buffer.compare(each.metadata, metadata) === 0);
+  if (met !== undefined) return met.fields;
+  const fields = fieldsOf(header);
+  checkFields(fields, wanted);
+  if (metadata.length <= schemaKeptBytesMax) known.keep({ wanted, metadata: metadata.slice(), fields });
+  return fields;
 }
 
 function fieldsOf(schema: FlatTable): readonly Field[] {
@@ -408,19 +450,54 @@ interface Texts {
   readonly words: RecentWords;
 }
 
+/** Words of up to so many bytes are compared as a number. */
+const shortBytesMax = 4;
+
 function codeTexts({ codes, offsets, validity, words }: Texts, first: number, stop: number): void {
+  const { bytes } = words;
+  // The last two short words that were met, as numbers: a column mostly says one of two.
+  let lastLength = -1;
+  let lastNumber = 0;
+  let lastCode = 0;
+  let otherLength = -1;
+  let otherNumber = 0;
+  let otherCode = 0;
+  let start = offsets[first]!;
   for (let row = first; row < stop; row++) {
+    const begin = start;
+    start = offsets[row + 1]!;
     if (validity !== null && (validity[row >> 3]! & (1 << (row & 7))) === 0) {
       codes[row] = -1;
       continue;
     }
-    codes[row] = words.code(offsets[row]!, offsets[row + 1]!);
+    const length = start - begin;
+    if (length < 1 || length > shortBytesMax || begin < 0 || start > bytes.length) {
+      codes[row] = words.code(begin, start);
+      continue;
+    }
+    let number = bytes[begin]!;
+    if (length > 1) number |= bytes[begin + 1]! << 8;
+    if (length > 2) number |= bytes[begin + 2]! << 16;
+    if (length > 3) number |= bytes[begin + 3]! << 24;
+    if (number === lastNumber && length === lastLength) {
+      codes[row] = lastCode;
+      continue;
+    }
+    const isOther = number === otherNumber && length === otherLength;
+    const code = isOther ? otherCode : words.code(begin, start);
+    otherLength = lastLength;
+    otherNumber = lastNumber;
+    otherCode = lastCode;
+    lastLength = length;
+    lastNumber = number;
+    lastCode = code;
+    codes[row] = code;
   }
 }
 
 /** The words in a buffer by code. The last few are known again by their bytes, before any text is made of them. */
 class RecentWords {
-  readonly #bytes: Uint8Array;
+  readonly bytes: Uint8Array;
   readonly #codeOf = new Map<string, number>();
   readonly #starts = new Int32Array(recentMax);
   readonly #lengths = new Int32Array(recentMax).fill(-1);
@@ -428,12 +505,12 @@ class RecentWords {
   #next = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
   }
 
   code(start: number, stop: number): number {
     const length = stop - start;
-    const bytes = this.#bytes;
+    const { bytes } = this;
     if (start < 0 || length < 0 || stop > bytes.length) throw new RangeError("a text leads outside");
     for (let known = 0; known < recentMax; known++) {
       if (this.#lengths[known] !== length) continue;

@@ -1,12 +1,12 @@
 // The formats of wire tables by their names: one switch to read and one to write. JSON is read elsewhere, with a schema of
 // its own; it is written here, by columns.
 
-import type { ByteWriter } from "./byte-writer";
+import { ByteWriter } from "./byte-writer";
 import { writeCsv } from "./csv";
 import { writeNdjson } from "./json";
 import type { ColumnTable } from "./table";
-import { readWireArrow } from "./wire-arrow";
-import { writeWireArrow } from "./wire-arrow-writer";
+import { type ArrowSchemas, readWireArrow } from "./wire-arrow";
+import { ArrowFrames, writeWireArrow } from "./wire-arrow-writer";
 import { readWireCsv } from "./wire-csv";
 import { type JsonMembers, joinWireJson, type NumbersText, writeWireJson } from "./wire-json";
 import { readWireNdjson } from "./wire-ndjson";
@@ -19,6 +19,7 @@ export function readWireTable(
   schema: WireSchema,
   limits: WireLimits,
   giveWay: GiveWay,
+  arrowSchemas?: ArrowSchemas,
 ): Promise<WireTable> {
   switch (format) {
     case "csv":
@@ -26,7 +27,7 @@ export function readWireTable(
     case "ndjson":
       return readWireNdjson(bytes, schema, limits, giveWay);
     case "arrow":
-      return readWireArrow(bytes, schema, limits, giveWay);
+      return readWireArrow(bytes, schema, limits, giveWay, arrowSchemas);
   }
 }
 
@@ -45,6 +46,7 @@ export function* writeWireAnswer(
   format: WireFormat | "json",
   answer: WireAnswer,
   numbersText?: NumbersText,
+  frames?: ArrowFrames,
 ): Generator<string | readonly Uint8Array[]> {
   const { table, metadata } = answer;
   switch (format) {
@@ -55,13 +57,18 @@ export function* writeWireAnswer(
     case "ndjson":
       return yield* gathered(writeNdjson(table));
     case "arrow":
-      return yield* writeWireArrow(table, metadata);
+      return yield* writeWireArrow(table, metadata, frames);
   }
+}
+
+/** What answers are written with, kept from one to the next. */
+export class WireWriter extends ByteWriter {
+  readonly frames = new ArrowFrames();
 }
 
 /** The same bytes at once, in the memory of the writer: right until that is used again. */
 export function joinedWireAnswer(
-  writer: ByteWriter,
+  writer: WireWriter,
   format: WireFormat | "json",
   answer: WireAnswer,
   numbersText?: NumbersText,
@@ -69,7 +76,7 @@ export function joinedWireAnswer(
   writer.clear();
   if (format === "json") joinWireJson(writer, answer, numbersText);
   else {
-    for (const piece of writeWireAnswer(format, answer)) {
+    for (const piece of writeWireAnswer(format, answer, undefined, writer.frames)) {
       if (typeof piece === "string") writer.text(piece);
       else for (const part of piece) writer.bytes(part);
     }

@@ -2,8 +2,7 @@
 // is stated in a route's detail and enforced by http before the body is read; nothing here computes or checks.
 
 import { Elysia, t } from "elysia";
-import { ByteWriter } from "../../adapters/tabular/byte-writer";
-import { joinedWireAnswer, writeWireAnswer } from "../../adapters/tabular/wire";
+import { joinedWireAnswer, WireWriter, writeWireAnswer } from "../../adapters/tabular/wire";
 import { streamedPieces } from "../../adapters/tabular/wire-stream";
 import { type WireFormat, type WireTable, wireFormats } from "../../adapters/tabular/wire-table";
 import { nextTurn } from "../../foundation/turn";
@@ -61,7 +60,7 @@ const joinedRowsMax: Readonly<Record<AnswerFormat, number>> = { json: 8192, ndjs
 /** Everything under /api/v1/pricing. */
 export function pricingRoutes(dependencies: PricingRoutesDependencies) {
   const { pricing, limits, recordTiming, recordOptions, acceptedFormatOf } = dependencies;
-  const writer = new ByteWriter();
+  const writer = new WireWriter();
   const meterOf =
     (request: Request): Meter =>
     (durationMilliseconds) =>

@@ -293,10 +293,9 @@ function placesOfWords(
 ): Uint8Array {
   const meanings = words.map((word) => allowed.indexOf(word));
   const places = new Uint8Array(codes.length);
-  const quoted = allowed.map((word) => `"${word}"`).toSorted();
   for (let row = 0; row < codes.length && !faults.isFull; row++) {
     const meaning = codes[row]! < 0 ? -1 : meanings[codes[row]!]!;
-    if (meaning < 0) faults.add(`/${name}/${row}`, "NOT_ALLOWED", `must be one of ${quoted.join(", ")}`);
+    if (meaning < 0) faults.add(`/${name}/${row}`, "NOT_ALLOWED", `must be one of ${quoted(allowed)}`);
     places[row] = meaning;
   }
   return places;
@@ -317,6 +316,13 @@ function listsOfWords(
     addItemFault(faults, `/${definition.name}/${row}`, list);
     return emptyList;
   });
+}
+
+function quoted(words: readonly string[]): string {
+  return words
+    .map((word) => `"${word}"`)
+    .toSorted()
+    .join(", ");
 }
 
 /** One text where all rows share it. Adds a fault for each row that has none. */

@@ -229,16 +229,19 @@ export function createPricing(options: PricingOptions): PricingService {
         if (name === "price") price = value;
         else greeks[name] = value;
       }
-      return {
-        ...(price !== undefined && { price }),
+      const answer = {
         greeks,
         status: statusName(status[0]!),
         units,
         model: body.model,
-        ...timeOfOne(sheet),
+        time_to_expiry: orNull(sheet.years as number),
         engine: engineOnWire,
-        ...(query.inputs_hash === "true" && { inputs_hash: hashOfOne("price", sheet) }),
       };
+      // Most have neither a moment nor a hash: spread objects take as long as the price itself.
+      const told: PriceAnswer = price === undefined ? answer : { price, ...answer };
+      if (typeof sheet.valuationTime === "string") told.valuation_time = sheet.valuationTime;
+      if (query.inputs_hash === "true") told.inputs_hash = hashOfOne("price", sheet);
+      return told;
     },
 
     async priceBatch(body, { query = {}, meter, signal } = {}) {

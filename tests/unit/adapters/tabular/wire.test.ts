@@ -15,9 +15,8 @@ import {
   uint8,
   utf8,
 } from "@uwdata/flechette";
-import { ByteWriter } from "../../../../src/adapters/tabular/byte-writer";
 import type { TableColumn } from "../../../../src/adapters/tabular/table";
-import { joinedWireAnswer, readWireTable, writeWireAnswer } from "../../../../src/adapters/tabular/wire";
+import { joinedWireAnswer, readWireTable, WireWriter, writeWireAnswer } from "../../../../src/adapters/tabular/wire";
 import { streamedPieces } from "../../../../src/adapters/tabular/wire-stream";
 import type { WireFormat, WireTable } from "../../../../src/adapters/tabular/wire-table";
 import { BsoptError } from "../../../../src/foundation/errors";
@@ -335,7 +334,7 @@ describe("S1.04 an answer", () => {
     { name: "status", kind: "integer", values: Int32Array.of(0, 20, 0, 21, 1) },
     { name: "model", kind: "text", values: ["a", null, "=1+1", 'ü"x', "b,c"] },
   ];
-  const writer = new ByteWriter();
+  const writer = new WireWriter();
   const answer = {
     table: { count: 5, columns },
     before: { count: 5, nothing: undefined },
