@@ -52,6 +52,17 @@ export const inputVolatility: usize = 5;
 export const inputPrice: usize = 6;
 export const inputDisplacement: usize = 7;
 export const inputScheme: usize = 8;
+// Of digital, barrier, lookback and Asian options.
+export const inputPayoff: usize = 9;
+export const inputCash: usize = 10;
+export const inputGapStrike: usize = 11;
+export const inputBarrierType: usize = 12;
+export const inputBarrier: usize = 13;
+export const inputUpperBarrier: usize = 14;
+export const inputMonitoringInterval: usize = 15;
+export const inputRebate: usize = 9;
+export const inputStrikeType: usize = 9;
+export const inputExtremeSoFar: usize = 13;
 
 // Inputs that are lists: a row's number is the address of its list, 0 that of an empty one.
 export const inputDiscreteDividends: usize = 9;

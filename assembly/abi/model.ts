@@ -7,3 +7,6 @@ export const modelGarmanKohlhagen: i32 = 2;
 export const modelBachelier: i32 = 3;
 export const modelDisplacedBlack: i32 = 4;
 export const modelAmerican: i32 = 5;
+export const modelDigital: i32 = 12;
+export const modelBarrier: i32 = 13;
+export const modelLookback: i32 = 14;

@@ -68,7 +68,7 @@ export function isCallAt(request: usize, row: usize): bool {
 
 // @ts-ignore: decorator
 @inline
-function isOrdinary(value: f64): bool {
+export function isOrdinary(value: f64): bool {
   return value >= smallest && value < largest;
 }
 
@@ -157,7 +157,7 @@ function priceRow(request: usize, room: usize, limits: usize, row: usize, mask: 
 }
 
 /** False where a requested value is too large for a double, or is no number although it has no right to be null. */
-function areFinite(values: usize, mask: u32, nullable: u32): bool {
+export function areFinite(values: usize, mask: u32, nullable: u32): bool {
   for (let left = mask; left != 0; left &= left - 1) {
     const output = <usize>ctz<u32>(left);
     const value = load<f64>(values + (output << 3));

@@ -4,16 +4,20 @@ import { countOffset, modelOffset, outputMaskOffset, statusOffset } from "../abi
 import {
   modelAmerican,
   modelBachelier,
+  modelBarrier,
   modelBlack76,
   modelBlackScholesMerton,
+  modelDigital,
   modelDisplacedBlack,
   modelGarmanKohlhagen,
+  modelLookback,
 } from "../abi/model";
 import { statusUnsupportedOutput } from "../abi/status";
 import { americanBatch } from "./american";
 import { bachelierBatch } from "./bachelier";
 import { blackBatch, displacedBlackBatch, forwardBlackBatch } from "./black";
 import { writeNullRow } from "./columns";
+import { exoticBatch } from "./exotic";
 
 /** Prices every row of the request; returns how many have a status other than ok. */
 export function priceBatch(request: usize): i32 {
@@ -29,6 +33,10 @@ export function priceBatch(request: usize): i32 {
       return displacedBlackBatch(request);
     case modelAmerican:
       return americanBatch(request);
+    case modelDigital:
+    case modelBarrier:
+    case modelLookback:
+      return exoticBatch(request);
     default:
       return unsupportedBatch(request);
   }

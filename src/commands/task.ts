@@ -112,7 +112,9 @@ export function addBookOptions(command: Command, task: BookTask): Command {
   for (const { name, title, unit, words, default: fallback } of described.values()) {
     const byDefault = fallback === undefined ? "" : `default ${words?.[fallback] ?? fallback}`;
     if (words) {
-      command.addOption(new Option(`--${flagOf(name)} <word>`, `${title} (${byDefault})`).choices(words));
+      command.addOption(
+        new Option(`--${flagOf(name)} <word>`, byDefault === "" ? title : `${title} (${byDefault})`).choices(words),
+      );
     } else {
       const inWords = `${title} (${unit}${byDefault === "" ? "" : `, ${byDefault}`})`;
       command.option(`--${flagOf(name)} <number>`, inWords, numberArgument);

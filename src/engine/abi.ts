@@ -44,6 +44,16 @@ export const inputIds: Readonly<Record<InputName | "price", number>> = {
   price: 6,
   displacement: 7,
   scheme: 8,
+  payoff: 9,
+  rebate: 9,
+  strike_type: 9,
+  cash: 10,
+  gap_strike: 11,
+  barrier_type: 12,
+  barrier: 13,
+  extreme_so_far: 13,
+  upper_barrier: 14,
+  monitoring_interval: 15,
 };
 
 /** The kernel's id of every list: its column holds addresses, 0 that of an empty list, else of how many numbers follow there. */

@@ -6,6 +6,7 @@ import { assert, unreachable } from "../foundation/assert";
 import { american } from "./models/american";
 import type { InputDefinition, ModelDefinition, ModelName, OutputName } from "./models/definition";
 import { bachelier, black76, blackScholesMerton, displacedBlack, garmanKohlhagen } from "./models/european";
+import { barrier, digital, lookback } from "./models/exotic";
 
 export type {
   EuropeanOutput,
@@ -31,6 +32,9 @@ export const models: readonly ModelDefinition[] = [
   bachelier,
   displacedBlack,
   american,
+  digital,
+  barrier,
+  lookback,
 ];
 
 /** An input's value as the wire shows it: a word where it is one. */

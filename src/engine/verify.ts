@@ -9,6 +9,7 @@ import type { Engine, ImpliedVolatilityRequest, PriceRequest } from "./engine";
 import { checkAmerican } from "./golden/american";
 import { checkBachelier } from "./golden/bachelier";
 import { checkBlack } from "./golden/black";
+import { checkExotic } from "./golden/exotic";
 import { checkImpliedVolatility } from "./golden/implied-volatility";
 import { pricePlain } from "./plain";
 import { impliedVolatilityPlain } from "./plain-implied-volatility";
@@ -29,6 +30,7 @@ export function verify(engine: Engine, options: { readonly clock: Clock }): Veri
     ...checkBachelier((request) => engine.price(request)),
     ...checkImpliedVolatility(engine),
     ...checkAmerican((request) => engine.price(request)),
+    ...checkExotic((request) => engine.price(request)),
   ];
   const sample = sampleRequest();
   const prices = priceSample(engine, sample);

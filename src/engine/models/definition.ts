@@ -8,7 +8,10 @@ export type ModelName =
   | "garman_kohlhagen"
   | "bachelier"
   | "displaced_black"
-  | "american";
+  | "american"
+  | "digital"
+  | "barrier"
+  | "lookback";
 
 /** Input names on the wire. */
 export type InputName =
@@ -21,10 +24,17 @@ export type InputName =
   | "foreign_rate"
   | "volatility"
   | "displacement"
+  | "cash"
+  | "gap_strike"
+  | "barrier"
+  | "upper_barrier"
+  | "rebate"
+  | "monitoring_interval"
+  | "extreme_so_far"
   | WordInput;
 
 /** Inputs that are words on the wire; to the kernel a word is its place in the list. */
-export type WordInput = "scheme";
+export type WordInput = "scheme" | "payoff" | "barrier_type" | "strike_type";
 
 /** Inputs that are lists on the wire. */
 export type ListName = "discrete_dividends" | "fixings";

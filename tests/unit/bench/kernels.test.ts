@@ -6,6 +6,7 @@ import { compare, describe as describeFigures, ratioOf } from "../../../bench/co
 import { benchAmerican, treePut } from "../../../bench/kernels/american";
 import { bareKernel } from "../../../bench/kernels/bare";
 import { benchBlack } from "../../../bench/kernels/black";
+import { benchExotic } from "../../../bench/kernels/exotic";
 import { benchImpliedVolatility } from "../../../bench/kernels/implied-volatility";
 import { sampleOptions } from "../../../bench/kernels/sample";
 import { buildWasm } from "../../../build/wasm";
@@ -51,6 +52,14 @@ describe("S1.05 the bench of American options", () => {
     expect(treeError).toBeLessThan(0.05);
     // Hull's example of an American put by a tree of many steps: 4.278 to 4.288
     expect(treePut(50, 50, 5 / 12, 0.1, 0, 0.4)).toBeCloseTo(4.28, 1);
+  });
+});
+
+describe("S1.05 the bench of exotic options", () => {
+  test("measures every model beside the tree, with five Greeks and with all, and judges four ratios", async () => {
+    const { measurements, ratios } = await benchExotic({ ...tiny, rowsPerRound: 64 });
+    expect(measurements).toHaveLength(9);
+    expect(ratios.map(({ floor }) => floor)).toEqual([65, 20, 12, 4]);
   });
 });
 

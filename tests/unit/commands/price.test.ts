@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { tableFromIPC } from "@uwdata/flechette";
 import { parse } from "csv-parse/sync";
+import { type InputName, modelNamed, models } from "../../../src/engine/catalog";
 import { ManualClock } from "../../../src/foundation/clock";
 import { type Outcome, runCommand, testEngine } from "../../harness/command-line";
 
@@ -529,24 +530,31 @@ holidays = [2026-01-05]
 });
 
 describe("help", () => {
-  test.each([
-    [
-      "price",
-      "id, symbol, option_type, spot, strike, rate, dividend_yield, volatility, forward, foreign_rate, displacement, scheme, time_to_expiry, expiry, valuation_time",
-    ],
-    [
-      "iv",
-      "id, symbol, option_type, spot, strike, rate, dividend_yield, price, forward, foreign_rate, displacement, scheme, time_to_expiry, expiry, valuation_time",
-    ],
-  ])("of %s names every column of a book, and the reader takes those of the model", async (command, columns) => {
-    const { code, out } = await run(`${command} --help`);
-    expect(code).toBe(0);
-    expect(out.replaceAll(/\s+/g, " ")).toContain(`columns: ${columns};`);
-    const { err } = await run(`${command} x.csv`, { files: { "x.csv": "nonsense\n1\n" } });
-    const ofOthers = ["forward", "foreign_rate", "displacement", "scheme"];
-    const known = columns.split(", ").filter((column) => !ofOthers.includes(column));
-    expect(err).toContain(`known columns: ${known.join(", ")}\n`);
-  });
+  /** Columns of a book: what every model takes or only some do, each once, in the catalog's order; times last. */
+  const columnsOf = (task: "price" | "iv") => {
+    const own = models.filter((model) => task === "price" || model.impliedVolatility).flatMap((model) => model.inputs);
+    const names = own.map(({ name }) => (task === "iv" && name === "volatility" ? "price" : name));
+    const others = [...new Set(names)].filter((name) => name !== "time_to_expiry");
+    return ["id", "symbol", "option_type", ...others, "time_to_expiry", "expiry", "valuation_time"];
+  };
+
+  test.each(["price", "iv"] as const)(
+    "of %s names every column of a book, and the reader takes those of the model",
+    async (command) => {
+      const columns = columnsOf(command);
+      expect(columns).toContain(command === "price" ? "volatility" : "price");
+      const { code, out } = await run(`${command} --help`);
+      expect(code).toBe(0);
+      expect(out.replaceAll(/\s+/g, " ")).toContain(`columns: ${columns.join(", ")};`);
+      const { err } = await run(`${command} x.csv`, { files: { "x.csv": "nonsense\n1\n" } });
+      const taken = modelNamed("black_scholes_merton").inputs.map(({ name }) => name);
+      const ofOthers = models
+        .flatMap(({ inputs }) => inputs.map(({ name }) => name))
+        .filter((name) => !taken.includes(name));
+      const known = columns.filter((column) => !ofOthers.includes(column as InputName));
+      expect(err).toContain(`known columns: ${known.join(", ")}\n`);
+    },
+  );
 });
 
 describe("S4.47 bsopt iv", () => {
