@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { compareAwaited } from "../../../bench/compare";
+import { benchCores } from "../../../bench/kernels/cores";
 import { benchWorkers } from "../../../bench/kernels/workers";
 import { systemClock } from "../../../src/foundation/clock";
 
@@ -13,6 +14,12 @@ describe("S4.64 benches of large batches", () => {
     const { measurements, ratios } = await benchWorkers(tiny);
     expect(measurements).toHaveLength(8);
     expect(ratios.map(({ floor }) => floor)).toEqual([1.8, 1.8, 1.8, 1.8]);
+  });
+
+  test("a second core is measured by two threads that share nothing", async () => {
+    const { best, median } = await benchCores({ rounds: 1, clock: systemClock });
+    expect(best).toBeGreaterThan(0);
+    expect(median).toBe(best);
   });
 
   test("work that is waited for is measured to its end, in turns", async () => {
