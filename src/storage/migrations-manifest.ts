@@ -11,6 +11,8 @@ import down0003 from "../../migrations/0003_erasure.down.sql" with { type: "text
 import up0003 from "../../migrations/0003_erasure.sql" with { type: "text" };
 import down0004 from "../../migrations/0004_erasure_signature.down.sql" with { type: "text" };
 import up0004 from "../../migrations/0004_erasure_signature.sql" with { type: "text" };
+import down0005 from "../../migrations/0005_indexes.down.sql" with { type: "text" };
+import up0005 from "../../migrations/0005_indexes.sql" with { type: "text" };
 import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
@@ -20,4 +22,5 @@ export const migrations: readonly Migration[] = [
   { tag: "0002_changed_settings", up: up0002, down: down0002 },
   { tag: "0003_erasure", up: up0003, down: down0003 },
   { tag: "0004_erasure_signature", up: up0004, down: down0004 },
+  { tag: "0005_indexes", up: up0005, down: down0005 },
 ];

@@ -7,7 +7,7 @@ import { buildInfo } from "../../src/config/build-info";
 import type { ConfigSources } from "../../src/config/config";
 import { createLiveConfig } from "../../src/config/live";
 import { createEngine } from "../../src/engine/engine";
-import { systemClock } from "../../src/foundation/clock";
+import { type Clock, systemClock } from "../../src/foundation/clock";
 import { type Log, silentLog } from "../../src/foundation/log";
 import { systemRandom } from "../../src/foundation/random";
 import { kernelWasmBytes } from "../../src/storage/assets";
@@ -19,6 +19,7 @@ export async function startApp(
   log: Log = silentLog,
   readFile?: () => Promise<ConfigSources["file"]>,
   onUnforeseen?: AppOptions["onUnforeseen"],
+  clock: Clock = systemClock,
 ): Promise<App & { readonly key: string }> {
   const live = createLiveConfig({
     flags: {},
@@ -45,7 +46,7 @@ export async function startApp(
         return live.config.engine.batchesMax;
       },
     }),
-    clock: systemClock,
+    clock,
     random: systemRandom,
     log,
     entrance: join(root, "src", "main.ts"),

@@ -77,6 +77,8 @@ export async function blankWindow(
     .orderBy(asc(timestamp), asc(id))
     .limit(limit);
   const ids = events.filter((event) => event.id <= upToId && event.eventType !== "audit.personal.erased");
+  const end = events.length < limit ? null : (events.at(-1) ?? null);
+  if (ids.length === 0) return { count: 0, end };
   const blanked = await tx
     .update(auditPersonal)
     .set({ salt: "", ipAddress: null, userAgent: null, further: null, erasedAt: now })
@@ -89,7 +91,7 @@ export async function blankWindow(
         isNull(auditPersonal.erasedAt),
       ),
     );
-  return { count: blanked.rowsAffected, end: events.length < limit ? null : (events.at(-1) ?? null) };
+  return { count: blanked.rowsAffected, end };
 }
 
 /** Notes how far an erasure came. */

@@ -1,7 +1,7 @@
 // Identity's SQL: users. Every function takes the database it works on, so that what must be true together is written in one
 // transaction by whoever calls; nothing here decides anything.
 
-import { and, asc, count, desc, eq, isNotNull, isNull, lt, lte, ne, or } from "drizzle-orm";
+import { and, asc, count, desc, eq, isNotNull, isNull, lte, ne, sql } from "drizzle-orm";
 import type { Role } from "../../domain/permission";
 import type { PageMark } from "../../foundation/page-mark";
 import type { ReadDatabase, Tx } from "../../storage/storage";
@@ -107,9 +107,7 @@ export async function pageOfUsers(
           : filter.isDisabled
             ? isNotNull(users.disabledAt)
             : isNull(users.disabledAt),
-        after === null
-          ? undefined
-          : or(lt(users.createdAt, after.createdAt), and(eq(users.createdAt, after.createdAt), lt(users.id, after.id))),
+        after === null ? undefined : sql`(${users.createdAt}, ${users.id}) < (${after.createdAt}, ${after.id})`,
       ),
     )
     .orderBy(desc(users.createdAt), desc(users.id))

@@ -36,6 +36,9 @@ export const users = sqliteTable(
     uniqueIndex("users_by_email").on(table.email),
     // A page of all users, newest first.
     index("users_by_time").on(table.createdAt, table.id),
+    // The same of one role, and of those who are shut out.
+    index("users_by_role").on(table.role, table.createdAt, table.id),
+    index("users_by_disabled").on(table.createdAt, table.id).where(sql`${table.disabledAt} is not null`),
     // Those that were never confirmed, by when they go.
     index("users_by_confirm_by").on(table.confirmBy).where(sql`${table.confirmBy} is not null`),
     check("users_role", sql`${table.role} in (${literals(roles)})`),

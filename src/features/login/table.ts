@@ -51,6 +51,7 @@ export const loginChallenges = sqliteTable(
   },
   (table) => [
     index("login_challenges_by_expiry").on(table.expiresAt),
+    index("login_challenges_by_user").on(table.userId),
     check("login_challenges_kind", sql`${table.kind} in ('token', 'cookie')`),
   ],
 );

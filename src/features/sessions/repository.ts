@@ -1,7 +1,7 @@
 // The SQL of login sessions and refresh tokens. Every function takes the database it works on, so that what must be true together is
 // written together by whoever calls; nothing here decides anything, and no token's text comes here, only its hash.
 
-import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, or } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNull, lt, ne } from "drizzle-orm";
 import type { ReadDatabase, Tx } from "../../storage/storage";
 import type { EndReason } from "./rules";
 import { loginSessions, refreshTokens } from "./table";
@@ -158,13 +158,15 @@ export async function sweep(
     .from(refreshTokens)
     .where(lt(refreshTokens.expiresAt, tokensBefore))
     .limit(sweepCountMax);
-  const sessions = tx
-    .select({ id: loginSessions.id })
-    .from(loginSessions)
-    .where(or(lt(loginSessions.expiresAt, sessionsBefore), lt(loginSessions.endedAt, sessionsBefore)))
-    .orderBy(asc(loginSessions.expiresAt))
-    .limit(sweepCountMax);
-  const first = await tx.delete(refreshTokens).where(inArray(refreshTokens.tokenHash, tokens));
-  const second = await tx.delete(loginSessions).where(inArray(loginSessions.id, sessions));
-  return first.rowsAffected + second.rowsAffected;
+  let count = (await tx.delete(refreshTokens).where(inArray(refreshTokens.tokenHash, tokens))).rowsAffected;
+  // One after the other: asked for either at once, the database would read every session there is.
+  for (const moment of [loginSessions.expiresAt, loginSessions.endedAt]) {
+    const over = tx
+      .select({ id: loginSessions.id })
+      .from(loginSessions)
+      .where(lt(moment, sessionsBefore))
+      .limit(sweepCountMax);
+    count += (await tx.delete(loginSessions).where(inArray(loginSessions.id, over))).rowsAffected;
+  }
+  return count;
 }

@@ -34,6 +34,8 @@ export const loginSessions = sqliteTable(
     index("login_sessions_by_user").on(table.userId, table.createdAt),
     index("login_sessions_by_cookie").on(table.cookieHash),
     index("login_sessions_by_expiry").on(table.expiresAt),
+    // What ended before its time, by when.
+    index("login_sessions_by_end").on(table.endedAt).where(sql`${table.endedAt} is not null`),
     check("login_sessions_kind", sql`${table.kind} in ('token', 'cookie')`),
   ],
 );
@@ -51,5 +53,8 @@ export const refreshTokens = sqliteTable(
     expiresAt: microseconds("expires_at").notNull(),
     usedAt: microseconds("used_at"),
   },
-  (table) => [index("refresh_tokens_by_session").on(table.sessionId)],
+  (table) => [
+    index("refresh_tokens_by_session").on(table.sessionId),
+    index("refresh_tokens_by_expiry").on(table.expiresAt),
+  ],
 );
