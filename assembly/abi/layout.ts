@@ -63,6 +63,9 @@ export const inputMonitoringInterval: usize = 15;
 export const inputRebate: usize = 9;
 export const inputStrikeType: usize = 9;
 export const inputExtremeSoFar: usize = 13;
+export const inputAverage: usize = 11;
+export const inputAveragingStart: usize = 12;
+export const inputAverageSoFar: usize = 13;
 
 // Inputs that are lists: a row's number is the address of its list, 0 that of an empty one.
 export const inputDiscreteDividends: usize = 9;

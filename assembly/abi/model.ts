@@ -10,3 +10,4 @@ export const modelAmerican: i32 = 5;
 export const modelDigital: i32 = 12;
 export const modelBarrier: i32 = 13;
 export const modelLookback: i32 = 14;
+export const modelAsian: i32 = 15;

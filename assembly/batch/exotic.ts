@@ -1,14 +1,18 @@
-// Prices and Greeks of digital, barrier and lookback options over columns, row by row: a row's formula is evaluated over jets
+// Prices and Greeks of digital, barrier, lookback and Asian options over columns, row by row: a row's formula is evaluated over jets
 // (models/jet.ts), so that its price and all of its Greeks come at once. Separate from the other batches because the edges are the models'
 // own here, and an ordinary row's formula is chosen by its words. Never throws: a status per row.
 // Domain: as the European models; volatility·√time up to 64; levels 0 or in [2^-200, 2^200).
 import {
   countOffset,
+  inputAverage,
+  inputAverageSoFar,
+  inputAveragingStart,
   inputBarrier,
   inputBarrierType,
   inputCash,
   inputDividendYield,
   inputExtremeSoFar,
+  inputFixings,
   inputGapStrike,
   inputMonitoringInterval,
   inputPayoff,
@@ -21,6 +25,8 @@ import {
   inputUpperBarrier,
   inputVolatility,
   intermediate,
+  listLength,
+  listNumbers,
   inputsMax,
   modelOffset,
   nullBits,
@@ -48,7 +54,7 @@ import {
   statusOffset,
   tileBytes,
 } from "../abi/layout";
-import { modelBarrier, modelDigital } from "../abi/model";
+import { modelAsian, modelBarrier, modelDigital } from "../abi/model";
 import {
   statusExpired,
   statusNonFinite,
@@ -58,6 +64,7 @@ import {
   statusZeroUnderlying,
   statusZeroVolatility,
 } from "../abi/status";
+import { asianValue, averageArithmetic, averageGeometric } from "../models/asian";
 import { barrierDoubleIn, barrierDoubleOut } from "../models/barrier-kinds";
 import { barrierValue } from "../models/barrier";
 import { digitalValue, isTouchBarrier, payoffAssetNoTouch, payoffGap } from "../models/digital";
@@ -87,9 +94,14 @@ import {
 } from "../models/jet";
 import { lookbackValue, strikeFloating } from "../models/lookback";
 import { openMarket, openSureMarket } from "../models/market";
-import { clearEdge, edge, edgeJump, edgeNone } from "../models/sure-future";
+import { edge, edgeJump, edgeNone, setEdge } from "../models/sure-future";
 import { areFinite, cell, deviationMax, inputStatus, isCallAt, isOrdinary } from "./american";
 import { writeLimitRow, writeNullRow } from "./columns";
+
+/** How much later than expiry a fixing may lie, relatively: both may have been made of dates. */
+const fixingTolerance: f64 = 1e-12;
+/** Largest (2|r - q| + σ²)T of an arithmetic average. */
+const growthMax: f64 = 400;
 
 /** What needs no more than the first derivatives and gamma. */
 const firstOutputs: u32 =
@@ -117,7 +129,7 @@ export function exoticBatch(request: usize): i32 {
   let exceptions = 0;
   for (let row: usize = 0; row < count; row++) {
     openJets(room, (scratchColumns - inputsMax - 2) * tileBytes, degree);
-    clearEdge();
+    setEdge(edgeNone);
     const status = priceRow(request, row, mask, values);
     store<i32>(statuses + (row << 2), status);
     if (status != statusOk) exceptions++;
@@ -176,6 +188,7 @@ function isWord(value: f64, last: i32): bool {
 
 /** Status of what the contract says beside the market. */
 function termsStatus(request: usize, model: i32, row: usize): i32 {
+  if (model == modelAsian) return averageStatus(request, row);
   const interval = cell(request, inputMonitoringInterval, row);
   if (!(interval - interval == 0)) return statusNonFinite;
   if (!(interval >= 0 && interval < 1e60)) return statusOutOfDomain;
@@ -217,8 +230,60 @@ function barrierStatus(request: usize, row: usize): i32 {
   return isOrdinary(upper) && barrier < upper ? statusOk : statusOutOfDomain;
 }
 
+/** Of an average: which, from when on, and what of it is known. Fixings come soonest first. */
+function averageStatus(request: usize, row: usize): i32 {
+  const average = cell(request, inputAverage, row);
+  const soFar = cell(request, inputAverageSoFar, row);
+  const from = cell(request, inputAveragingStart, row);
+  if (!(soFar - soFar == 0 && from - from == 0)) return statusNonFinite;
+  if (!isWord(average, averageGeometric) || !isWord(cell(request, inputStrikeType, row), strikeFloating)) return statusOutOfDomain;
+  const time = max<f64>(cell(request, inputTimeToExpiry, row), 0);
+  const list = <usize>cell(request, inputFixings, row);
+  const count = listLength(list);
+  let isBegun = from < 0;
+  if (count > 0) {
+    const last = time * (1 + fixingTolerance);
+    let before: f64 = -Infinity;
+    for (let index: usize = 0; index < count; index++) {
+      const at = load<f64>(listNumbers(list) + (index << 3));
+      if (!(at - at == 0)) return statusNonFinite;
+      if (at < before || at > last) return statusOutOfDomain;
+      before = at;
+    }
+    isBegun = load<f64>(listNumbers(list)) < 0;
+  } else if (from > 0 && !(from < time)) return statusOutOfDomain;
+  if (isBegun && !isOrdinary(soFar)) return statusOutOfDomain;
+  if (average != <f64>averageArithmetic) return statusOk;
+  // past it the average's second moment says nothing of its law
+  const carry = cell(request, inputRate, row) - cell(request, inputDividendYield, row);
+  const volatility = cell(request, inputVolatility, row);
+  return (2 * abs<f64>(carry) + volatility * volatility) * time <= growthMax ? statusOk : statusOutOfDomain;
+}
+
+/** How many fixings lie before now. */
+function pastFixings(list: usize): usize {
+  const count = listLength(list);
+  let past: usize = 0;
+  while (past < count && load<f64>(listNumbers(list) + (past << 3)) < 0) past++;
+  return past;
+}
+
 function valueOfRow(request: usize, model: i32, row: usize, isSure: bool): usize {
   const isCall = isCallAt(request, row);
+  if (model == modelAsian) {
+    const list = <usize>cell(request, inputFixings, row);
+    return asianValue(
+      isSure,
+      isCall,
+      cell(request, inputAverage, row) == <f64>averageGeometric,
+      cell(request, inputStrikeType, row) == <f64>strikeFloating,
+      listNumbers(list),
+      listLength(list),
+      pastFixings(list),
+      cell(request, inputAveragingStart, row),
+      cell(request, inputAverageSoFar, row),
+    );
+  }
   const interval = cell(request, inputMonitoringInterval, row);
   if (model == modelDigital) {
     return digitalValue(

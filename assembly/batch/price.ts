@@ -3,6 +3,7 @@
 import { countOffset, modelOffset, outputMaskOffset, statusOffset } from "../abi/layout";
 import {
   modelAmerican,
+  modelAsian,
   modelBachelier,
   modelBarrier,
   modelBlack76,
@@ -36,6 +37,7 @@ export function priceBatch(request: usize): i32 {
     case modelDigital:
     case modelBarrier:
     case modelLookback:
+    case modelAsian:
       return exoticBatch(request);
     default:
       return unsupportedBatch(request);

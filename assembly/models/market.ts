@@ -59,6 +59,8 @@ export function openSureMarket(s: f64, k: f64, t: f64, r: f64, q: f64): void {
   dividendYield = hasTime ? variable(q, atYield) : fixed(0);
   yieldDiscount = exponential(scaled(times(dividendYield, time), -1));
   rateDiscount = exponential(scaled(times(rate, time), -1));
+  variance = fixed(0);
+  drift = minus(rate, dividendYield);
   forward = times(spot, exponential(times(minus(rate, dividendYield), time)));
 }
 

@@ -12,8 +12,8 @@ export const edgeJump: i32 = 2;
 /** What the last row met. */
 export let edge: i32 = edgeNone;
 
-export function clearEdge(): void {
-  edge = edgeNone;
+export function setEdge(met: i32): void {
+  edge = met;
 }
 
 /** The forward less the level, in a form that is exact where there is no carry. */

@@ -1,20 +1,21 @@
-// Digital, barrier and lookback options: price with five Greeks, and every Greek, beside the tree of 200 steps that stands for plain TypeScript in
+// Digital, barrier, lookback and Asian options: price with five Greeks, and every Greek, beside the tree of 200 steps that stands for plain TypeScript in
 // the bench of American options. All ratios are of one run against that tree. A tree of their own would need thousands of steps near a barrier.
 
 import { readFileSync } from "node:fs";
 import { buildWasm } from "../../build/wasm";
 import { defaultOutputs, modelNamed } from "../../src/engine/catalog";
 import { createEngine, type PriceRequest } from "../../src/engine/engine";
+import { sameLists } from "../../src/engine/lists";
 import { type Clock, systemClock } from "../../src/foundation/clock";
 import { compare, describe, type Measurement, type Ratio, ratioOf } from "../compare";
 import { treePut } from "./american";
 
 /** What each must be worth against the tree, about two thirds of what was measured where nothing else ran. */
-export const floors = { digital: 65, barrier: 20, lookback: 12, twoBarriers: 4 } as const;
+export const floors = { digital: 65, barrier: 20, lookback: 12, twoBarriers: 4, asian: 11 } as const;
 
 const rows = 512;
 
-function request(model: "digital" | "barrier" | "lookback", terms: Record<string, number>): PriceRequest {
+function request(model: "digital" | "barrier" | "lookback" | "asian", terms: Record<string, number>): PriceRequest {
   const column = (low: number, high: number, stride: number) =>
     Float64Array.from({ length: rows }, (_, row) => low + (high - low) * ((row * stride) % 1));
   return {
@@ -62,6 +63,13 @@ export async function benchExotic(options: {
       upper_barrier: 130,
     }),
   };
+  const months = Array.from({ length: 12 }, (_, month) => (month + 1) / 12);
+  const yearly = request("asian", { average: 0, time_to_expiry: 1 });
+  const averages = {
+    "asian, twelve fixings": { ...yearly, lists: { fixings: sameLists(months) } },
+    "asian, continuous": yearly,
+  };
+  const all: Record<string, PriceRequest> = { ...requests, ...averages };
   const tree = new Float64Array(rows);
   const slow = "tree of 200 steps, plain TypeScript";
   const measurements = compare(
@@ -73,7 +81,7 @@ export async function benchExotic(options: {
           for (let row = 0; row < 64; row++) tree[row] = treePut(95 + row / 4, 100, 0.5, 0.05, 0.02, 0.25);
         },
       },
-      ...Object.entries(requests).flatMap(([name, asked]) => [
+      ...Object.entries(all).flatMap(([name, asked]) => [
         { name, rows, run: () => engine.price(asked) },
         {
           name: `${name}, every Greek`,
@@ -84,7 +92,7 @@ export async function benchExotic(options: {
     ],
     options,
   );
-  const against = (name: keyof typeof requests, floor: number) =>
+  const against = (name: keyof typeof requests | keyof typeof averages, floor: number) =>
     ratioOf(measurements, {
       name: `${name}, price and five Greeks against a tree of 200 steps`,
       fast: name,
@@ -96,6 +104,7 @@ export async function benchExotic(options: {
     against("barrier, down-and-out", floors.barrier),
     against("lookback, floating", floors.lookback),
     against("barrier, two", floors.twoBarriers),
+    against("asian, twelve fixings", floors.asian),
   ];
   return { measurements, ratios };
 }

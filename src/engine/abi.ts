@@ -52,6 +52,9 @@ export const inputIds: Readonly<Record<InputName | "price", number>> = {
   barrier_type: 12,
   barrier: 13,
   extreme_so_far: 13,
+  average: 11,
+  averaging_start: 12,
+  average_so_far: 13,
   upper_barrier: 14,
   monitoring_interval: 15,
 };

@@ -6,7 +6,7 @@ import { assert, unreachable } from "../foundation/assert";
 import { american } from "./models/american";
 import type { InputDefinition, ModelDefinition, ModelName, OutputName } from "./models/definition";
 import { bachelier, black76, blackScholesMerton, displacedBlack, garmanKohlhagen } from "./models/european";
-import { barrier, digital, lookback } from "./models/exotic";
+import { asian, barrier, digital, lookback } from "./models/exotic";
 
 export type {
   EuropeanOutput,
@@ -35,6 +35,7 @@ export const models: readonly ModelDefinition[] = [
   digital,
   barrier,
   lookback,
+  asian,
 ];
 
 /** An input's value as the wire shows it: a word where it is one. */

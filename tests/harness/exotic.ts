@@ -2,13 +2,17 @@
 
 import { type InputName, type ModelName, modelNamed, type OutputName } from "../../src/engine/catalog";
 import type { PriceRequest } from "../../src/engine/engine";
+import { listsOf } from "../../src/engine/lists";
 import { seededRandom } from "../../src/foundation/random";
 
 /** One option: numbers and words by wire name; what is left out takes the catalog's default. */
-export type ExoticRow = Partial<Record<InputName, number | string>> & { readonly isCall: boolean };
+export type ExoticRow = Partial<Record<InputName, number | string>> & {
+  readonly isCall: boolean;
+  readonly fixings?: readonly number[];
+};
 
 /** The models that this is for. */
-export const exoticModels = ["digital", "barrier", "lookback"] as const satisfies readonly ModelName[];
+export const exoticModels = ["digital", "barrier", "lookback", "asian"] as const satisfies readonly ModelName[];
 export type ExoticModel = (typeof exoticModels)[number];
 
 /** Everything they give. */
@@ -36,6 +40,7 @@ export function exoticRequest(
     count: rows.length,
     isCall: Uint8Array.from(rows, (row) => (row.isCall ? 1 : 0)),
     inputs: Object.fromEntries(columns) as Record<string, Float64Array>,
+    ...(model === "asian" ? { lists: { fixings: listsOf(rows.map((row) => row.fixings ?? [])) } } : {}),
     outputs,
     units: "raw",
   };
@@ -90,6 +95,23 @@ export function randomRows(model: ExoticModel, count: number, seed: number, wild
       const isMaximum = (strikeType === "fixed") === market.isCall;
       const extreme = random() < 0.2 ? spot : spot * Math.exp((isMaximum ? 1 : -1) * deviation * between(0, 1.5));
       return { ...market, strike_type: strikeType, extreme_so_far: extreme };
+    }
+    if (model === "asian") {
+      const average = random() < 0.5 ? "arithmetic" : "geometric";
+      const common = { ...market, average, strike_type: random() < 0.7 ? "fixed" : "floating" };
+      const average_so_far = spot * Math.exp(0.5 * deviation * between(-1, 1));
+      // over fixings that are to come, some of them past, or continuously, begun or not
+      if (index % 4 < 2) {
+        const count = 1 + Math.floor(random() * 12);
+        const begun = index % 4 === 1 ? -0.5 * years : 0;
+        const fixings = Array.from({ length: count }, (_, i) => begun + ((years - begun) * (i + 1)) / count);
+        return { ...common, average_so_far, fixings: fixings.filter((t) => Math.abs(t) > 1e-9 * years) };
+      }
+      return {
+        ...common,
+        average_so_far,
+        averaging_start: years * (index % 4 === 2 ? between(0.02, 0.9) : -between(0.1, 1)),
+      };
     }
     const words = modelNamed("digital").inputs.find(({ name }) => name === "payoff")!.words!;
     const payoff = words[Math.floor(index / 7) % words.length]!;

@@ -1,17 +1,19 @@
-// The golden tables of digital, barrier and lookback options that the executable carries, held against an engine. Separate from price-table
+// The golden tables of digital, barrier, lookback and Asian options that the executable carries, held against an engine. Separate from price-table
 // because these prices are sums of several terms, of which a Greek may be the small rest: an error counts against the value and its natural
 // size, the price's divided by each input's own scale.
 
 import { modelNamed, type OutputName } from "../catalog";
 import type { PriceRequest, PriceResult } from "../engine";
+import { type Lists, listsOf } from "../lists";
 import type { OutputCheck } from "../verify-report";
+import asian from "./asian.json";
 import barrier from "./barrier.json";
 import digital from "./digital.json";
 import lookback from "./lookback.json";
 import { type PriceTable, tableColumn } from "./price-table";
 
 /** The table of each model. */
-export const exoticTables = { digital, barrier, lookback } as const satisfies Record<string, PriceTable>;
+export const exoticTables = { digital, barrier, lookback, asian } as const satisfies Record<string, PriceTable>;
 export type ExoticTable = keyof typeof exoticTables;
 
 /** Error allowed, relative to the value and its natural size: a few, or a few dozen, roundings of the terms it is the sum of. */
@@ -49,15 +51,25 @@ export function exoticTableRequest(model: ExoticTable): PriceRequest {
     inputs: Object.fromEntries(
       names.filter((name) => table.columns.includes(name)).map((name) => [name, tableColumn(table, name)]),
     ),
+    ...(model === "asian" ? { lists: { fixings: fixingsOf(table) } } : {}),
     outputs: modelNamed(model).outputs.filter((output) => output !== "lambda"),
     units: "raw",
   };
 }
 
+/** A table names how many fixings there are; they lie evenly, the last at expiry. */
+function fixingsOf(table: PriceTable): Lists {
+  const times = tableColumn(table, "time_to_expiry");
+  const counts = tableColumn(table, "fixing_count");
+  return listsOf(
+    Array.from(counts, (count, row) => Array.from({ length: count }, (_, at) => (times[row]! * (at + 1)) / count)),
+  );
+}
+
 /** Prices the tables with the given pricer and tells the worst error of every output. A row that is not ok fails. */
 export function checkExotic(
   price: (request: PriceRequest) => PriceResult,
-  models: readonly ExoticTable[] = ["digital", "barrier", "lookback"],
+  models: readonly ExoticTable[] = ["digital", "barrier", "lookback", "asian"],
 ): OutputCheck[] {
   return models.flatMap((model) => {
     const table: PriceTable = exoticTables[model];

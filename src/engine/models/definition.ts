@@ -11,7 +11,8 @@ export type ModelName =
   | "american"
   | "digital"
   | "barrier"
-  | "lookback";
+  | "lookback"
+  | "asian";
 
 /** Input names on the wire. */
 export type InputName =
@@ -31,10 +32,12 @@ export type InputName =
   | "rebate"
   | "monitoring_interval"
   | "extreme_so_far"
+  | "averaging_start"
+  | "average_so_far"
   | WordInput;
 
 /** Inputs that are words on the wire; to the kernel a word is its place in the list. */
-export type WordInput = "scheme" | "payoff" | "barrier_type" | "strike_type";
+export type WordInput = "scheme" | "payoff" | "barrier_type" | "strike_type" | "average";
 
 /** Inputs that are lists on the wire. */
 export type ListName = "discrete_dividends" | "fixings";

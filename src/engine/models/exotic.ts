@@ -1,4 +1,4 @@
-// Exotic options in closed form: digital, barrier and lookback options. Separate because they share inputs, a batch of the kernel and limits.
+// Exotic options in closed form: digital, barrier, lookback and Asian options. Separate because they share inputs, a batch of the kernel and limits.
 
 import {
   badLimit,
@@ -37,6 +37,17 @@ const upperBarrier: InputDefinition = {
   default: 0,
   domain: "above the barrier with barrier_type double_in or double_out; else not looked at",
   example: 130,
+};
+
+const strikeType: InputDefinition = {
+  name: "strike_type",
+  title:
+    "Whether the strike is given, or is what the spot is held against: a lookback's extreme, an Asian option's average",
+  unit: "a word",
+  words: ["fixed", "floating"],
+  domain:
+    "lookback, fixed: a call pays the maximum less the strike, a put the strike less the minimum; floating: a call pays the spot less the minimum, a put the maximum less the spot. asian, fixed: the average less the strike, or the strike less the average; floating: the spot less the average, or the average less the spot. Floating does not look at the strike",
+  example: 1,
 };
 
 const monitoringInterval: InputDefinition = {
@@ -165,15 +176,7 @@ export const lookback: ModelDefinition = {
     "Goldman, Sosin and Gatto (1979), Path dependent options; Conze and Viswanathan (1991); Broadie, Glasserman and Kou (1999)",
   inputs: [
     ...blackScholesMerton.inputs,
-    {
-      name: "strike_type",
-      title: "Whether the strike is given or is the extreme itself",
-      unit: "a word",
-      words: ["fixed", "floating"],
-      domain:
-        "fixed: a call pays the maximum less the strike, a put the strike less the minimum; floating: a call pays the spot less the minimum, a put the maximum less the spot, and the strike is not looked at",
-      example: 1,
-    },
+    strikeType,
     {
       name: "extreme_so_far",
       title: "The extreme until now: the maximum for a fixed call and a floating put, the minimum for the other two",
@@ -195,4 +198,68 @@ export const lookback: ModelDefinition = {
     overflowLimit,
   ],
   weight: exoticWeight,
+};
+
+export const asian: ModelDefinition = {
+  id: 15,
+  name: "asian",
+  title: "Asian options on the arithmetic or geometric average of the spot, over fixings or continuously",
+  source:
+    "Kemna and Vorst (1990) for geometric averages; Levy (1992) and Turnbull and Wakeman (1991) for arithmetic ones: moments, an approximation",
+  inputs: [
+    ...blackScholesMerton.inputs,
+    {
+      name: "average",
+      title: "Which mean of the fixings",
+      unit: "a word",
+      words: ["arithmetic", "geometric"],
+      domain: "arithmetic (taken for lognormal with its first two moments) or geometric (exact)",
+      example: 0,
+    },
+    {
+      name: "average_so_far",
+      title:
+        "The mean, of the same kind, of the fixings before now; without fixings, of the time since averaging_start",
+      unit: "currency",
+      default: 0,
+      domain: "6.3e-61 to 1.6e60 where some fixing lies before now, or averaging_start below 0; else not looked at",
+      example: 100,
+    },
+    {
+      name: "averaging_start",
+      title: "From when on the average is taken where there are no fixings: years from now, below 0 where it has begun",
+      unit: "years",
+      default: 0,
+      domain: "below time_to_expiry; not looked at beside fixings",
+      example: 0,
+    },
+    { ...strikeType, default: 0 },
+  ],
+  lists: [
+    {
+      name: "fixings",
+      title:
+        "When the spot is looked at for the average; those before now are in average_so_far, one now counts the spot. None: it is averaged continuously",
+      items: "moments",
+      unit: "years",
+      lengthMax: 1024,
+      domain: "up to the time to expiry, below 0 where past",
+      example: [0.125, 0.25, 0.375, 0.5],
+    },
+  ],
+  outputs: spotOutputs,
+  impliedVolatility: false,
+  limits: [
+    "time_to_expiry ≤ 0 is expired: the payoff and its slopes in spot and strike, other Greeks 0.",
+    "volatility 0 and spot 0: the average of the forwards; derivatives in volatility 0.",
+    "Where the payoff has its kink gamma, dual_gamma, speed and theta are null.",
+    "Derivatives in time move every fixing and averaging_start together with expiry; average_so_far stays.",
+    "A fixing after expiry, or out of order, is out_of_domain; so is an arithmetic average with (2 |rate − dividend_yield| + volatility²) · time above 400.",
+    lambdaLimit,
+    deviationLimit,
+    badLimit,
+    overflowLimit,
+  ],
+  // a continuous average has its second moment by panels, a fixing costs less than a point of them
+  weight: () => 512,
 };

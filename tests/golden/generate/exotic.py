@@ -1,6 +1,6 @@
-# Makes src/engine/golden/<model>.json for digital, barrier and lookback options: prices at 60 digits by formulas written another way than the
+# Makes src/engine/golden/<model>.json for digital, barrier, lookback and Asian options: prices at 60 digits by formulas written another way than the
 # kernel's (one barrier: a price less its mirror image as a whole; two: eigenfunctions; extremes: the papers' own forms), every Greek a
-# numerical derivative of them. Separate from the tests because it needs Python with mpmath. Run: python3 tests/golden/generate/exotic.py src/engine/golden
+# numerical derivative of them. Separate from the tests because it needs Python with mpmath. Run: python3 tests/golden/generate/exotic.py src/engine/golden [model …]
 import json
 import random
 import sys
@@ -208,6 +208,53 @@ def lookback_price(row):
     return price
 
 
+def exchanged(sign, x, y, w2):
+    w = mp.sqrt(w2)
+    d = mp.log(x / y) / w + w / 2
+    return sign * (x * law(sign * d) - y * law(sign * (d - w)))
+
+
+def asian_price(row):
+    """Moments over all pairs of fixings, or the continuous average's in closed form; every date moves with expiry."""
+    expiry = mp.mpf(row["time_to_expiry"])
+
+    def price(s, k, t, r, q, v):
+        sign = 1 if row["is_call"] else -1
+        is_geometric = row["average"] == 1
+        b = r - q
+        late = t - expiry
+        forward = s * mp.exp(b * t)
+        n = row["fixing_count"]
+        if n > 0:
+            times = [expiry * i / n + late for i in range(1, n + 1)]
+            middle = sum(times) / n
+            least = sum(min(one, other) for one in times for other in times) / n**2
+            mean = sum(s * mp.exp(b * one) for one in times) / n
+            square = sum(s * s * mp.exp(b * (one + other) + v * v * min(one, other)) for one in times for other in times) / n**2
+            product = sum(s * forward * mp.exp((b + v * v) * one) for one in times) / n
+        else:
+            begin = mp.mpf(row["averaging_start"]) + late
+            length = t - begin
+            middle = (begin + t) / 2
+            least = begin + length / 3
+            e = lambda c: (mp.exp(c * t) - mp.exp(c * begin)) / c
+            mean = s * e(b) / length
+            square = 2 * s * s * (mp.exp(b * t) * e(b + v * v) - e(2 * b + v * v)) / b / length**2
+            product = s * forward * e(b + v * v) / length
+        if is_geometric:
+            w2 = v * v * least
+            mean = s * mp.exp((b - v * v / 2) * middle + w2 / 2)
+            shared = v * v * middle
+        else:
+            w2 = mp.log(square / mean**2)
+            shared = mp.log(product / mean / forward)
+        if row["strike_type"] == 1:
+            return mp.exp(-r * t) * exchanged(sign, forward, mean, v * v * t + w2 - 2 * shared)
+        return mp.exp(-r * t) * exchanged(sign, mean, k, w2)
+
+    return price
+
+
 def greeks(price, row):
     at = [mp.mpf(row[name]) for name in MARKET]
     s, k, t, r, q, v = at
@@ -280,6 +327,14 @@ def cases(model, source):
                 row["strike"] = off(source, row, 1 if row["is_call"] else -1)
             row.update(payoff=payoff, cash=round(source.uniform(1, 20), 2), gap_strike=round(row["strike"] * source.uniform(0.8, 1.2), 2))
             yield row
+    elif model == "asian":
+        for index in range(40):
+            row = market_of(source)
+            row["average"] = index % 2
+            row["strike_type"] = 1 if index % 8 >= 6 else 0
+            row["fixing_count"] = source.randrange(2, 13) if index % 4 < 2 else 0
+            row["averaging_start"] = 0 if index % 4 < 2 else round(row["time_to_expiry"] * source.uniform(0.1, 0.8), 3)
+            yield row
     else:
         for index in range(40):
             row = market_of(source)
@@ -290,8 +345,11 @@ def cases(model, source):
 
 
 def main(folder):
-    makers = {"digital": digital_price, "barrier": barrier_price, "lookback": lookback_price}
+    wanted = sys.argv[2:]
+    makers = {"digital": digital_price, "barrier": barrier_price, "lookback": lookback_price, "asian": asian_price}
     for model, maker in makers.items():
+        if wanted and model not in wanted:
+            continue
         rows = list(cases(model, random.Random(SEED)))
         inputs = list(rows[0])
         lines = []

@@ -46,8 +46,11 @@ describe("S4.47 Greeks fulfil the pricing equation", () => {
   ];
   for (const model of exoticModels) {
     test.each(everywhere)(`${model}, %s rows`, (_, wildness, tolerance) => {
-      // at the extreme itself a lookback's second derivative in the spot has two sides
-      const rows = randomRows(model, 200, 21, wildness).filter((row) => row.extreme_so_far !== row.spot);
+      // at the extreme itself a lookback's second derivative in the spot has two sides; an average that is taken for lognormal, or is being
+      // taken right now, does not follow the equation
+      const rows = randomRows(model, 200, 21, wildness).filter(
+        (row) => row.extreme_so_far !== row.spot && row.average !== "arithmetic" && !(Number(row.averaging_start) < 0),
+      );
       for (const [index, value] of valuesOf(model, rows).entries()) {
         const row = rows[index]!;
         const { spot: s, rate: r, dividend_yield: q, volatility: v } = row as unknown as Record<string, number>;
@@ -138,7 +141,18 @@ describe("S4.47 Greeks agree with differences", () => {
         const moved = (times: number) =>
           valuesOf(
             model,
-            rows.map((row, index) => ({ ...row, [input]: Number(row[input]) + times * step[index]! })),
+            rows.map((row, index) => {
+              const by = times * step[index]!;
+              const there = { ...row, [input]: Number(row[input]) + by };
+              if (input !== "time_to_expiry") return there;
+              // every date goes along
+              const { fixings, averaging_start: start } = row;
+              return {
+                ...there,
+                ...(fixings ? { fixings: fixings.map((at) => at + by) } : {}),
+                ...(start === undefined ? {} : { averaging_start: Number(start) + by }),
+              };
+            }),
           );
         const [m3, m2, m1, p1, p2, p3] = [-3, -2, -1, 1, 2, 3].map(moved) as [
           Values[],
