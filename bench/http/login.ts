@@ -17,6 +17,7 @@ import { silentLog } from "../../src/foundation/log";
 import { argon2id } from "../../src/foundation/password-hasher";
 import { systemRandom } from "../../src/foundation/random";
 import { createSecretBox } from "../../src/foundation/secret-box";
+import { wakeAtOnce } from "../../src/foundation/thread-priority";
 import { openStorage } from "../../src/storage/storage";
 import { startApp } from "../../tests/harness/app";
 import { openLoop } from "../open-loop";
@@ -140,6 +141,8 @@ async function startLoginServer(userCount: number): Promise<LoginServer> {
 
 async function serve(userCount: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "bsopt-bench-"));
+  // As the executable's server does.
+  wakeAtOnce();
   const app = await startApp(folder, { BSOPT_TRUSTED_PROXIES: "127.0.0.1" });
   const { storage, keys } = await openParts(folder, userCount);
   process.stdout.write(`${JSON.stringify({ url: app.url, key: app.key })}\n`);

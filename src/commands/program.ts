@@ -13,6 +13,7 @@ import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import { silentLog } from "../foundation/log";
 import type { Random } from "../foundation/random";
+import { wakeAtOnce } from "../foundation/thread-priority";
 import { createLog } from "../telemetry/log";
 import type { CommandIo } from "./io";
 import type { ProcessControl } from "./processes";
@@ -67,6 +68,7 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     const { config } = settings.live;
     const log = logFor(config);
     settings.live.onChange(() => log.setLevel(config.log.level));
+    wakeAtOnce();
     return (await app()).createApp({
       ...settings,
       build,

@@ -1,7 +1,7 @@
 // The server inside the executable, seen from outside: first start, keys, refusals, durability, stopping.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { Installation, rawExchange, readJson, type Serving } from "../harness/executable";
 
 const option = {
@@ -42,6 +42,13 @@ describe("serve, alone in an empty folder", () => {
   test("S3.22 the key is not printed where standard error is no terminal; its file is named", () => {
     expect(serving.said()).not.toContain(serving.key());
     expect(serving.said()).toContain("admin-api-key");
+  });
+
+  test("S2.12 what answers requests wakes up at once, whatever threads in the background do, on Linux since 6.12", () => {
+    const told = existsSync("/proc/self/sched") ? readFileSync("/proc/self/sched", "utf8") : "";
+    const slice = /^se\.slice *: *(\d+)/m;
+    if (!slice.test(told)) return;
+    expect(slice.exec(readFileSync(`/proc/${serving.pid}/sched`, "utf8"))![1]).toBe("100000");
   });
 
   test("S2.01 S2.02 S2.03 health routes answer without a key and whatever the Host", async () => {

@@ -9,7 +9,7 @@ import { root } from "../../../build/fingerprint.mjs";
 import { ManualClock } from "../../../src/foundation/clock";
 import { createPasswordHasher } from "../../../src/foundation/password-hasher";
 import { servePasswords, type ThreadScope, threadedHash } from "../../../src/foundation/password-thread";
-import { goAfterOthers } from "../../../src/foundation/thread-priority";
+import { goAfterOthers, wakeAtOnce } from "../../../src/foundation/thread-priority";
 import { until } from "../../harness/storage";
 
 const entrance = join(root, "src", "main.ts");
@@ -18,14 +18,14 @@ const hashes = threadedHash(entrance, clock);
 afterAll(() => hashes.stop());
 
 /** Nice values and slices of this process's threads, or null where the system does not tell. */
-function urgencies(): { nice: number; sliceNanoseconds: number | null }[] | null {
+function urgencies(): { thread: number; nice: number; sliceNanoseconds: number | null }[] | null {
   if (process.platform !== "linux") return null;
   return readdirSync("/proc/self/task").flatMap((thread) => {
     try {
       // Fields behind the name, which may hold anything; the nice value is the nineteenth in all.
       const text = readFileSync(`/proc/self/task/${thread}/stat`, "utf8");
       const nice = Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[16]);
-      return [{ nice, sliceNanoseconds: sliceOf(Number(thread)) }];
+      return [{ thread: Number(thread), nice, sliceNanoseconds: sliceOf(Number(thread)) }];
     } catch {
       // It has ended since it was listed.
       return [];
@@ -64,13 +64,26 @@ describe("S2.12 a slow hash in a thread", () => {
   test("runs where every other thread goes first, on Linux", () => {
     const threads = urgencies();
     if (threads === null) return;
-    const last = threads.filter(({ nice }) => nice === 19);
-    expect(last.length).toBeGreaterThan(0);
-    const isKnown = threads.some(({ sliceNanoseconds }) => (sliceNanoseconds ?? 0) > 0);
-    // Zero or unknown on an older system.
-    if (isKnown) expect(last.map(({ sliceNanoseconds }) => sliceNanoseconds)).toContain(100_000);
+    expect(threads.some(({ nice }) => nice === 19)).toBe(true);
     // Whoever answers requests is not slowed.
     expect(goAfterOthers()).toBe(false);
+  });
+
+  test("gives its core up as soon as whoever answers requests wakes up, on Linux since 6.12", async () => {
+    const before = urgencies();
+    expect(wakeAtOnce()).toBe(process.platform === "linux");
+    // A thread that is made later.
+    hashes.stop();
+    await hashes.hash("one");
+    const threads = urgencies();
+    if (before === null || threads === null) return;
+    const first = threads.find(({ thread }) => thread === process.pid)!;
+    expect(first.nice).toBe(before.find(({ thread }) => thread === process.pid)!.nice);
+    // Zero or unknown on an older system.
+    if (!threads.some(({ sliceNanoseconds }) => (sliceNanoseconds ?? 0) > 0)) return;
+    expect(first.sliceNanoseconds).toBe(100_000);
+    for (const { thread, sliceNanoseconds } of threads)
+      if (thread !== process.pid) expect(sliceNanoseconds ?? 0).toBeGreaterThan(100_000);
   });
 
   test("that cannot be made fails alone: a text that is no hash opens for nothing", async () => {
