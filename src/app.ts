@@ -54,6 +54,7 @@ import { argon2id, createPasswordHasher, type SlowHash } from "./foundation/pass
 import { threadedHash } from "./foundation/password-thread";
 import type { Random } from "./foundation/random";
 import { createSecretBox, type SecretBox } from "./foundation/secret-box";
+import { createDeprecationLog } from "./http/deprecation";
 import { createLimits } from "./http/limits";
 import { createRequestLog } from "./http/request-log";
 import { createRequestMetrics } from "./http/request-metrics";
@@ -349,6 +350,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     onAnswered: (answered) => {
       countRequest(answered);
       logRequest(answered);
+      logDeprecated(answered);
       recordLatency(latencies, answered);
     },
   });
@@ -363,6 +365,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       return config.log.slowRequestMilliseconds;
     },
   });
+  const logDeprecated = createDeprecationLog({ log, clock });
   const countRequest = createRequestMetrics({
     metrics,
     routes: server.routes.routes,

@@ -12,7 +12,7 @@ const requestHeaders =
   "Authorization, Content-Encoding, Content-Type, Idempotency-Key, X-API-Key, X-Request-Id, traceparent, tracestate";
 const exposedHeaders =
   "Engine-Version, Engine-Wasm-Sha256, Inputs-Hash, Valuation-Time, X-Request-Id, Server-Timing, Idempotency-Replayed, Retry-After, RateLimit, RateLimit-Policy, " +
-  "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset";
+  "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Deprecation, Sunset, Link";
 const preflightSecondsMax = "600";
 
 /** The rule for a list of origins (scheme, host and port, as browsers send them), which is looked at anew each time. */

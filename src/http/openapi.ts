@@ -68,6 +68,11 @@ function operationOf(route: Route, schemas: SchemaBook): JsonObject {
   const isPublic = route.permission === "public";
   const needs = [
     needsOf(route.permission),
+    ...(detail.deprecation
+      ? [
+          `Deprecated since ${detail.deprecation.since}; from ${detail.deprecation.sunset} on it may be gone. Use ${detail.deprecation.successor} instead.`,
+        ]
+      : []),
     ...(route.needsRecentSignIn
       ? ["The sign-in must not be older than five minutes, or be shown again (reauthenticate)."]
       : []),
@@ -83,6 +88,7 @@ function operationOf(route: Route, schemas: SchemaBook): JsonObject {
     summary: detail.summary as string,
     ...(detail.description || needs ? { description: [detail.description, needs].filter(Boolean).join("\n\n") } : {}),
     tags: detail.tags as string[],
+    ...(route.deprecation && { deprecated: true }),
     security: isPublic ? [] : [{ ApiKey: [] }, { Bearer: [] }],
     ...(parameters.length > 0 && { parameters }),
     ...(route.body && {
@@ -151,6 +157,13 @@ const tableHeaders: JsonObject = {
   },
 };
 
+/** Of routes that are to go; written out where there are any, so that a document without them does not know the words. */
+const deprecationHeaders: JsonObject = {
+  Deprecation: { description: "Since when: @ and seconds since 1970 (RFC 9745).", schema: { type: "string" } },
+  Sunset: { description: "From when on it may be gone (RFC 8594).", schema: { type: "string" } },
+  Link: { description: 'What takes its place: rel="successor-version".', schema: { type: "string" } },
+};
+
 function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
   const responses: Record<string, Json> = {};
   const declared = Object.entries(route.responses);
@@ -165,6 +178,7 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
         ...(route.tables && tableHeaders),
         ...(route.detail.conditional && { ETag: { $ref: "#/components/headers/ETag" } }),
         ...(!route.isUnlimited && limitHeaderReferences),
+        ...(route.deprecation && deprecationHeaders),
       },
       ...(!isEmpty && {
         content: {

@@ -4,6 +4,7 @@
 
 import type { WireLimits, WireSchema } from "../adapters/tabular/wire-table";
 import type { Access } from "../domain/permission";
+import type { DeprecationDetail } from "./deprecation";
 
 /** What a route takes beside JSON: a table by columns, as CSV, NDJSON or Arrow, and answers in the same formats. */
 export interface TableDetail extends WireLimits {
@@ -35,6 +36,8 @@ declare module "elysia/types" {
     answerMedia?: string;
     /** The answer says which state it is of (ETag), and where the route changes it, If-Match is honoured. */
     conditional?: true;
+    /** The route is to go: every answer says since when, until when, and what takes its place. */
+    deprecation?: DeprecationDetail;
     /** The route makes something: it honours the Idempotency-Key header. */
     idempotent?: true;
   }

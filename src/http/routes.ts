@@ -8,6 +8,7 @@ import type { AnyElysia, DocumentDecoration } from "elysia";
 import { type Access, isAccess } from "../domain/permission";
 import { assert } from "../foundation/assert";
 import { BsoptError } from "../foundation/errors";
+import { checkSuccessors, type Deprecation, readDeprecation } from "./deprecation";
 import type { TableDetail } from "./route-detail";
 import { unlimitedPlaces } from "./schema-limits";
 
@@ -26,6 +27,8 @@ export interface Route {
   /** The body may be a form as well as JSON. */
   readonly takesForm: boolean;
   readonly isIdempotent: boolean;
+  /** Null: it stays. */
+  readonly deprecation: Deprecation | null;
   /** Only for whoever has shown the password or a code lately. */
   readonly needsRecentSignIn: boolean;
   /** Health routes answer whatever host a probe names. */
@@ -79,7 +82,7 @@ interface DeclaredRoute {
 /**
  * The table of everything the features serve. It reads them before they are joined into one app, because joining
  * silently drops the first of two equal routes and writes into their schemas. Throws BsoptError `internal`: ROUTE_INCOMPLETE where a route declares no
- * permission, operation id, summary, single tag or response; ROUTE_AMBIGUOUS where two overlap; ROUTE_UNSUPPORTED for shapes
+ * permission, operation id, summary, single tag or response, or a deprecation that makes no sense; ROUTE_AMBIGUOUS where two overlap; ROUTE_UNSUPPORTED for shapes
  * the gate does not decide about; SCHEMA_UNLIMITED where something sent has no limit; SCHEMA_OPEN where an object schema does not say `additionalProperties: false`.
  */
 export function buildRouteTable(features: readonly AnyElysia[], options: { requestBytesMax: number }): RouteTable {
@@ -102,6 +105,7 @@ export function buildRouteTable(features: readonly AnyElysia[], options: { reque
     if (operationIds.has(operationId)) throw refuse("ROUTE_AMBIGUOUS", `operation id ${operationId} is used twice`);
     operationIds.add(operationId);
   }
+  checkSuccessors(routes);
   const fixed = new Map<string, Pattern>();
   const open: Pattern[] = [];
   for (const [pattern, { segments, methods }] of patterns) {
@@ -197,6 +201,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     },
     takesForm: detail.form === true,
     isIdempotent: detail.idempotent === true,
+    deprecation: detail.deprecation ? readDeprecation(name, declared.path, detail.deprecation) : null,
     needsRecentSignIn: detail.recentSignIn === true,
     isHostExempt: hostExemptPatterns.has(declared.path),
     isUnlimited: unlimitedPatterns.has(declared.path),

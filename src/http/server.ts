@@ -17,6 +17,7 @@ import { BodyBudget } from "./body-budget";
 import { BodyPatience } from "./body-patience";
 import { clientAddressRule, localRule } from "./client-address";
 import { type CrossOrigin, crossOriginOf } from "./cross-origin";
+import { setDeprecationHeaders } from "./deprecation";
 import { documentRoutes } from "./documents";
 import { createGate } from "./gate";
 import { hostRule } from "./host";
@@ -354,6 +355,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
     headers.set("x-request-id", context.requestId);
     if (context.principal !== null && !headers.has("cache-control")) headers.set("cache-control", "no-store");
     if (context.limit !== null) setLimitHeaders(headers, context.limit);
+    if (context.route?.deprecation) {
+      const { pattern, deprecation } = context.route;
+      setDeprecationHeaders(headers, deprecation, { pattern, path: context.path });
+    }
     if (config.corsOrigins.length > 0) setCrossOrigin(headers, request, crossOrigin);
     const total = clock.monotonicMilliseconds() - context.startMilliseconds;
     let timing = `total;dur=${toMicroseconds(total)}`;
