@@ -45,7 +45,7 @@ const options = [
 ] as const;
 
 /** The kernel's memory is shared with workers; the limit must be no less than src/engine/kernel.ts asks for. */
-const sharedOptions = ["--enable", "threads", "--sharedMemory", "--maximumMemory", "4096"] as const;
+const sharedOptions = ["--enable", "threads", "--sharedMemory", "--maximumMemory", "6144"] as const;
 
 export interface BuiltWasm {
   /** Absolute path of the module. */

@@ -18,8 +18,14 @@ export const scratchColumns: usize = 48;
 /** Where the American model's room begins in the scratch, and its bytes (models/american-room.ts divides it). */
 export const americanOffset: usize = scratchColumns * tileBytes;
 export const americanBytes: usize = 860_160;
+/** Where the Heston model's room begins, and its bytes (models/heston-room.ts). */
+export const hestonOffset: usize = americanOffset + americanBytes;
+export const hestonBytes: usize = 98_816;
+/** Where simulations work, and its bytes (models/monte-carlo.ts); nothing there outlives a row. */
+export const monteCarloOffset: usize = hestonOffset + hestonBytes;
+export const monteCarloBytes: usize = 75_776;
 /** Bytes of scratch a caller must give; one scratch per thread, aligned to 16. */
-export const scratchBytes: usize = americanOffset + americanBytes;
+export const scratchBytes: usize = monteCarloOffset + monteCarloBytes;
 /** Bytes of a request block; aligned to 16. */
 export const requestBytes: usize = 480;
 
@@ -66,6 +72,23 @@ export const inputExtremeSoFar: usize = 13;
 export const inputAverage: usize = 11;
 export const inputAveragingStart: usize = 12;
 export const inputAverageSoFar: usize = 13;
+// From 9 on a model's own: two inputs that no model has both share an id.
+export const inputJumpIntensity: usize = 9;
+export const inputJumpMean: usize = 10;
+export const inputJumpVolatility: usize = 11;
+export const inputV0: usize = 9;
+export const inputKappa: usize = 10;
+export const inputLongVariance: usize = 11;
+export const inputVolOfVol: usize = 12;
+export const inputCorrelation: usize = 13;
+export const inputInitialVolatility: usize = 9;
+export const inputBeta: usize = 10;
+export const inputSteps: usize = 10;
+export const inputExercise: usize = 11;
+export const inputPaths: usize = 12;
+export const inputSeed: usize = 13;
+export const inputSampling: usize = 14;
+export const inputVarianceReduction: usize = 15;
 
 // Inputs that are lists: a row's number is the address of its list, 0 that of an empty one.
 export const inputDiscreteDividends: usize = 9;
@@ -92,6 +115,8 @@ export const outputDualGamma: usize = 16;
 export const outputLambda: usize = 17;
 export const outputEarlyExercisePremium: usize = 18;
 export const outputExerciseBoundary: usize = 19;
+export const outputBlackVolatility: usize = 20;
+export const outputStandardError: usize = 21;
 export const outputImpliedVolatility: usize = 30;
 export const outputAttainableError: usize = 31;
 

@@ -11,3 +11,7 @@ export const modelDigital: i32 = 12;
 export const modelBarrier: i32 = 13;
 export const modelLookback: i32 = 14;
 export const modelAsian: i32 = 15;
+export const modelHeston: i32 = 16;
+export const modelMertonJump: i32 = 17;
+export const modelSabr: i32 = 18;
+export const modelMonteCarlo: i32 = 19;

@@ -31,6 +31,7 @@ import {
   modelBlackScholesMerton,
   modelDisplacedBlack,
   modelGarmanKohlhagen,
+  modelMertonJump,
 } from "../abi/model";
 import {
   statusAboveMaximum,
@@ -66,6 +67,7 @@ import { constant, div, mul, mulAdd, putSign, sqrt } from "../lane/lane";
 import { sumLow } from "../math/error-free";
 import { americanVolatilityBatch } from "./american-volatility";
 import { bachelierVolatilityBatch } from "./bachelier-volatility";
+import { mertonVolatilityBatch } from "./merton-jump";
 import { inputColumn, isCallColumn, spreadBroadcasts } from "./columns";
 
 const table: usize = memory.data<f64>([1.1102230246251565e-16, 1.1102230246251565e-16], 16); // 2^-53
@@ -88,6 +90,8 @@ export function impliedVolatilityBatch(request: usize): i32 {
       return americanVolatilityBatch(request);
     case modelBachelier:
       return bachelierVolatilityBatch(request);
+    case modelMertonJump:
+      return mertonVolatilityBatch(request);
     default:
       return unsupportedBatch(request);
   }

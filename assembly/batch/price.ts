@@ -12,6 +12,10 @@ import {
   modelDisplacedBlack,
   modelGarmanKohlhagen,
   modelLookback,
+  modelHeston,
+  modelMertonJump,
+  modelMonteCarlo,
+  modelSabr,
 } from "../abi/model";
 import { statusUnsupportedOutput } from "../abi/status";
 import { americanBatch } from "./american";
@@ -19,6 +23,10 @@ import { bachelierBatch } from "./bachelier";
 import { blackBatch, displacedBlackBatch, forwardBlackBatch } from "./black";
 import { writeNullRow } from "./columns";
 import { exoticBatch } from "./exotic";
+import { hestonBatch } from "./heston";
+import { mertonBatch } from "./merton-jump";
+import { monteCarloBatch } from "./monte-carlo";
+import { sabrBatch } from "./sabr";
 
 /** Prices every row of the request; returns how many have a status other than ok. */
 export function priceBatch(request: usize): i32 {
@@ -39,6 +47,14 @@ export function priceBatch(request: usize): i32 {
     case modelLookback:
     case modelAsian:
       return exoticBatch(request);
+    case modelHeston:
+      return hestonBatch(request);
+    case modelMertonJump:
+      return mertonBatch(request);
+    case modelMonteCarlo:
+      return monteCarloBatch(request);
+    case modelSabr:
+      return sabrBatch(request);
     default:
       return unsupportedBatch(request);
   }

@@ -1,15 +1,17 @@
 // A second door, for tests only: the math routines by themselves, one lane or two, so that each routine's stated error is
 // held without a model around it. In batch/ because it reaches into math and iv. Never part of the executable.
 import { bridgePath, prepareBridge } from "../math/brownian-bridge";
-import { exp, expOfSum } from "../math/exp";
+import { exp, expLessOne, expOfSum } from "../math/exp";
 import { exp2, storeThreeExp2s } from "../math/exp2";
 import { inverseNormal } from "../math/inverse-normal";
+import { logOnePlus } from "../math/log-one-plus";
 import { logRatio } from "../math/log-ratio";
 import { mills } from "../math/mills";
 import { millsWeighted, storeTwoMillsWeighted } from "../math/mills-weighted";
 import { normalDensity, normalLaw } from "../math/normal";
 import { randomBits } from "../math/random";
 import { scrambled, sobolWord } from "../math/sobol";
+import { angle, cosineOf, quarterTurns, sineOf, withoutTurns } from "../math/trigonometry";
 
 export { evaluate_implied_volatility } from "../iv/probe";
 
@@ -35,6 +37,16 @@ function evaluate<T>(routine: i32, a: T, b: T): T {
       return normalLaw<T>(a);
     case 6:
       return exp2<T>(a);
+    case 20:
+      return sineOf<T>(withoutTurns<T>(a, quarterTurns<T>(a)), quarterTurns<T>(a));
+    case 21:
+      return cosineOf<T>(withoutTurns<T>(a, quarterTurns<T>(a)), quarterTurns<T>(a));
+    case 22:
+      return angle<T>(a, b);
+    case 23:
+      return expLessOne<T>(a);
+    case 24:
+      return logOnePlus<T>(a);
     default:
       return millsWeighted<T>(a);
   }
@@ -57,7 +69,7 @@ export function evaluate_pairs(routine: i32, count: i32, a: usize, b: usize, out
   for (let at: usize = 0; at < <usize>count << 3; at += 16) {
     const x = load<v128>(a + at);
     const y = load<v128>(b + at);
-    store<v128>(out + at, routine < 10 ? evaluate<v128>(routine, x, y) : evaluateWoven<v128>(routine, x, y, space));
+    store<v128>(out + at, routine < 10 || routine >= 20 ? evaluate<v128>(routine, x, y) : evaluateWoven<v128>(routine, x, y, space));
   }
 }
 
@@ -66,7 +78,7 @@ export function evaluate_singles(routine: i32, count: i32, a: usize, b: usize, o
   for (let at: usize = 0; at < <usize>count << 3; at += 8) {
     const x = load<f64>(a + at);
     const y = load<f64>(b + at);
-    store<f64>(out + at, routine < 10 ? evaluate<f64>(routine, x, y) : evaluateWoven<f64>(routine, x, y, space));
+    store<f64>(out + at, routine < 10 || routine >= 20 ? evaluate<f64>(routine, x, y) : evaluateWoven<f64>(routine, x, y, space));
   }
 }
 

@@ -46,6 +46,23 @@ export function exp<T>(x: T): T {
   return scaled<T>(r, shifted);
 }
 
+/** e^x - 1, |x| <= 708, with all digits as x goes to 0: at most 4 units of 2^-53 relative to the result. */
+// @ts-ignore: decorator
+@inline
+export function expLessOne<T>(x: T): T {
+  const magic = constant<T>(table + 16);
+  const shifted = mulAdd<T>(x, constant<T>(table), magic);
+  const n = sub<T>(shifted, magic);
+  const r = sub<T>(sub<T>(x, mul<T>(n, constant<T>(table + 32))), mul<T>(n, constant<T>(table + 48)));
+  const z = mul<T>(r, r);
+  const p = mulAdd<T>(mulAdd<T>(z, constant<T>(table + 64), constant<T>(table + 80)), z, constant<T>(table + 96));
+  const q = mulAdd<T>(add<T>(z, constant<T>(table + 112)), z, constant<T>(table + 128));
+  const rp = mul<T>(p, r);
+  const rest = div<T>(add<T>(rp, rp), sub<T>(q, rp));
+  const power = powerOfTwo<T>(shifted);
+  return mulAdd<T>(power, rest, sub<T>(power, constant<T>(table + 144)));
+}
+
 /** e^(high + low), |high| <= 708, |low| <= 1e-3: the low word of an exponent that needs more than 53 bits. */
 // @ts-ignore: decorator
 @inline

@@ -3,7 +3,15 @@
 
 import { Command, Option } from "commander";
 import type { TableColumn } from "../adapters/tabular/table";
-import { defaultOutputs, type InputName, modelNamed, models, type OutputName, type Units } from "../engine/catalog";
+import {
+  defaultOutputs,
+  defaultOutputsOf,
+  type InputName,
+  modelNamed,
+  models,
+  type OutputName,
+  type Units,
+} from "../engine/catalog";
 import { outputsArgument, type PricingCommandDependencies, unitsOption } from "./arguments";
 import { runBook } from "./book";
 import { runSingle } from "./single";
@@ -22,7 +30,7 @@ export function priceCommand(dependencies: PricingCommandDependencies): Command 
     .addOption(unitsOption())
     .option(
       "--outputs <names>",
-      `what to compute, separated by commas, else ${defaultOutputs.join(",")}`,
+      `what to compute, separated by commas, else ${defaultOutputs.join(",")} as far as the model has them`,
       outputsArgument,
     )
     .addOption(new Option("--all", "compute every output the model has").conflicts("outputs"))
@@ -38,7 +46,7 @@ function taskFor(asked: readonly OutputName[] | undefined): BookTask {
     models,
     inputs: modelInputs,
     compute: async (engine, { model, count, isCall, inputs, units }) => {
-      const outputs = asked ?? defaultOutputs;
+      const outputs = asked ?? defaultOutputsOf([modelNamed(model)]);
       const request = { model, count, isCall, inputs: inputs as PriceInputs, outputs, units };
       const { columns, status } = await engine.priceAsync(request);
       return {

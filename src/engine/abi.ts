@@ -57,6 +57,22 @@ export const inputIds: Readonly<Record<InputName | "price", number>> = {
   average_so_far: 13,
   upper_barrier: 14,
   monitoring_interval: 15,
+  jump_intensity: 9,
+  jump_mean: 10,
+  jump_volatility: 11,
+  v0: 9,
+  kappa: 10,
+  long_variance: 11,
+  vol_of_vol: 12,
+  correlation: 13,
+  initial_volatility: 9,
+  beta: 10,
+  steps: 10,
+  exercise: 11,
+  paths: 12,
+  seed: 13,
+  sampling: 14,
+  variance_reduction: 15,
 };
 
 /** The kernel's id of every list: its column holds addresses, 0 that of an empty list, else of how many numbers follow there. */
@@ -87,6 +103,8 @@ export const outputIds: Readonly<Record<OutputName | "implied_volatility" | "att
   lambda: 17,
   early_exercise_premium: 18,
   exercise_boundary: 19,
+  black_volatility: 20,
+  standard_error: 21,
   implied_volatility: 30,
   attainable_error: 31,
 };

@@ -7,6 +7,8 @@ import { american } from "./models/american";
 import type { InputDefinition, ModelDefinition, ModelName, OutputName } from "./models/definition";
 import { bachelier, black76, blackScholesMerton, displacedBlack, garmanKohlhagen } from "./models/european";
 import { asian, barrier, digital, lookback } from "./models/exotic";
+import { monteCarlo } from "./models/simulation";
+import { heston, mertonJump, sabr } from "./models/stochastic";
 
 export type {
   EuropeanOutput,
@@ -36,6 +38,10 @@ export const models: readonly ModelDefinition[] = [
   barrier,
   lookback,
   asian,
+  heston,
+  mertonJump,
+  sabr,
+  monteCarlo,
 ];
 
 /** An input's value as the wire shows it: a word where it is one. */
@@ -52,8 +58,18 @@ export function modelNamed(name: ModelName): ModelDefinition {
   return model;
 }
 
-/** What is computed where nothing is asked for: the price and the five first Greeks. */
+/** What is computed where nothing is asked for, of what a model offers: the price and the five first Greeks. */
 export const defaultOutputs: readonly OutputName[] = ["price", "delta", "gamma", "vega", "theta", "rho"];
+
+const isOffered = ({ outputs }: ModelDefinition, output: OutputName) => outputs.includes(output);
+const modelsWithoutSome = new Set(models.filter((model) => !defaultOutputs.every((each) => isOffered(model, each))));
+
+/** Those that each of the models offers; all of them where there is no model. */
+export function defaultOutputsOf(asked: readonly ModelDefinition[]): readonly OutputName[] {
+  const lacking = asked.filter((model) => modelsWithoutSome.has(model));
+  if (lacking.length === 0) return defaultOutputs;
+  return defaultOutputs.filter((output) => lacking.every((model) => isOffered(model, output)));
+}
 
 /**
  * The integer each status has in columns. Codes never change. 1 to 3 come with limit values; from 10 on every output is null.
@@ -111,6 +127,8 @@ function marketFactor(output: OutputName): number {
     case "lambda":
     case "early_exercise_premium":
     case "exercise_boundary":
+    case "black_volatility":
+    case "standard_error":
       return 1;
     case "vega":
     case "rho":

@@ -12,8 +12,8 @@ export const chunkRowsMax = 4096;
 
 const pageBytes = 65_536;
 
-/** The memory's limit, 256 MiB, as the module declares it (build/wasm.ts): address space, not memory, until it is used. */
-const memoryPagesMax = 4096;
+/** The memory's limit, 384 MiB, as the module declares it (build/wasm.ts): address space, not memory, until it is used. */
+const memoryPagesMax = 6144;
 
 /** What a thread opens its desk with; it can be posted. */
 export interface DeskStart {

@@ -11,6 +11,7 @@ import { checkBachelier } from "./golden/bachelier";
 import { checkBlack } from "./golden/black";
 import { checkExotic } from "./golden/exotic";
 import { checkImpliedVolatility } from "./golden/implied-volatility";
+import { checkStochastic } from "./golden/stochastic";
 import { pricePlain } from "./plain";
 import { impliedVolatilityPlain } from "./plain-implied-volatility";
 import type { OutputCheck, SpeedCheck, VerifyReport } from "./verify-report";
@@ -31,6 +32,7 @@ export function verify(engine: Engine, options: { readonly clock: Clock }): Veri
     ...checkImpliedVolatility(engine),
     ...checkAmerican((request) => engine.price(request)),
     ...checkExotic((request) => engine.price(request)),
+    ...checkStochastic((request) => engine.price(request)),
   ];
   const sample = sampleRequest();
   const prices = priceSample(engine, sample);

@@ -252,7 +252,7 @@ describe("S2.14 S2.35 a malformed body is refused with a pointer", () => {
       422,
       "/expiry/1",
     ],
-    ["an unknown model", price, { ...example, model: "heston" }, 422, "/model"],
+    ["an unknown model", price, { ...example, model: "tarot" }, 422, "/model"],
     ["an unknown type", price, { ...example, option_type: "Call" }, 422, "/option_type"],
     ["unknown units", price, { ...example, units: "percent" }, 422, "/units"],
     ["an unknown output", price, { ...example, outputs: ["price", "smile"] }, 422, "/outputs/1"],

@@ -12,7 +12,11 @@ export type ModelName =
   | "digital"
   | "barrier"
   | "lookback"
-  | "asian";
+  | "asian"
+  | "heston"
+  | "merton_jump"
+  | "sabr"
+  | "monte_carlo";
 
 /** Input names on the wire. */
 export type InputName =
@@ -34,10 +38,31 @@ export type InputName =
   | "extreme_so_far"
   | "averaging_start"
   | "average_so_far"
+  | "jump_intensity"
+  | "jump_mean"
+  | "jump_volatility"
+  | "v0"
+  | "kappa"
+  | "long_variance"
+  | "vol_of_vol"
+  | "correlation"
+  | "initial_volatility"
+  | "beta"
+  | "steps"
+  | "paths"
+  | "seed"
   | WordInput;
 
 /** Inputs that are words on the wire; to the kernel a word is its place in the list. */
-export type WordInput = "scheme" | "payoff" | "barrier_type" | "strike_type" | "average";
+export type WordInput =
+  | "scheme"
+  | "payoff"
+  | "barrier_type"
+  | "strike_type"
+  | "average"
+  | "exercise"
+  | "sampling"
+  | "variance_reduction";
 
 /** Inputs that are lists on the wire. */
 export type ListName = "discrete_dividends" | "fixings";
@@ -63,10 +88,15 @@ export type OutputName =
   | "dual_gamma"
   | "lambda"
   | "early_exercise_premium"
-  | "exercise_boundary";
+  | "exercise_boundary"
+  | "black_volatility"
+  | "standard_error";
 
 /** Outputs that a European model can offer. */
-export type EuropeanOutput = Exclude<OutputName, "early_exercise_premium" | "exercise_boundary">;
+export type EuropeanOutput = Exclude<
+  OutputName,
+  "early_exercise_premium" | "exercise_boundary" | "black_volatility" | "standard_error"
+>;
 
 /** One number, or word, that a model takes. */
 export interface InputDefinition {

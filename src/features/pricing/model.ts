@@ -62,7 +62,7 @@ const outputs = Type.Array(oneOf(outputNames), {
   minItems: 1,
   maxItems: outputNames.length,
   uniqueItems: true,
-  description: `What to compute; ${defaultOutputs.join(", ")} where it is left out.`,
+  description: `What to compute; ${defaultOutputs.join(", ")} where it is left out, but for what the model does not offer.`,
 });
 const onUnattainable = oneOf(["null", "zero"], {
   description: "What stands where the price is below_intrinsic: null (default) or 0.",

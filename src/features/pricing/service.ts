@@ -12,6 +12,7 @@ import { dayCounts } from "../../domain/day-count";
 import { builtInCalendars } from "../../domain/exchange-calendars";
 import {
   defaultOutputs,
+  defaultOutputsOf,
   type ModelDefinition,
   models,
   type OutputName,
@@ -219,8 +220,8 @@ export function createPricing(options: PricingOptions): PricingService {
 
     price(body, { query = {}, meter } = {}) {
       const sheet = sheetOfOne(body, "price");
-      const { outputs = defaultOutputs, units = "market" } = body;
       const [group] = sheet.groups;
+      const { outputs = defaultOutputsOf([group!.model]), units = "market" } = body;
       const { columns, status } = timedNow(meter, () => engine.price(priceRequest(group!, outputs, units)));
       const greeks: PriceAnswer["greeks"] = {};
       let price: number | null | undefined;
@@ -246,8 +247,9 @@ export function createPricing(options: PricingOptions): PricingService {
 
     async priceBatch(body, { query = {}, meter, signal } = {}) {
       const sheet = sheetOfBatch(body, "price", query);
-      const asked = body instanceof WireTable ? askedByQuery(query) : isRows(body) ? sharedByRows(body) : body;
-      const { outputs = defaultOutputs, units = "market" } = asked;
+      const unasked = defaultOutputsOf(sheet.groups.map(({ model }) => model));
+      const asked = body instanceof WireTable ? askedByQuery(query) : isRows(body) ? sharedByRows(body, unasked) : body;
+      const { outputs = unasked, units = "market" } = asked;
       const merged = await merge(sheet, outputs, (group) =>
         // An output that a group's model does not offer makes that group's rows unsupported_output; the engine says so.
         timed(meter, () => engine.priceAsync(priceRequest(group, outputs, units), { signal })),
@@ -342,9 +344,12 @@ function isHashed(body: object, query: { readonly inputs_hash?: "true" | "false"
 const isRows = <Rows extends { readonly options: unknown }>(body: object | Rows): body is Rows => "options" in body;
 
 /** The outputs and units that all rows of a batch share, because its answer can name them only once. */
-function sharedByRows(body: BatchRows): { outputs?: readonly OutputName[]; units?: Units } {
+function sharedByRows(
+  body: BatchRows,
+  unasked: readonly OutputName[],
+): { outputs: readonly OutputName[]; units: Units } {
   const { options } = body;
-  const outputsOf = (row?: PriceRequest) => row?.outputs ?? body.outputs ?? defaultOutputs;
+  const outputsOf = (row?: PriceRequest) => row?.outputs ?? body.outputs ?? unasked;
   const unitsOf = (row?: PriceRequest) => row?.units ?? body.units ?? "market";
   const outputs = outputsOf(options[0]);
   const units = unitsOf(options[0]);

@@ -57,6 +57,17 @@ law_points += [(near(-6, 6),) for _ in range(300)] + [(near(-37.4, 0),) for _ in
 power_points = [(x,) for x in [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 1e-300, -1e-17, 1019.75, -1019.75]]
 power_points += [(near(-0.5, 0.5),) for _ in range(200)] + [(near(-1020, 1020),) for _ in range(200)]
 
+turn_points = [(0.0,), (1e-300,), (1e-9,), (-1e-9,), (math.pi,), (math.pi / 2,), (-math.pi / 4,), (1e5,), (-1e5,)]
+turn_points += [(near(-4, 4),) for _ in range(300)] + [(near(-1e5, 1e5),) for _ in range(300)]
+turn_points += [(k * math.pi / 4 + near(-1e-12, 1e-12),) for k in range(-40, 41)]
+angle_points = [(0.0, 1.0), (1.0, 0.0), (-1.0, 0.0), (1e-300, 1.0), (1e-9, -1.0), (-1e-9, -1.0), (1.0, 1.0), (-1.0, -1.0)]
+angle_points += [(near(-1, 1), near(-1, 1)) for _ in range(400)]
+angle_points += [(near(-1, 1) * 10 ** near(-12, 3), near(-1, 1) * 10 ** near(-12, 3)) for _ in range(300)]
+less_points = [(0.0,), (1e-300,), (-1e-17,), (700.0,), (-700.0,), (-0.34658,), (0.34658,)]
+less_points += [(near(-1, 1) * 10 ** near(-15, 0),) for _ in range(300)] + [(near(-50, 50),) for _ in range(100)]
+plus_points = [(0.0,), (1e-300,), (-1e-17,), (-0.5,), (-0.999,), (1e6,)]
+plus_points += [(near(-0.9, 1) * 10 ** near(-15, 0),) for _ in range(400)] + [(10 ** near(-3, 12),) for _ in range(100)]
+
 # the words that simulations draw lie at (n + 1/2)/2^32; beyond them the tails
 inverse_points = [(0.5,), (0.075,), (0.925,), (2.0**-33,), (1 - 2.0**-33,), (1e-300,), (1.4e-11,), (1.3e-11,)]
 inverse_points += [((random.randrange(2**32) + 0.5) / 2**32,) for _ in range(300)] + [(10 ** near(-250, -0.302),) for _ in range(200)]
@@ -85,6 +96,11 @@ tables = {
     "mills": rows(mills, mills_points),
     "normal_density": rows(mp.npdf, density_points),
     "exp2": rows(lambda y: mp.mpf(2) ** y, power_points),
+    "sine": rows(mp.sin, turn_points),
+    "cosine": rows(mp.cos, turn_points),
+    "angle": rows(mp.atan2, angle_points),
+    "exp_less_one": rows(mp.expm1, less_points),
+    "log_one_plus": rows(mp.log1p, plus_points),
     "inverse_normal": rows(inverse_normal, inverse_points),
     "normal_law": rows(lambda x: mp.erfc(-x / mp.sqrt(2)) / 2, law_points),
 }

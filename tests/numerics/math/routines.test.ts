@@ -47,6 +47,11 @@ const routines = [
   { name: "normalDensity", id: 4, rows: golden.normal_density, arguments: 1, bound: 2.7 },
   { name: "normalLaw", id: 5, rows: golden.normal_law, arguments: 1, bound: 12 },
   { name: "exp2", id: 6, rows: golden.exp2, arguments: 1, bound: 1.6 },
+  { name: "sine", id: 20, rows: golden.sine, arguments: 1, bound: 2.5 },
+  { name: "cosine", id: 21, rows: golden.cosine, arguments: 1, bound: 2.5 },
+  { name: "angle", id: 22, rows: golden.angle, arguments: 2, bound: 2 },
+  { name: "expLessOne", id: 23, rows: golden.exp_less_one, arguments: 1, bound: 4 },
+  { name: "logOnePlus", id: 24, rows: golden.log_one_plus, arguments: 1, bound: 4 },
   { name: "millsWeighted", id: 7, rows: golden.mills.filter(([x]) => x! <= 37.5), arguments: 1, bound: 130 },
 ];
 

@@ -9,6 +9,7 @@ import { benchBlack } from "../../../bench/kernels/black";
 import { benchExotic } from "../../../bench/kernels/exotic";
 import { benchImpliedVolatility } from "../../../bench/kernels/implied-volatility";
 import { sampleOptions } from "../../../bench/kernels/sample";
+import { benchStochastic } from "../../../bench/kernels/stochastic";
 import { buildWasm } from "../../../build/wasm";
 import { createEngine } from "../../../src/engine/engine";
 import { type Clock, systemClock } from "../../../src/foundation/clock";
@@ -60,6 +61,14 @@ describe("S1.05 the bench of exotic options", () => {
     const { measurements, ratios } = await benchExotic({ ...tiny, rowsPerRound: 64 });
     expect(measurements).toHaveLength(13);
     expect(ratios.map(({ floor }) => floor)).toEqual([65, 20, 12, 4, 11]);
+  });
+});
+
+describe("S1.05 the bench of stochastic volatility", () => {
+  test("measures chains, single options and simulations beside the tree, and judges five ratios", async () => {
+    const { measurements, ratios } = await benchStochastic({ ...tiny, rowsPerRound: 64 });
+    expect(measurements).toHaveLength(8);
+    expect(ratios.map(({ floor }) => floor)).toEqual([0.4, 0.3, 2, 100, 0.4]);
   });
 });
 

@@ -69,10 +69,10 @@ describe("the layout", () => {
   });
 
   test("of another version is refused before anything is priced", () => {
-    // (module (shared memory import, 1 to 4096 pages) (func (export "abi_version") (result i32) i32.const 99))
+    // (module (shared memory import, 1 to 6144 pages) (func (export "abi_version") (result i32) i32.const 99))
     const foreign = Uint8Array.from([
       0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 2, 17, 1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121,
-      2, 3, 1, 128, 32, 3, 2, 1, 0, 7, 15, 1, 11, 97, 98, 105, 95, 118, 101, 114, 115, 105, 111, 110, 0, 0, 10, 7, 1, 5,
+      2, 3, 1, 128, 48, 3, 2, 1, 0, 7, 15, 1, 11, 97, 98, 105, 95, 118, 101, 114, 115, 105, 111, 110, 0, 0, 10, 7, 1, 5,
       0, 65, 227, 0, 11,
     ]);
     expect(() => createKernel(foreign)).toThrow("the kernel speaks layout 99, not 2");

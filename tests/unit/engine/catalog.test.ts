@@ -3,6 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import {
   defaultOutputs,
+  defaultOutputsOf,
   type ModelName,
   modelNamed,
   models,
@@ -59,9 +60,20 @@ describe("S4.47 catalog", () => {
     }
   });
 
-  test("asks for price and the five first Greeks unless told otherwise, and every model offers them", () => {
+  test("asks for price and the five first Greeks unless told otherwise, and every model but the simulation offers them", () => {
     expect(defaultOutputs).toEqual(["price", "delta", "gamma", "vega", "theta", "rho"]);
-    for (const model of models) for (const output of defaultOutputs) expect(model.outputs).toContain(output);
+    for (const model of models) {
+      if (model.name === "monte_carlo") continue;
+      for (const output of defaultOutputs) expect(model.outputs, model.name).toContain(output);
+      expect(defaultOutputsOf([model])).toEqual(defaultOutputs);
+    }
+  });
+
+  test("asks for what all of the asked models offer", () => {
+    const simulated = ["price", "delta", "vega", "rho"] as const;
+    expect(defaultOutputsOf([modelNamed("monte_carlo")])).toEqual(simulated);
+    expect(defaultOutputsOf([modelNamed("heston"), modelNamed("monte_carlo")])).toEqual(simulated);
+    expect(defaultOutputsOf([])).toEqual(defaultOutputs);
   });
 
   test("refuses a model it does not know", () => {
