@@ -39,9 +39,9 @@ const settingKeys = [
 ] as const;
 const lookMilliseconds = 200;
 
-/** Makes a backup and prints its folder; --json prints its manifest too. */
-export function backupCommand(dependencies: BackupDependencies): Command {
-  const { io, clock, openKeeper } = dependencies;
+/** Makes a backup and prints its folder; --json prints its manifest too. `stepBack` lets a server beside it go first. */
+export function backupCommand(dependencies: BackupDependencies & { readonly stepBack: () => void }): Command {
+  const { io, clock, openKeeper, stepBack } = dependencies;
   const command = new Command("backup")
     .description("copy the database, also beside a running server, into a new folder")
     .argument("[to]", "the folder to make [default: one named by the time in backups in the data folder]")
@@ -53,6 +53,7 @@ export function backupCommand(dependencies: BackupDependencies): Command {
     if (to !== undefined && options.to !== undefined) throw new UsageError("the place is named twice");
     const place = to ?? options.to;
     const keeper = await openKeeper(await readSettings(command, dependencies));
+    stepBack();
     const watching = watchFile(io, clock, keeper.sizeBytes);
     const made = await keeper
       .backup({

@@ -13,7 +13,7 @@ import type { Clock } from "../foundation/clock";
 import { BsoptError } from "../foundation/errors";
 import { silentLog } from "../foundation/log";
 import type { Random } from "../foundation/random";
-import { wakeAtOnce } from "../foundation/thread-priority";
+import { goAfterOtherProcesses, wakeAtOnce } from "../foundation/thread-priority";
 import { createLog } from "../telemetry/log";
 import type { CommandIo } from "./io";
 import type { ProcessControl } from "./processes";
@@ -140,7 +140,11 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ["user", async () => (await import("./user")).userCommand({ ...source, openIdentity })],
     ["migrate", async () => (await import("./migrate")).migrateCommand({ ...source, openMigrator })],
     ["config", async () => (await import("./config")).configCommand({ ...source, settingChecks, readChanged })],
-    ["backup", async () => (await import("./backup")).backupCommand({ ...source, clock, openKeeper })],
+    [
+      "backup",
+      async () =>
+        (await import("./backup")).backupCommand({ ...source, clock, openKeeper, stepBack: goAfterOtherProcesses }),
+    ],
     ["restore", async () => (await import("./backup")).restoreCommand({ ...source, clock, openKeeper })],
     ["doctor", async () => (await import("./doctor")).doctorCommand({ ...source, clock, build, openExaminer })],
     [

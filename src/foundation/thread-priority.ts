@@ -56,6 +56,15 @@ export function goAfterOthers(): boolean {
   }
 }
 
+/** Lets every ordinary process go before this one, from now on: for commands that work beside a server. */
+export function goAfterOtherProcesses(): void {
+  try {
+    setPriority(lastNice);
+  } catch {
+    // Nobody minds.
+  }
+}
+
 /** The calling thread's number, which is the process's for its first; null where the system does not tell. */
 function threadNumber(): number | null {
   const thread = Number(/(\d+)$/.exec(readlinkSync("/proc/thread-self"))?.[1]);

@@ -186,6 +186,25 @@ describe("a large database", () => {
     expect(await again.stop()).toBe(0);
   });
 
+  test("S2.50 a backup by hand lets a server beside it go first", async () => {
+    const child = Bun.spawn([installation.executable, "backup", "stepped-back"], {
+      cwd: installation.folder,
+      env: installation.environment(),
+      stdio: ["ignore", "ignore", "ignore"],
+    });
+    const nices = new Set<number>();
+    while (child.exitCode === null) {
+      const stat = `/proc/${child.pid}/stat`;
+      const text = existsSync(stat) ? readFileSync(stat, "utf8") : "";
+      // Fields behind the name; the nice value is the nineteenth in all.
+      const nice = Number(text.slice(text.lastIndexOf(")") + 2).split(" ")[16] ?? Number.NaN);
+      if (!Number.isNaN(nice)) nices.add(nice);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(child.exitCode).toBe(0);
+    if (process.platform === "linux") expect(nices).toContain(19);
+  });
+
   test("S1.06 after a kill it is ready at once, degraded until it has been read whole, then ok", async () => {
     const first = await installation.serve();
     const made = await fetch(`${first.url}/api/v1/api-keys`, {
