@@ -24,6 +24,8 @@ import {
   inputTimeToExpiry,
   inputUpperBarrier,
   inputVolatility,
+  inputWindowEnd,
+  inputWindowStart,
   intermediate,
   listLength,
   listNumbers,
@@ -65,8 +67,9 @@ import {
   statusZeroVolatility,
 } from "../abi/status";
 import { asianValue, averageArithmetic, averageGeometric } from "../models/asian";
-import { barrierDoubleIn, barrierDoubleOut } from "../models/barrier-kinds";
+import { barrierDoubleIn, barrierDoubleOut, isDouble, isKnockIn } from "../models/barrier-kinds";
 import { barrierValue } from "../models/barrier";
+import { isWithinWeight } from "../models/barrier-window";
 import { digitalValue, isTouchBarrier, payoffAssetNoTouch, payoffGap } from "../models/digital";
 import {
   atOne,
@@ -164,6 +167,7 @@ function priceRow(request: usize, row: usize, mask: u32, values: usize): i32 {
     if (!isOrdinary(volatility) || !(volatility * sqrt<f64>(time) <= deviationMax)) return statusOutOfDomain;
     openMarket(spot, strike, time, rate, dividendYield, volatility);
     isSure = false;
+    if (model == modelBarrier && !isWindowInReach(request, row, time)) return statusOutOfDomain;
   }
   const jet = valueOfRow(request, model, row, isSure);
   if (isFull) return statusNotConverged;
@@ -208,7 +212,8 @@ function termsStatus(request: usize, model: i32, row: usize): i32 {
     const rebate = cell(request, inputRebate, row);
     if (!(rebate - rebate == 0)) return statusNonFinite;
     if (!isLevel(rebate)) return statusOutOfDomain;
-    return barrierStatus(request, row);
+    const status = barrierStatus(request, row);
+    return status == statusOk ? windowStatus(request, row) : status;
   }
   const extreme = cell(request, inputExtremeSoFar, row);
   if (!(extreme - extreme == 0)) return statusNonFinite;
@@ -228,6 +233,35 @@ function barrierStatus(request: usize, row: usize): i32 {
   const upper = cell(request, inputUpperBarrier, row);
   if (!(upper - upper == 0)) return statusNonFinite;
   return isOrdinary(upper) && barrier < upper ? statusOk : statusOutOfDomain;
+}
+
+/** Whether a window's images are of a size that doubles hold. */
+function isWindowInReach(request: usize, row: usize, time: f64): bool {
+  if (cell(request, inputBarrierType, row) == 0) return true;
+  if (!(cell(request, inputWindowStart, row) > 0) && windowEnd(request, row) >= time) return true;
+  return isWithinWeight(cell(request, inputBarrier, row));
+}
+
+/** When the barrier's window closes; 0 is with expiry. */
+function windowEnd(request: usize, row: usize): f64 {
+  const end = cell(request, inputWindowEnd, row);
+  const time = max<f64>(cell(request, inputTimeToExpiry, row), 0);
+  return end == 0 || end > time ? time : end;
+}
+
+/** Of a barrier's window. What has one has one barrier, and no rebate that is paid at a hit. */
+function windowStatus(request: usize, row: usize): i32 {
+  const start = cell(request, inputWindowStart, row);
+  const end = cell(request, inputWindowEnd, row);
+  if (!(start - start == 0 && end - end == 0)) return statusNonFinite;
+  const time = cell(request, inputTimeToExpiry, row);
+  const kind = <i32>cell(request, inputBarrierType, row) - 1;
+  const closing = windowEnd(request, row);
+  if (kind < 0 || time <= 0) return statusOk;
+  if (end > time * (1 + fixingTolerance) || closing <= max<f64>(start, 0)) return statusOutOfDomain;
+  if (start <= 0 && closing == time) return statusOk;
+  if (isDouble(kind) || (!isKnockIn(kind) && cell(request, inputRebate, row) != 0)) return statusOutOfDomain;
+  return statusOk;
 }
 
 /** Of an average: which, from when on, and what of it is known. Fixings come soonest first. */
@@ -307,6 +341,8 @@ function valueOfRow(request: usize, model: i32, row: usize, isSure: bool): usize
       cell(request, inputUpperBarrier, row),
       cell(request, inputRebate, row),
       interval,
+      cell(request, inputWindowStart, row),
+      windowEnd(request, row),
     );
   }
   return lookbackValue(

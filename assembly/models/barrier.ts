@@ -5,10 +5,11 @@
 // option has been knocked: it is worth its rebate, or the plain option.
 import { isBeyond, isDouble, isKnockIn, movedBarrier, sideOf } from "./barrier-kinds";
 import { direct, hitDiscount, touched, withBarrier } from "./barrier-legs";
+import { survivedWindow } from "./barrier-window";
 import { hitDiscountOfTwo, survived } from "./double-barrier-legs";
 import { fixed, minus, plus, scaled, times, valueOf } from "./jet";
-import { rateDiscount, strike } from "./market";
-import { isSureToTouch, sureMoment, sureVanilla } from "./sure-future";
+import { rateDiscount, strike, time } from "./market";
+import { isBeyondAt, isSureToTouch, sureMoment, sureVanilla } from "./sure-future";
 
 export function barrierValue(
   isSure: bool,
@@ -18,6 +19,8 @@ export function barrierValue(
   upperBarrier: f64,
   rebate: f64,
   interval: f64,
+  start: f64,
+  end: f64,
 ): usize {
   const phi: f64 = isCall ? 1 : -1;
   if (kind < 0) return plainValue(isSure, phi);
@@ -26,6 +29,8 @@ export function barrierValue(
   const side: f64 = isTwo ? 1 : sideOf(kind);
   const level = movedBarrier(fixed(barrier), side, interval, isSure);
   const upper = isTwo ? movedBarrier(fixed(upperBarrier), -1, interval, isSure) : level;
+  const isWindow = start > 0 || end < valueOf(time);
+  if (isWindow && valueOf(time) > 0) return windowValue(isSure, isIn, side, phi, level, rebate, max<f64>(start, 0), end);
   if (isBeyond(level, side) || (isTwo && isBeyond(upper, -1))) return isIn ? plainValue(isSure, phi) : fixed(rebate);
   if (isSure) {
     const first = isSureToTouch(level, side);
@@ -47,6 +52,32 @@ export function barrierValue(
   // two bounds that include each other: whatever strike, all that survives is paid
   const paid = isIn ? survived(1, 0, fixed(1), level, level, upper) : hitDiscountOfTwo(level, upper);
   return plus(option, scaled(paid, rebate));
+}
+
+/** A barrier that holds from one moment to another; a rebate is a knock-in's. */
+function windowValue(
+  isSure: bool,
+  isIn: bool,
+  side: f64,
+  phi: f64,
+  level: usize,
+  rebate: f64,
+  start: f64,
+  end: f64,
+): usize {
+  const isHit = start == 0 && isBeyond(level, side);
+  if (isHit || isSure) {
+    if (isHit || isBeyondAt(level, side, start) || isBeyondAt(level, side, end)) {
+      return isIn ? plainValue(isSure, phi) : fixed(0);
+    }
+    return isIn ? scaled(rateDiscount, rebate) : plainValue(true, phi);
+  }
+  const owed = scaled(strike, -phi);
+  const alive = survivedWindow(side, phi, false, phi, owed, strike, level, start, end);
+  if (!isIn) return alive;
+  const option = minus(plainValue(false, phi), alive);
+  if (rebate == 0) return option;
+  return plus(option, scaled(survivedWindow(side, phi, true, 0, fixed(1), strike, level, start, end), rebate));
 }
 
 function plainValue(isSure: bool, phi: f64): usize {

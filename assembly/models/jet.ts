@@ -323,3 +323,67 @@ export function weightedDensity(a: usize, x: usize, exponent: f64): usize {
   const f = exponentialOf(exponent) * inverseRootTwoPi;
   return times(composed(x, f, -at * f, (at * at - 1) * f, (3 - at * at) * at * f), growth(a));
 }
+
+const third: f64 = 1 / 3.0;
+const twoThirds: f64 = 2 / 3.0;
+
+// @ts-ignore: decorator
+@inline
+function gather(sum: usize, at: usize, value: f64): void {
+  store<f64>(sum + at, load<f64>(sum + at) + value);
+}
+
+/**
+ * Adds to a sum the derivatives that a function has by way of one argument x: its own derivative in x, a jet, is the slope. A function
+ * of several arguments is made of its value and one such call each: so the law of two normal variables is known to every order from its
+ * value and slopes. What is gathered is each coefficient's share ∫ slope dx, along one of its variables.
+ */
+export function gatherSlope(sum: usize, slope: usize, x: usize): void {
+  if (degree == degreePrice) return;
+  const f0 = load<f64>(slope, 0);
+  const f1 = load<f64>(slope, 8);
+  const x1 = load<f64>(x, 8);
+  const x2 = load<f64>(x, 16);
+  const x3 = load<f64>(x, 24);
+  const x4 = load<f64>(x, 32);
+  const x5 = load<f64>(x, 40);
+  const x6 = load<f64>(x, 48);
+  const x7 = load<f64>(x, 56);
+  gather(sum, 8, f0 * x1);
+  gather(sum, 16, f0 * x2);
+  gather(sum, 24, f0 * x3);
+  gather(sum, 32, f0 * x4);
+  gather(sum, 40, f0 * x5);
+  gather(sum, 48, f0 * x6);
+  gather(sum, 56, 0.5 * (f1 * x1) + f0 * x7);
+  if (degree == degreeFirst) return;
+  const f2 = load<f64>(slope, 16);
+  const f6 = load<f64>(slope, 48);
+  const f7 = load<f64>(slope, 56);
+  const f9 = load<f64>(slope, 72);
+  const x8 = load<f64>(x, 64);
+  const x9 = load<f64>(x, 72);
+  const x10 = load<f64>(x, 80);
+  const x11 = load<f64>(x, 88);
+  const x12 = load<f64>(x, 96);
+  const x13 = load<f64>(x, 104);
+  const x14 = load<f64>(x, 112);
+  const x15 = load<f64>(x, 120);
+  const x16 = load<f64>(x, 128);
+  gather(sum, 64, third * (f7 * x1) + twoThirds * (f1 * x7) + f0 * x8);
+  gather(sum, 72, 0.5 * (f2 * x2) + f0 * x9);
+  gather(sum, 80, third * (f9 * x2) + twoThirds * (f2 * x9) + f0 * x10);
+  gather(sum, 88, f1 * x2 + f0 * x11);
+  gather(sum, 96, f7 * x2 + f1 * x11 + f0 * x12);
+  gather(sum, 104, f1 * x3 + f0 * x13);
+  gather(sum, 112, f2 * x3 + f0 * x14);
+  gather(sum, 120, f7 * x3 + f1 * x13 + f0 * x15);
+  gather(sum, 128, 0.5 * (f6 * x6) + f0 * x16);
+}
+
+/** Whether derivatives are wanted at all. */
+// @ts-ignore: decorator
+@inline
+export function hasDerivatives(): bool {
+  return degree != degreePrice;
+}

@@ -2,7 +2,7 @@
 // forward, so a barrier between both is hit, at a known moment. Separate from the formulas because these rows are few and full of
 // decisions. Jets carry the derivatives; where the payoff has its kink they are the mean of both sides, and what has no limit is named by
 // `edge` for the caller to make null.
-import { exponential, fixed, logarithm, minus, over, plus, scaled, times, valueOf } from "./jet";
+import { exponential, exponentialOf, fixed, logarithm, minus, over, plus, scaled, times, valueOf } from "./jet";
 import { dividendYield, forward, rate, rateDiscount, spot, time, yieldDiscount } from "./market";
 
 /** Nothing to make null; the payoff's kink; a jump of the payoff itself. */
@@ -50,6 +50,12 @@ export function sureVanilla(phi: f64, strike: usize): usize {
 /** Whether the way from spot to forward meets the level, which the spot has not yet. */
 export function isSureToTouch(level: usize, side: f64): bool {
   return side * sureExcess(level) <= 0;
+}
+
+/** Whether the sure way is at the level or beyond it at a moment. */
+export function isBeyondAt(level: usize, side: f64, at: f64): bool {
+  const there = valueOf(spot) * exponentialOf((valueOf(rate) - valueOf(dividendYield)) * at);
+  return side * (there - valueOf(level)) <= 0;
 }
 
 /** e^(-rτ), τ the moment at which the way to the forward meets the level. */

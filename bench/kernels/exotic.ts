@@ -68,6 +68,12 @@ export async function benchExotic(options: {
   const averages = {
     "asian, twelve fixings": { ...yearly, lists: { fixings: sameLists(months) } },
     "asian, continuous": yearly,
+    "barrier, in a window": request("barrier", {
+      barrier_type: place("barrier", "barrier_type", "down_out"),
+      barrier: 88,
+      window_start: 0.02,
+      window_end: 0.06,
+    }),
   };
   const all: Record<string, PriceRequest> = { ...requests, ...averages };
   const tree = new Float64Array(rows);

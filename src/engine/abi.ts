@@ -48,6 +48,8 @@ export const inputIds: Readonly<Record<InputName | "price", number>> = {
   rebate: 9,
   strike_type: 9,
   cash: 10,
+  window_start: 10,
+  window_end: 11,
   gap_strike: 11,
   barrier_type: 12,
   barrier: 13,

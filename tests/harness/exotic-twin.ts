@@ -13,7 +13,13 @@ export interface TwinRow {
 }
 
 /** ∫ f over [low, high] by panels of Gauss–Legendre's sixteen points; breaks are where f may have kinks. */
-export function integral(f: (x: number) => number, low: number, high: number, breaks: readonly number[] = []): number {
+export function integral(
+  f: (x: number) => number,
+  low: number,
+  high: number,
+  breaks: readonly number[] = [],
+  panels = 40,
+): number {
   const ends = [low, ...breaks.filter((x) => x > low && x < high).toSorted((a, b) => a - b), high];
   let sum = 0;
   for (let part = 1; part < ends.length; part++) {
@@ -29,7 +35,6 @@ export function integral(f: (x: number) => number, low: number, high: number, br
   }
   return sum;
 }
-const panels = 40;
 const nodes = [
   0.09501250983763744, 0.2816035507792589, 0.45801677765722737, 0.6178762444026438, 0.755404408355003,
   0.8656312023878318, 0.9445750230732326, 0.9894009349916499,

@@ -34,6 +34,8 @@ export type InputName =
   | "barrier"
   | "upper_barrier"
   | "rebate"
+  | "window_start"
+  | "window_end"
   | "monitoring_interval"
   | "extreme_so_far"
   | "averaging_start"

@@ -59,9 +59,11 @@ const monitoringInterval: InputDefinition = {
   example: 0.004,
 };
 
-/** Two barriers are sums over images, each a formula of one. */
-const exoticWeight: ModelDefinition["weight"] = ({ largest }) =>
-  largest("barrier_type") >= barrierTypes.indexOf("double_in") ? 512 : 64;
+/** Two barriers are sums over images, each a formula of one; a window needs the laws of three moments. */
+const exoticWeight: ModelDefinition["weight"] = ({ largest }) => {
+  if (largest("window_start") > 0 || largest("window_end") > 0) return 4096;
+  return largest("barrier_type") >= barrierTypes.indexOf("double_in") ? 512 : 64;
+};
 
 const deviationLimit = "volatility · √time above 64 is out_of_domain.";
 const sureLimit =
@@ -151,6 +153,22 @@ export const barrier: ModelDefinition = {
     },
     upperBarrier,
     monitoringInterval,
+    {
+      name: "window_start",
+      title: "From when on the barrier holds; a spot at it or beyond then has hit it",
+      unit: "years",
+      default: 0,
+      domain: "below the window's end; 0 and below: it holds already",
+      example: 0,
+    },
+    {
+      name: "window_end",
+      title: "Until when the barrier holds, 0 until expiry",
+      unit: "years",
+      default: 0,
+      domain: "0 to time_to_expiry; a window is for one barrier, and without a knock-out's rebate",
+      example: 0,
+    },
   ],
   outputs: spotOutputs,
   impliedVolatility: false,
@@ -160,6 +178,7 @@ export const barrier: ModelDefinition = {
     "Where the payoff has its kink gamma, dual_gamma, speed and theta are null.",
     "A spot at a barrier or beyond it has been knocked, status ok: a knock-out is worth its rebate now, a knock-in what it is without a barrier.",
     "barrier_type none is the plain option.",
+    "A window with two barriers, with a rebate at the hit, beyond expiry, or with |2 (rate − dividend_yield ± volatility²/2) · ln(barrier/spot)| / volatility² above 600 is out_of_domain. Derivatives in time move it together with expiry, but for a start that has passed.",
     lambdaLimit,
     deviationLimit,
     badLimit,

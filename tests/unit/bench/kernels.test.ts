@@ -59,7 +59,7 @@ describe("S1.05 the bench of American options", () => {
 describe("S1.05 the bench of exotic options", () => {
   test("measures every model beside the tree, with five Greeks and with all, and judges five ratios", async () => {
     const { measurements, ratios } = await benchExotic({ ...tiny, rowsPerRound: 64 });
-    expect(measurements).toHaveLength(13);
+    expect(measurements).toHaveLength(15);
     expect(ratios.map(({ floor }) => floor)).toEqual([65, 20, 12, 4, 11]);
   });
 });
