@@ -24,8 +24,14 @@ export const hestonBytes: usize = 98_816;
 /** Where simulations work, and its bytes (models/monte-carlo.ts); nothing there outlives a row. */
 export const monteCarloOffset: usize = hestonOffset + hestonBytes;
 export const monteCarloBytes: usize = 75_776;
+/**
+ * Where finite differences keep their grid (models/finite-difference-room.ts divides it): where simulations work, which remember nothing
+ * either; the American model's and Heston's rooms do.
+ */
+export const finiteDifferenceOffset: usize = monteCarloOffset;
+export const finiteDifferenceBytes: usize = 106_496;
 /** Bytes of scratch a caller must give; one scratch per thread, aligned to 16. */
-export const scratchBytes: usize = monteCarloOffset + monteCarloBytes;
+export const scratchBytes: usize = finiteDifferenceOffset + finiteDifferenceBytes;
 /** Bytes of a request block; aligned to 16. */
 export const requestBytes: usize = 480;
 
@@ -95,6 +101,10 @@ export const inputVarianceReduction: usize = 15;
 // Inputs that are lists: a row's number is the address of its list, 0 that of an empty one.
 export const inputDiscreteDividends: usize = 9;
 export const inputFixings: usize = 10;
+
+// Of models that are solved over a grid of time and price.
+export const inputSpaceSteps: usize = 12;
+export const inputTimeSteps: usize = 13;
 
 // Output ids.
 export const outputPrice: usize = 0;

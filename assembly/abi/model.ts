@@ -7,6 +7,7 @@ export const modelGarmanKohlhagen: i32 = 2;
 export const modelBachelier: i32 = 3;
 export const modelDisplacedBlack: i32 = 4;
 export const modelAmerican: i32 = 5;
+export const modelFiniteDifference: i32 = 11;
 export const modelDigital: i32 = 12;
 export const modelBarrier: i32 = 13;
 export const modelLookback: i32 = 14;

@@ -6,6 +6,7 @@ import {
   countOffset,
   flagUnattainableIsZero,
   flagsOffset,
+  inputDiscreteDividends,
   inputDividendYield,
   inputPrice,
   inputRate,
@@ -30,11 +31,17 @@ import {
   statusOutOfDomain,
 } from "../abi/status";
 import { solveVolatility } from "../iv/american";
+import { solveDividendVolatility } from "../iv/american-dividends";
 import { exp } from "../math/exp";
 import { logRatio } from "../math/log-ratio";
 import { sureValues } from "../models/american-limits";
 import { checkRoom } from "../models/american-room";
-import { cell, deviationMax, inputStatus, isCallAt, schemeOf } from "./american";
+import { dividendsStatus, hasDividends, sureDividendValues } from "../models/dividend-limits";
+import { roomOf, rowValues } from "../models/finite-difference-room";
+import { cell, deviationMax, gridDeviationMax, gridDeviationMin, inputStatus, isCallAt, schemeOf } from "./american";
+
+/** 2^-53 */
+const halfUlp: f64 = 1.1102230246251565e-16;
 
 /** Implied volatilities for the request block at the address; returns how many rows have a status other than ok. */
 export function americanVolatilityBatch(request: usize): i32 {
@@ -70,7 +77,18 @@ function solveRow(request: usize, room: usize, space: usize, row: usize, volatil
   if (!(price - price == 0)) return statusNonFinite;
   const status = inputStatus(spot, strike, time, rate, dividendYield);
   if (status != statusOk) return status;
+  const dividends = <usize>cell(request, inputDiscreteDividends, row);
+  const listed = dividendsStatus(dividends);
+  if (listed != statusOk) return listed;
   if (scheme < 0 || spot == 0 || strike == 0) return statusOutOfDomain;
+  if (hasDividends(dividends, time)) {
+    const found = dividendVolatility(request, row, isCall, scheme, spot, strike, time, rate, dividendYield, dividends, price, space);
+    if (found != statusOk) return found;
+    const solution = load<f64>(space);
+    store<f64>(volatility, solution);
+    store<f64>(attainableError, halfUlp * (1 + price / (load<f64>(space, 8) * solution)));
+    return statusOk;
+  }
   sureValues(isCall, spot, strike, time, rate, dividendYield, space);
   if (!(price > load<f64>(space + (outputPrice << 3)))) return statusBelowIntrinsic;
   const ownRate = isCall ? dividendYield : rate;
@@ -83,6 +101,49 @@ function solveRow(request: usize, room: usize, space: usize, row: usize, volatil
   if (found != statusOk) return found;
   const solution = load<f64>(space);
   store<f64>(volatility, solution);
-  store<f64>(attainableError, 1.1102230246251565e-16 * (1 + unit / (load<f64>(space, 8) * solution)));
+  store<f64>(attainableError, halfUlp * (1 + unit / (load<f64>(space, 8) * solution)));
   return statusOk;
+}
+
+/** The same where the asset pays dividends. Below the volatility that makes holding pay, the price says nothing of it. */
+function dividendVolatility(
+  request: usize,
+  row: usize,
+  isCall: bool,
+  scheme: i32,
+  spot: f64,
+  strike: f64,
+  time: f64,
+  rate: f64,
+  dividendYield: f64,
+  dividends: usize,
+  price: f64,
+  answer: usize,
+): i32 {
+  const room = roomOf(request);
+  const values = room + rowValues;
+  sureDividendValues(isCall, true, spot, strike, time, rate, dividendYield, dividends, values);
+  const sure = load<f64>(values + (outputPrice << 3));
+  if (!(price > sure)) return statusBelowIntrinsic;
+  const ceiling = isCall ? spot * max<f64>(1, exp<f64>(-dividendYield * time)) : strike * max<f64>(1, exp<f64>(-rate * time));
+  if (!(price < ceiling)) return statusAboveMaximum;
+  const root = sqrt<f64>(time);
+  // an option at the money is worth about 0.4 of its deviation
+  const start = max<f64>(0.05, min<f64>(1.5, (2.5 * (price - sure)) / min<f64>(spot, strike))) / root;
+  return solveDividendVolatility(
+    room,
+    isCall,
+    scheme,
+    spot,
+    strike,
+    time,
+    rate,
+    dividendYield,
+    dividends,
+    price,
+    start,
+    gridDeviationMin / root,
+    gridDeviationMax / root,
+    answer,
+  );
 }

@@ -4,6 +4,7 @@
 import {
   americanOffset,
   countOffset,
+  inputDiscreteDividends,
   inputDividendYield,
   inputRate,
   inputScheme,
@@ -31,6 +32,7 @@ import {
   statusNotConverged,
   statusOk,
   statusOutOfDomain,
+  statusUnsupportedOutput,
   statusZeroUnderlying,
   statusZeroVolatility,
 } from "../abi/status";
@@ -38,10 +40,16 @@ import { sureValues } from "../models/american-limits";
 import { checkRoom, rowValues, schemeReference } from "../models/american-room";
 import { europeanPrice, needsOf, optionValues, uncertainty } from "../models/american-row";
 import { blackLimit } from "../models/black-limits";
+import { dividendsStatus, hasDividends, sureDividendValues } from "../models/dividend-limits";
+import { roomOf, rowValues as gridRowValues } from "../models/finite-difference-room";
+import { americanDividendValues, dividendOutputs } from "../models/grid-values";
 import { writeLimitRow, writeNullRow } from "./columns";
 
 /** Largest deviation volatility·√time that is priced. */
 export const deviationMax: f64 = 64;
+/** Deviations that a grid is laid for: finite differences, and dividends. */
+export const gridDeviationMin: f64 = 1e-6;
+export const gridDeviationMax: f64 = 20;
 /** Of the strike: where uncertainty is worth less, there is taken to be none; and where no boundary was found, up to the second. */
 const negligible: f64 = 1e-7;
 const small: f64 = 1e-5;
@@ -118,9 +126,12 @@ function priceRow(request: usize, room: usize, limits: usize, row: usize, mask: 
   const dividendYield = cell(request, inputDividendYield, row);
   const volatility = cell(request, inputVolatility, row);
   const scheme = schemeOf(cell(request, inputScheme, row));
+  const dividends = <usize>cell(request, inputDiscreteDividends, row);
   if (!(volatility - volatility == 0)) return statusNonFinite;
   let status = inputStatus(spot, strike, time, rate, dividendYield);
   if (status >= 10) return status;
+  const listed = dividendsStatus(dividends);
+  if (listed != statusOk) return listed;
   if (volatility < 0 || scheme < 0) return statusOutOfDomain;
   if (status == statusExpired) {
     status = blackLimit(isCall, false, spot, strike, spot, strike, time, rate, dividendYield, volatility, limits);
@@ -129,6 +140,9 @@ function priceRow(request: usize, room: usize, limits: usize, row: usize, mask: 
     store<f64>(limits + (outputExerciseBoundary << 3), f64.NaN);
     writeLimitRow(request, mask, row, limits);
     return status;
+  }
+  if (hasDividends(dividends, time)) {
+    return dividendRow(request, row, mask, isCall, scheme, spot, strike, time, rate, dividendYield, volatility, dividends);
   }
   if (spot == 0 || strike == 0 || volatility == 0) {
     sureValues(isCall, spot, strike, time, rate, dividendYield, limits);
@@ -153,6 +167,38 @@ function priceRow(request: usize, room: usize, limits: usize, row: usize, mask: 
   }
   if (!areFinite(room + rowValues, mask, nullableOutputs)) return statusOutOfDomain;
   writeLimitRow(request, mask, row, room + rowValues);
+  return statusOk;
+}
+
+/** A row whose asset pays dividends: by finite differences. */
+function dividendRow(
+  request: usize,
+  row: usize,
+  mask: u32,
+  isCall: bool,
+  scheme: i32,
+  spot: f64,
+  strike: f64,
+  time: f64,
+  rate: f64,
+  dividendYield: f64,
+  volatility: f64,
+  dividends: usize,
+): i32 {
+  if ((mask & ~dividendOutputs) != 0) return statusUnsupportedOutput;
+  const room = roomOf(request);
+  const values = room + gridRowValues;
+  const deviation = volatility * sqrt<f64>(time);
+  if (!(deviation <= gridDeviationMax)) return statusOutOfDomain;
+  if (spot == 0 || strike == 0 || deviation < gridDeviationMin) {
+    sureDividendValues(isCall, true, spot, strike, time, rate, dividendYield, dividends, values);
+    if (!areFinite(values, mask, u32.MAX_VALUE)) return statusOutOfDomain;
+    writeLimitRow(request, mask, row, values);
+    return spot == 0 ? statusZeroUnderlying : strike == 0 && volatility > 0 ? statusOk : statusZeroVolatility;
+  }
+  americanDividendValues(room, isCall, scheme, spot, strike, time, rate, dividendYield, volatility, dividends, mask);
+  if (!areFinite(values, mask, nullableOutputs)) return statusOutOfDomain;
+  writeLimitRow(request, mask, row, values);
   return statusOk;
 }
 

@@ -10,6 +10,7 @@ import {
   modelBlackScholesMerton,
   modelDigital,
   modelDisplacedBlack,
+  modelFiniteDifference,
   modelGarmanKohlhagen,
   modelLookback,
   modelHeston,
@@ -23,6 +24,7 @@ import { bachelierBatch } from "./bachelier";
 import { blackBatch, displacedBlackBatch, forwardBlackBatch } from "./black";
 import { writeNullRow } from "./columns";
 import { exoticBatch } from "./exotic";
+import { finiteDifferenceBatch } from "./finite-difference";
 import { hestonBatch } from "./heston";
 import { mertonBatch } from "./merton-jump";
 import { monteCarloBatch } from "./monte-carlo";
@@ -47,6 +49,8 @@ export function priceBatch(request: usize): i32 {
     case modelLookback:
     case modelAsian:
       return exoticBatch(request);
+    case modelFiniteDifference:
+      return finiteDifferenceBatch(request);
     case modelHeston:
       return hestonBatch(request);
     case modelMertonJump:

@@ -75,6 +75,8 @@ export const inputIds: Readonly<Record<InputName | "price", number>> = {
   seed: 13,
   sampling: 14,
   variance_reduction: 15,
+  space_steps: 12,
+  time_steps: 13,
 };
 
 /** The kernel's id of every list: its column holds addresses, 0 that of an empty list, else of how many numbers follow there. */

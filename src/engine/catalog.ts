@@ -7,6 +7,7 @@ import { american } from "./models/american";
 import type { InputDefinition, ModelDefinition, ModelName, OutputName } from "./models/definition";
 import { bachelier, black76, blackScholesMerton, displacedBlack, garmanKohlhagen } from "./models/european";
 import { asian, barrier, digital, lookback } from "./models/exotic";
+import { finiteDifference } from "./models/finite-difference";
 import { monteCarlo } from "./models/simulation";
 import { heston, mertonJump, sabr } from "./models/stochastic";
 
@@ -34,6 +35,7 @@ export const models: readonly ModelDefinition[] = [
   bachelier,
   displacedBlack,
   american,
+  finiteDifference,
   digital,
   barrier,
   lookback,

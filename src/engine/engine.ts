@@ -257,7 +257,7 @@ function priceTask({ count, isCall, inputs, lists }: PriceRequest, plan: PricePl
       inputs: kernelInputs,
       lists: kernelLists(model, lists, kernelInputs, count),
       outputs: kernelOutputs,
-      weight: weightOf(model, inputs, wanted),
+      weight: weightOf(model, inputs, lists, wanted),
     },
     resultOf({ columns, status }) {
       const named: Partial<Record<OutputName, Float64Array>> = {};
@@ -296,7 +296,7 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
         { id: outputIds.attainable_error, factor: 1 },
       ],
       unattainableIsZero: onUnattainable === "zero",
-      weight: weightOf(model, inputs, solvedFor) * solvingWeight,
+      weight: weightOf(model, inputs, lists, solvedFor) * solvingWeight,
     },
     resultOf: ({ columns, status }) => ({
       count,
@@ -311,6 +311,7 @@ function impliedVolatilityTask(request: ImpliedVolatilityRequest): Task<ImpliedV
 function weightOf(
   { weight, inputs: definitions }: ModelDefinition,
   inputs: PriceRequest["inputs"],
+  lists: PriceRequest["lists"],
   outputs: readonly OutputName[],
 ): number {
   if (weight === undefined) return 1;
@@ -319,7 +320,8 @@ function weightOf(
     // a NaN is no value: beside it the others count
     return typeof column === "number" ? column : column.reduce((most, value) => Math.max(most, value || 0), 0);
   };
-  const rows = weight({ largest, outputs });
+  const isListed = (name: ListName) => (lists?.[name]?.longest ?? 1) > 1;
+  const rows = weight({ largest, isListed, outputs });
   return rows >= 1 ? Math.min(rows, weightMax) : 1;
 }
 
@@ -372,7 +374,7 @@ function* warmUp(engine: Engine): Generator<void, void, void> {
     // the catalog's own examples, over strikes around that of the example
     const examples: Partial<Record<InputName, number>> = {};
     for (const { name, example } of model.inputs) examples[name] = example;
-    const weight = weightOf(model, examples, model.outputs);
+    const weight = weightOf(model, examples, undefined, model.outputs);
     const rows = Math.ceil(2000 / weight);
     const isCall = Uint8Array.from({ length: rows }, (_, row) => row & 1);
     const strike = Float64Array.from({ length: rows }, (_, row) => examples.strike! * (0.7 + (0.6 * row) / rows));

@@ -9,6 +9,7 @@ import type { Engine, ImpliedVolatilityRequest, PriceRequest } from "./engine";
 import { checkAmerican } from "./golden/american";
 import { checkBachelier } from "./golden/bachelier";
 import { checkBlack } from "./golden/black";
+import { checkDividends } from "./golden/dividends";
 import { checkExotic } from "./golden/exotic";
 import { checkImpliedVolatility } from "./golden/implied-volatility";
 import { checkStochastic } from "./golden/stochastic";
@@ -31,6 +32,7 @@ export function verify(engine: Engine, options: { readonly clock: Clock }): Veri
     ...checkBachelier((request) => engine.price(request)),
     ...checkImpliedVolatility(engine),
     ...checkAmerican((request) => engine.price(request)),
+    ...checkDividends((request) => engine.price(request)),
     ...checkExotic((request) => engine.price(request)),
     ...checkStochastic((request) => engine.price(request)),
   ];

@@ -12,6 +12,8 @@ export interface GridOption {
   readonly rate: number;
   readonly dividendYield: number;
   readonly volatility: number;
+  /** Years and amount, soonest first, all before expiry; the asset falls by the amount, or to nearly nothing. */
+  readonly dividends?: readonly (readonly [number, number])[];
 }
 
 /** What a grid gives at the spot. */
@@ -30,7 +32,7 @@ export function gridValue(option: GridOption, steps = 200): GridValue {
 }
 
 function onGrid(option: GridOption, steps: number): GridValue {
-  const { isCall, spot, strike, time, rate, dividendYield, volatility } = option;
+  const { isCall, spot, strike, time, rate, dividendYield, volatility, dividends = [] } = option;
   const variance = volatility * volatility;
   const drift = rate - dividendYield - variance / 2;
   const reach = 6 * volatility * Math.sqrt(time) + Math.abs(drift) * time + Math.abs(Math.log(spot / strike));
@@ -112,18 +114,42 @@ function onGrid(option: GridOption, steps: number): GridValue {
   const isHeld = (i: number, right: Float64Array, after: Float64Array, a: number, c: number, b: number) =>
     // exercise still pays: without the penalty the value would fall below the payoff
     (right[i]! - a * after[i - 1]! - c * after[i + 1]!) / b < floor[i]!;
-  const dt = time / steps;
+  const advance = (length: number, count: number) => {
+    const dt = length / count;
+    for (let i = 0; i < 4; i++) {
+      elapsed += dt / 2;
+      step(dt / 2, 1, elapsed);
+    }
+    for (let i = 2; i < count; i++) {
+      elapsed += dt;
+      step(dt, 0.5, elapsed);
+    }
+  };
   let elapsed = 0;
-  for (let i = 0; i < 4; i++) {
-    elapsed += dt / 2;
-    step(dt / 2, 1, elapsed);
+  for (const [when, amount] of dividends.toReversed()) {
+    const length = time - when - elapsed;
+    advance(length, Math.max(4, Math.round((steps * length) / time)));
+    const before = values;
+    values = before.map((_, i) => {
+      const s = Math.exp(center + (i - half) * h);
+      const at = (Math.log(Math.max(s - amount, 1e-9 * s)) - center) / h + half;
+      return Math.max(cubic(before, Math.max(at, 0)), floor[i]!);
+    });
   }
-  for (let i = 2; i < steps; i++) {
-    elapsed += dt;
-    step(dt, 0.5, elapsed);
-  }
+  advance(time - elapsed, Math.max(4, Math.round((steps * (time - elapsed)) / time)));
   const price = values[half]!;
   const inLog = (values[half + 1]! - values[half - 1]!) / (2 * h);
   const inLogTwice = (values[half + 1]! - 2 * price + values[half - 1]!) / (h * h);
   return { price, delta: inLog / spot, gamma: (inLogTwice - inLog) / (spot * spot) };
+}
+
+/** The values' polynomial of third order through the four nearest, between nodes. */
+function cubic(values: Float64Array, at: number): number {
+  const first = Math.min(Math.max(Math.floor(at) - 1, 0), values.length - 4);
+  const x = at - first;
+  const [a, b, c, d] = [values[first]!, values[first + 1]!, values[first + 2]!, values[first + 3]!];
+  const p = -((x - 1) * (x - 2) * (x - 3)) / 6;
+  const q = (x * (x - 2) * (x - 3)) / 2;
+  const r = -(x * (x - 1) * (x - 3)) / 2;
+  return p * a + q * b + r * c + ((x * (x - 1) * (x - 2)) / 6) * d;
 }

@@ -9,6 +9,7 @@ export type ModelName =
   | "bachelier"
   | "displaced_black"
   | "american"
+  | "finite_difference"
   | "digital"
   | "barrier"
   | "lookback"
@@ -53,6 +54,8 @@ export type InputName =
   | "steps"
   | "paths"
   | "seed"
+  | "space_steps"
+  | "time_steps"
   | WordInput;
 
 /** Inputs that are words on the wire; to the kernel a word is its place in the list. */
@@ -157,6 +160,8 @@ export interface ModelDefinition {
 export interface Asked {
   /** The largest of an input's values, 0 at least where they are many; its default where it is left out. */
   largest(name: InputName): number;
+  /** Whether a list is given that is not empty in every row. */
+  isListed(name: ListName): boolean;
   readonly outputs: readonly OutputName[];
 }
 
