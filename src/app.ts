@@ -551,7 +551,7 @@ function createPeople(
     people: identity,
     audit,
     // One at a time: that is what its thread does, and a core is what sign-ins may cost.
-    hasher: createPasswordHasher({ concurrency: 1, slowHash }),
+    hasher: createPasswordHasher({ concurrency: 1, slowHash, clock }),
     sendMail: (mail, signal) => mailer.send(mail, signal),
     pendingMessageCount: () => outbox.statistics().pendingCount,
     get mode() {

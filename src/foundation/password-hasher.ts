@@ -4,6 +4,7 @@
 // Source of the parameters: OWASP Password Storage Cheat Sheet, argon2id with m = 19 MiB, t = 2, p = 1; RFC 9106.
 
 import { BoundedQueue } from "./bounded-queue";
+import type { Clock } from "./clock";
 import { BsoptError } from "./errors";
 
 /** Memory of one hash in KiB: 19 MiB. */
@@ -44,6 +45,11 @@ export interface PasswordHasherOptions {
   /** Calls that may wait for their turn. */
   readonly waitingCountMax?: number;
   readonly slowHash?: SlowHash;
+  /**
+   * With a clock, a queue that is more than half full is worked off at half the pace, resting as long as each hash took: a flood then takes half a
+   * core and half of its memory's pace from whoever asks for something else.
+   */
+  readonly clock?: Pick<Clock, "monotonicMilliseconds" | "sleep">;
 }
 
 export interface PasswordHasher {
@@ -64,7 +70,7 @@ export interface PasswordHasher {
 
 /** A hasher with its own queue. One a process, or the bound means nothing. */
 export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
-  const { concurrency, waitingCountMax = waitingCountMaxDefault, slowHash = argon2id } = options;
+  const { concurrency, waitingCountMax = waitingCountMaxDefault, slowHash = argon2id, clock } = options;
   const waiting = new BoundedQueue<() => void>(waitingCountMax);
   let runningCount = 0;
 
@@ -74,14 +80,20 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       if (!waiting.push(resolve)) throw busy();
       await turn;
     } else runningCount += 1;
+    const begunMilliseconds = clock?.monotonicMilliseconds() ?? 0;
     try {
       return await work();
     } finally {
-      // The place passes on to the next in line; nobody who comes now can take it in between.
-      const next = waiting.shift();
-      if (next) next();
-      else runningCount -= 1;
+      if (clock === undefined || waiting.count <= waitingCountMax / 2) passOn();
+      else void clock.sleep(clock.monotonicMilliseconds() - begunMilliseconds).then(passOn);
     }
+  }
+
+  /** The place passes on to the next in line; nobody who comes now can take it in between. */
+  function passOn(): void {
+    const next = waiting.shift();
+    if (next) next();
+    else runningCount -= 1;
   }
 
   return {

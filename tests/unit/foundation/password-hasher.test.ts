@@ -1,6 +1,7 @@
 // Slow hashes in turns: the parameters, the bound of the queue, who is served when, and that the event loop stays free.
 
 import { describe, expect, test } from "bun:test";
+import { ManualClock } from "../../../src/foundation/clock";
 import { argon2id, createPasswordHasher, noPasswordHash, type SlowHash } from "../../../src/foundation/password-hasher";
 
 /** A slow hash that a test lets go on, one call at a time. */
@@ -135,6 +136,40 @@ describe("the hasher's queue", () => {
     const [first, second] = [hasher.hash("a"), hasher.hash("b")];
     expect(first).rejects.toThrow("out of memory");
     expect(await second).toBe("fine");
+    expect(hasher.loadCount).toBe(0);
+  });
+
+  test("S2.12 are worked off at half the pace while more than half of the queue is taken", async () => {
+    const slowHash = heldHash();
+    const clock = new ManualClock();
+    const hasher = createPasswordHasher({ concurrency: 1, waitingCountMax: 4, slowHash, clock });
+    const all = ["a", "b", "c", "d", "e"].map((password) => hasher.hash(password));
+    await turns();
+    clock.advance(27);
+    slowHash.release();
+    // Whoever waited for it has it at once; the next has to wait as long as it took.
+    expect(await all[0]).toBe("hash of a");
+    clock.advance(26);
+    await turns();
+    expect(slowHash.started).toEqual(["a"]);
+    expect(hasher.loadCount).toBe(5);
+    clock.advance(1);
+    await turns();
+    expect(slowHash.started).toEqual(["a", "b"]);
+    clock.advance(10);
+    slowHash.release();
+    await turns();
+    clock.advance(10);
+    await turns();
+    expect(slowHash.started).toEqual(["a", "b", "c"]);
+    // No more than half: no rest.
+    slowHash.release();
+    await turns();
+    expect(slowHash.started).toEqual(["a", "b", "c", "d"]);
+    slowHash.release();
+    await turns();
+    slowHash.release();
+    expect(await Promise.all(all)).toEqual(["a", "b", "c", "d", "e"].map((password) => `hash of ${password}`));
     expect(hasher.loadCount).toBe(0);
   });
 });
