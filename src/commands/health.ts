@@ -3,6 +3,7 @@
 
 import { Command } from "commander";
 import { BsoptError } from "../foundation/errors";
+import { localAddress } from "./server-client";
 import { addSettings, readSettings, type SettingsSource } from "./settings-options";
 
 const timeoutMilliseconds = 3000;
@@ -11,8 +12,7 @@ const timeoutMilliseconds = 3000;
 export function healthCommand(source: SettingsSource): Command {
   const command = new Command("health").description("ask the running server whether it lives");
   return addSettings(command, ["host", "port"]).action(async () => {
-    const { host, port } = (await readSettings(command, source)).http;
-    const target = `http://${reachable(host)}:${port}/health`;
+    const target = `${localAddress((await readSettings(command, source)).http)}/health`;
     const response = await fetch(target, {
       signal: AbortSignal.timeout(timeoutMilliseconds),
       redirect: "manual",
@@ -28,11 +28,4 @@ export function healthCommand(source: SettingsSource): Command {
     }
     await source.io.stdout.write("ok\n");
   });
-}
-
-/** The address to ask where the server listens on every one. */
-function reachable(host: string): string {
-  if (host === "0.0.0.0") return "127.0.0.1";
-  if (host === "::") return "[::1]";
-  return host.includes(":") ? `[${host}]` : host;
 }

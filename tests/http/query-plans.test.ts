@@ -54,9 +54,14 @@ class ForwardClock implements Clock {
 }
 
 const clock = new ForwardClock();
-const folder = temporaryFolder();
 const log = recordingLog();
 let app: App & { readonly key: string };
+// Before the folder goes.
+afterAll(async () => {
+  prototype.prepare = original;
+  await app.stop();
+});
+const folder = temporaryFolder();
 /** What the documents call each route that has answered as asked. */
 const succeeded = new Set<string>();
 let document: Loose;
@@ -70,10 +75,6 @@ beforeAll(async () => {
   app = await startApp(folder, environment, log, undefined, undefined, clock);
   document = await (await fetch(`${app.url}/openapi.json`)).json();
 }, 60_000);
-afterAll(async () => {
-  prototype.prepare = original;
-  await app.stop();
-});
 
 interface Asked {
   readonly bearer?: string;
