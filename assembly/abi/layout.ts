@@ -30,6 +30,9 @@ export const monteCarloBytes: usize = 75_776;
  */
 export const finiteDifferenceOffset: usize = monteCarloOffset;
 export const finiteDifferenceBytes: usize = 106_496;
+/** Where approximations and trees work (batch/approximation.ts, batch/binomial.ts divide it): there too. */
+export const approximationOffset: usize = monteCarloOffset;
+export const approximationBytes: usize = 98_304;
 /** Bytes of scratch a caller must give; one scratch per thread, aligned to 16. */
 export const scratchBytes: usize = finiteDifferenceOffset + finiteDifferenceBytes;
 /** Bytes of a request block; aligned to 16. */
@@ -105,6 +108,10 @@ export const inputFixings: usize = 10;
 // Of models that are solved over a grid of time and price.
 export const inputSpaceSteps: usize = 12;
 export const inputTimeSteps: usize = 13;
+// Of binomial trees, beside `inputSteps` and `inputExercise`.
+export const inputTree: usize = 9;
+export const inputSmoothing: usize = 12;
+export const inputExtrapolation: usize = 13;
 
 // Output ids.
 export const outputPrice: usize = 0;

@@ -27,10 +27,15 @@ import {
 import {
   modelAmerican,
   modelBachelier,
+  modelBaroneAdesiWhaley,
+  modelBinomial,
+  modelBjerksundStensland1993,
+  modelBjerksundStensland2002,
   modelBlack76,
   modelBlackScholesMerton,
   modelDisplacedBlack,
   modelGarmanKohlhagen,
+  modelJuZhong,
   modelMertonJump,
 } from "../abi/model";
 import {
@@ -66,6 +71,7 @@ import { storeCap, storeGap, storeLogRatio, storeMoneyness, storeTimeValue } fro
 import { constant, div, mul, mulAdd, putSign, sqrt } from "../lane/lane";
 import { sumLow } from "../math/error-free";
 import { americanVolatilityBatch } from "./american-volatility";
+import { approximationVolatilityBatch } from "./approximation-volatility";
 import { bachelierVolatilityBatch } from "./bachelier-volatility";
 import { mertonVolatilityBatch } from "./merton-jump";
 import { inputColumn, isCallColumn, spreadBroadcasts } from "./columns";
@@ -88,6 +94,12 @@ export function impliedVolatilityBatch(request: usize): i32 {
       return blackBatch(request, inputRate, true);
     case modelAmerican:
       return americanVolatilityBatch(request);
+    case modelBaroneAdesiWhaley:
+    case modelBjerksundStensland1993:
+    case modelBjerksundStensland2002:
+    case modelJuZhong:
+    case modelBinomial:
+      return approximationVolatilityBatch(request);
     case modelBachelier:
       return bachelierVolatilityBatch(request);
     case modelMertonJump:

@@ -5,13 +5,18 @@ import {
   modelAmerican,
   modelAsian,
   modelBachelier,
+  modelBaroneAdesiWhaley,
+  modelBjerksundStensland1993,
+  modelBjerksundStensland2002,
   modelBarrier,
+  modelBinomial,
   modelBlack76,
   modelBlackScholesMerton,
   modelDigital,
   modelDisplacedBlack,
   modelFiniteDifference,
   modelGarmanKohlhagen,
+  modelJuZhong,
   modelLookback,
   modelHeston,
   modelMertonJump,
@@ -20,7 +25,9 @@ import {
 } from "../abi/model";
 import { statusUnsupportedOutput } from "../abi/status";
 import { americanBatch } from "./american";
+import { approximationBatch } from "./approximation";
 import { bachelierBatch } from "./bachelier";
+import { binomialBatch } from "./binomial";
 import { blackBatch, displacedBlackBatch, forwardBlackBatch } from "./black";
 import { writeNullRow } from "./columns";
 import { exoticBatch } from "./exotic";
@@ -44,6 +51,13 @@ export function priceBatch(request: usize): i32 {
       return displacedBlackBatch(request);
     case modelAmerican:
       return americanBatch(request);
+    case modelBaroneAdesiWhaley:
+    case modelBjerksundStensland1993:
+    case modelBjerksundStensland2002:
+    case modelJuZhong:
+      return approximationBatch(request);
+    case modelBinomial:
+      return binomialBatch(request);
     case modelDigital:
     case modelBarrier:
     case modelLookback:

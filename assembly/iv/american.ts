@@ -20,7 +20,7 @@ const nearStep: f64 = 1e-3;
 const lastStep: f64 = 1e-7;
 
 /** The European put's volatility, roughly: an upper bound up to what the steps leave. */
-function startVolatility(x: f64, spot: f64, time: f64, rate: f64, dividendYield: f64, price: f64): f64 {
+export function startVolatility(x: f64, spot: f64, time: f64, rate: f64, dividendYield: f64, price: f64): f64 {
   const root = sqrt<f64>(time);
   const cash = exp<f64>(-rate * time);
   const asset = spot * exp<f64>(-dividendYield * time);

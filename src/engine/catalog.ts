@@ -4,6 +4,8 @@
 
 import { assert, unreachable } from "../foundation/assert";
 import { american } from "./models/american";
+import { baroneAdesiWhaley, bjerksundStensland1993, bjerksundStensland2002, juZhong } from "./models/approximations";
+import { binomial } from "./models/binomial";
 import type { InputDefinition, ModelDefinition, ModelName, OutputName } from "./models/definition";
 import { bachelier, black76, blackScholesMerton, displacedBlack, garmanKohlhagen } from "./models/european";
 import { asian, barrier, digital, lookback } from "./models/exotic";
@@ -35,6 +37,11 @@ export const models: readonly ModelDefinition[] = [
   bachelier,
   displacedBlack,
   american,
+  baroneAdesiWhaley,
+  bjerksundStensland1993,
+  bjerksundStensland2002,
+  juZhong,
+  binomial,
   finiteDifference,
   digital,
   barrier,

@@ -7,6 +7,7 @@ import type { Clock } from "../foundation/clock";
 import { defaultOutputs } from "./catalog";
 import type { Engine, ImpliedVolatilityRequest, PriceRequest } from "./engine";
 import { checkAmerican } from "./golden/american";
+import { checkApproximations } from "./golden/approximations";
 import { checkBachelier } from "./golden/bachelier";
 import { checkBlack } from "./golden/black";
 import { checkDividends } from "./golden/dividends";
@@ -33,6 +34,7 @@ export function verify(engine: Engine, options: { readonly clock: Clock }): Veri
     ...checkImpliedVolatility(engine),
     ...checkAmerican((request) => engine.price(request)),
     ...checkDividends((request) => engine.price(request)),
+    ...checkApproximations((request) => engine.price(request)),
     ...checkExotic((request) => engine.price(request)),
     ...checkStochastic((request) => engine.price(request)),
   ];

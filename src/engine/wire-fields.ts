@@ -9,7 +9,8 @@ import { listForm } from "./list-items";
 
 const closed = { additionalProperties: false } as const;
 
-type FieldOf = (definition: InputDefinition) => TSchema;
+/** Of an input its schema, and of one that several models define in their own ways all that they say of it. */
+type FieldOf = (definition: InputDefinition, description: string) => TSchema;
 
 /** One property for each input of any of the models, required where every model requires it. */
 export function inputProperties(
@@ -17,32 +18,46 @@ export function inputProperties(
   without: readonly InputName[],
   field: FieldOf,
 ): TProperties {
-  const definitions = new Map<InputName, InputDefinition>();
-  for (const definition of of.flatMap((model) => model.inputs)) {
-    if (!without.includes(definition.name) && !definitions.has(definition.name)) {
-      definitions.set(definition.name, definition);
-    }
-  }
+  const names = [...new Set(of.flatMap((model) => model.inputs.map(({ name }) => name)))];
   return Object.fromEntries(
-    [...definitions.values()].map((definition) => {
-      const isRequired = of.every((model) =>
-        model.inputs.some((input) => input.name === definition.name && input.default === undefined),
-      );
-      const schema = field(definition);
-      return [definition.name, isRequired ? schema : Type.Optional(schema)];
-    }),
+    names
+      .filter((name) => !without.includes(name))
+      .map((name) => {
+        const having = of.filter((model) => model.inputs.some((input) => input.name === name));
+        const own = having.map((model) => inputOf(model, name));
+        const isRequired = having.length === of.length && own.every((input) => input.default === undefined);
+        const schema = field(own[0]!, describe(having, own));
+        return [name, isRequired ? schema : Type.Optional(schema)];
+      }),
   );
 }
 
-function describe(definition: InputDefinition): string {
+function inputOf({ inputs }: ModelDefinition, name: InputName): InputDefinition {
+  return inputs.find((input) => input.name === name)!;
+}
+
+/** What the first model says of its input, and behind it what others say whose default is another: there a reader would be misled. */
+function describe(models: readonly ModelDefinition[], own: readonly InputDefinition[]): string {
+  const first = own[0]!;
+  const others = own.flatMap((input, index) => {
+    if (input.default === undefined || input.default === first.default) return [];
+    const isSame = input.title === first.title && input.domain === first.domain;
+    return [` ${models[index]!.name}: ${isSame ? "" : sentenceOf(input)}${fallbackOf(input)}`];
+  });
+  return (sentenceOf(first) + fallbackOf(first)).trimEnd() + others.join("");
+}
+
+const sentenceOf = ({ title, unit, domain }: InputDefinition) => `${title}, in ${unit}. ${domain}. `;
+
+/** What stands in for an input that is left out, or nothing. */
+function fallbackOf(definition: InputDefinition): string {
   const byDefault = shownInput(definition, definition.default);
-  const fallback = byDefault === undefined ? "" : ` ${byDefault} where it is left out.`;
-  return `${definition.title}, in ${definition.unit}. ${definition.domain}.${fallback}`;
+  return byDefault === undefined ? "" : `${byDefault} where it is left out.`;
 }
 
 /** An input of one option. */
-export const valueField: FieldOf = (definition) => {
-  const options = { description: describe(definition), examples: [shownInput(definition, definition.example)] };
+export const valueField: FieldOf = (definition, description) => {
+  const options = { description, examples: [shownInput(definition, definition.example)] };
   return definition.words ? oneOf(definition.words, options) : modelNumber(options);
 };
 
@@ -51,8 +66,8 @@ export const columnOf = <Item extends TSchema>(item: Item, description: string) 
   Type.Union([item, Type.Array(item, { maxItems })], { description });
 
 /** An input of a column. */
-export const columnField: FieldOf = (definition) =>
-  columnOf(definition.words ? oneOf(definition.words) : modelNumber(), describe(definition));
+export const columnField: FieldOf = (definition, description) =>
+  columnOf(definition.words ? oneOf(definition.words) : modelNumber(), description);
 
 /** What an item of a list looks like in a body. */
 export const listItem = {

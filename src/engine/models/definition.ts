@@ -9,6 +9,11 @@ export type ModelName =
   | "bachelier"
   | "displaced_black"
   | "american"
+  | "barone_adesi_whaley"
+  | "bjerksund_stensland_1993"
+  | "bjerksund_stensland_2002"
+  | "ju_zhong"
+  | "binomial"
   | "finite_difference"
   | "digital"
   | "barrier"
@@ -61,11 +66,14 @@ export type InputName =
 /** Inputs that are words on the wire; to the kernel a word is its place in the list. */
 export type WordInput =
   | "scheme"
+  | "tree"
+  | "exercise"
+  | "smoothing"
+  | "extrapolation"
   | "payoff"
   | "barrier_type"
   | "strike_type"
   | "average"
-  | "exercise"
   | "sampling"
   | "variance_reduction";
 

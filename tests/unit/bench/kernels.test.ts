@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { compare, describe as describeFigures, ratioOf } from "../../../bench/compare";
 import { benchAmerican, treePut } from "../../../bench/kernels/american";
+import { benchApproximations } from "../../../bench/kernels/approximations";
 import { bareKernel } from "../../../bench/kernels/bare";
 import { benchBlack } from "../../../bench/kernels/black";
 import { benchExotic } from "../../../bench/kernels/exotic";
@@ -53,6 +54,14 @@ describe("S1.05 the bench of American options", () => {
     expect(treeError).toBeLessThan(0.05);
     // Hull's example of an American put by a tree of many steps: 4.278 to 4.288
     expect(treePut(50, 50, 5 / 12, 0.1, 0, 0.4)).toBeCloseTo(4.28, 1);
+  });
+});
+
+describe("S1.05 the bench of approximations and trees", () => {
+  test("measures each by price, five Greeks and all beside the tree, and judges five ratios", async () => {
+    const { measurements, ratios } = await benchApproximations({ ...tiny, rowsPerRound: 32 });
+    expect(measurements).toHaveLength(16);
+    expect(ratios.map(({ floor }) => floor)).toEqual([57, 57, 57, 28, 1.6]);
   });
 });
 
