@@ -23,7 +23,7 @@ export const hestonOffset: usize = americanOffset + americanBytes;
 export const hestonBytes: usize = 98_816;
 /** Where simulations work, and its bytes (models/monte-carlo.ts); nothing there outlives a row. */
 export const monteCarloOffset: usize = hestonOffset + hestonBytes;
-export const monteCarloBytes: usize = 75_776;
+export const monteCarloBytes: usize = 272_384;
 /**
  * Where finite differences keep their grid (models/finite-difference-room.ts divides it): where simulations work, which remember nothing
  * either; the American model's and Heston's rooms do.
@@ -33,8 +33,8 @@ export const finiteDifferenceBytes: usize = 106_496;
 /** Where approximations and trees work (batch/approximation.ts, batch/binomial.ts divide it): there too. */
 export const approximationOffset: usize = monteCarloOffset;
 export const approximationBytes: usize = 98_304;
-/** Bytes of scratch a caller must give; one scratch per thread, aligned to 16. */
-export const scratchBytes: usize = finiteDifferenceOffset + finiteDifferenceBytes;
+/** Bytes of scratch a caller must give, the last those of the largest that work there; one scratch per thread, aligned to 16. */
+export const scratchBytes: usize = monteCarloOffset + monteCarloBytes;
 /** Bytes of a request block; aligned to 16. */
 export const requestBytes: usize = 480;
 

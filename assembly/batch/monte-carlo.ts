@@ -57,7 +57,7 @@ import { areFiniteValues, isFiniteNumber, isOrdinaryOrZero, storeLambda } from "
 /** Paths at least and at most, and what paths times dates may come to; deviations past which a simulation sees nothing. */
 const pathsMin: f64 = 64;
 const pathsMax: f64 = 262_144;
-const workMax: f64 = 4_194_304;
+const workMax: f64 = 2_097_152;
 const seedMax: f64 = 9_007_199_254_740_992;
 const deviationMax: f64 = 8;
 

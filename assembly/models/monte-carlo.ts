@@ -20,7 +20,7 @@ import { scrambled, sobolWord } from "../math/sobol";
 export const stepsMax: usize = 64;
 export const replicates: u32 = 16;
 /** Paths that an exercise rule is fitted to at most, and how many in the money it takes to fit one date. */
-const fittedMax: u32 = 4096;
+const fittedMax: u32 = 16384;
 const fittedMin: f64 = 32;
 const terms: usize = 5;
 /** A pivot below this part of the count is rounding. */

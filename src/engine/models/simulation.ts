@@ -38,16 +38,16 @@ export const monteCarlo: ModelDefinition = {
       name: "steps",
       title: "Dates at which an American option may be exercised, evenly spaced; a European one has its expiry alone",
       unit: "1",
-      default: 50,
+      default: 32,
       domain: "whole numbers from 1 to 64",
-      example: 50,
+      example: 32,
     },
     {
       name: "paths",
       title: "Paths simulated, rounded up to whole replicates of 16 (32 with antithetic ones)",
       unit: "1",
-      default: 16_384,
-      domain: "whole numbers from 64 to 262144; for American options paths · steps ≤ 4194304",
+      default: 8192,
+      domain: "whole numbers from 64 to 262144; for American options paths · steps ≤ 2097152",
       example: 4096,
     },
     {
@@ -74,6 +74,6 @@ export const monteCarlo: ModelDefinition = {
     badLimit,
     overflowLimit,
   ],
-  // a point of a path costs about as much as a row of Black–Scholes–Merton
-  weight: ({ largest }) => largest("paths") * (largest("exercise") > 0 ? largest("steps") : 1),
+  // a point of a path costs about as much as a row of Black–Scholes–Merton; an American option has two sets of them
+  weight: ({ largest }) => largest("paths") * (largest("exercise") > 0 ? 2 * largest("steps") : 1),
 };

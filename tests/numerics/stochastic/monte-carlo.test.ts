@@ -96,9 +96,9 @@ describe("S4.47 a simulated American option", () => {
         const row = { ...option, exercise: american, steps: 50, paths: 16_384, sampling };
         const { price, standard_error: error, delta, status } = simulated(row);
         expect(status).toBe(statusCodes.ok);
-        // never more but for chance; less by no more than half a percent of the strike's thousandth part
+        // never more but for chance; less by no more than a third of a thousandth of the strike
         expect(price).toBeLessThanOrEqual(exact + 4 * error);
-        expect(price).toBeGreaterThanOrEqual(exact - 4 * error - 0.05);
+        expect(price).toBeGreaterThanOrEqual(exact - 4 * error - 0.035);
         expect(error).toBeLessThan(0.05);
         const other = priceOne(engine, "american", { ...market, ...option });
         expect(Math.abs(delta - other.delta)).toBeLessThanOrEqual(0.015);
@@ -226,7 +226,7 @@ describe("S4.47 a simulation's edges", () => {
       expect(status({ [name]: Number.NaN }), name).toBe(statusCodes.non_finite);
     }
     // what both together may come to
-    expect(status({ exercise: american, paths: 262_144, steps: 17 })).toBe(statusCodes.out_of_domain);
+    expect(status({ exercise: american, paths: 262_144, steps: 9 })).toBe(statusCodes.out_of_domain);
     expect(status({ exercise: european, paths: 262_144, steps: 17 })).toBe(statusCodes.ok);
   });
 
