@@ -195,7 +195,7 @@ export function treeUnit(
   const sign: f64 = isCall ? 1 : -1;
   const x = logRatio(spot, strike);
   if (!answerTree(room, sign, x, time, rate, dividendYield, volatility)) return f64.NaN;
-  const value = extrapolated(room, answerNow);
+  const value = priceOf(room, sign, spot / strike, time, rate, dividendYield);
   if (!isAmerican) return value;
   return max<f64>(value, max<f64>(sign * (spot / strike - 1), european(sign, x, spot / strike, time, rate, dividendYield, volatility)));
 }
@@ -204,6 +204,15 @@ function european(sign: f64, x: f64, s: f64, time: f64, rate: f64, dividendYield
   const v = volatility * sqrt<f64>(time);
   const d1 = (x + (rate - dividendYield) * time) / v + 0.5 * v;
   return europeanUnit(sign, s, d1, v, exp<f64>(-rate * time), exp<f64>(-dividendYield * time));
+}
+
+/** The tree's value now. An extrapolation may overshoot what an option can be worth, and is cut there. */
+function priceOf(room: usize, sign: f64, s: f64, time: f64, rate: f64, dividendYield: f64): f64 {
+  const value = extrapolated(room, answerNow);
+  if (!isExtrapolated) return value;
+  const end = sign > 0 ? s * exp<f64>(-dividendYield * time) : exp<f64>(-rate * time);
+  const most = isAmerican ? max<f64>(end, sign > 0 ? s : 1) : end;
+  return max<f64>(0, min<f64>(value, most));
 }
 
 /** A value of the answer, with what half the steps tell of its error: one order of steps, or two where the tree is smooth. */
@@ -232,7 +241,7 @@ function valuesOf(
   const x = logRatio(spot, strike);
   const values = room + valuesOffset;
   if (!answerTree(room, sign, x, time, rate, dividendYield, volatility)) return false;
-  const held = extrapolated(room, answerNow);
+  const held = priceOf(room, sign, s, time, rate, dividendYield);
   const payoff = sign * (s - 1);
   const plain = european(sign, x, s, time, rate, dividendYield, volatility);
   const isEuropean = isAmerican && plain > held && plain > payoff;

@@ -1,7 +1,7 @@
 // The volatility at which any model gives a price: a bracket and Chandrupatla's method inside it (1997, A new hybrid quadratic/bisection
 // algorithm, Adv. Eng. Software 28), which needs prices alone. Separate from the solvers that know their model: this one asks a function. Prices need
 // not rise with volatility everywhere: some volatility that gives the price is found wherever the ends of a bracket lie on both sides of it.
-// Never throws; the function's NaN ends it.
+// Never throws; elsewhere than upwards the function's NaN ends it.
 
 /** What became of it. */
 export const foundVolatility: i32 = 0;
@@ -25,7 +25,7 @@ export function volatilityFound(): f64 {
 /**
  * Looks for the volatility between 1e-8 and `volatilityMax` at which the excess, the model's price less the one that is given, is 0; from a guess,
  * which may be any positive number. `noVolatility`: the price is more than the smallest volatility gives, but nothing below it is less;
- * `aboveVolatility`: less than the price up to the largest.
+ * `aboveVolatility`: less than the price up to the largest, or to where the function ends in NaN.
  */
 export function solveByPrice(excessAt: (volatility: f64) => f64, guess: f64, volatilityMax: f64): i32 {
   let a = max<f64>(volatilityMin, min<f64>(guess, 0.999 * volatilityMax));
@@ -36,7 +36,8 @@ export function solveByPrice(excessAt: (volatility: f64) => f64, guess: f64, vol
   // outwards, in ever larger steps, until the signs differ
   let factor: f64 = 1.25;
   while (true) {
-    if (!(atB - atB == 0)) return lostVolatility;
+    // upwards a model's domain may end before the largest volatility
+    if (!(atB - atB == 0)) return atA < 0 ? aboveVolatility : lostVolatility;
     if (atB > 0 != atA > 0) break;
     a = b;
     atA = atB;

@@ -109,6 +109,28 @@ describe("S4.47 a binomial tree", () => {
     expect(priced(rows, one, true).columns.price).toEqual(priced(rows, one).columns.price!);
   });
 
+  test("does not extrapolate beyond what an option can be worth", () => {
+    const overshot: [AmericanRow, TreeTerms, number][] = [
+      [
+        { spot: 10_000, strike: 230, time_to_expiry: 0.966, rate: -0.2, dividend_yield: -0.17, volatility: 13 },
+        { tree: "cox_ross_rubinstein", steps: 7, isAmerican: false },
+        230 * Math.exp(0.2 * 0.966),
+      ],
+      [
+        { spot: 293, strike: 295, time_to_expiry: 0.021, rate: 0.27, dividend_yield: -0.7, volatility: 0.037 },
+        { tree: "cox_ross_rubinstein", steps: 28, isAmerican: false, isSmoothed: true },
+        0,
+      ],
+    ];
+    for (const [row, terms, expected] of overshot) {
+      const half = treeTwin(row, { ...terms, steps: terms.steps >> 1 });
+      const fine = treeTwin(row, terms);
+      const past = fine + (fine - half) / (terms.steps / (terms.steps >> 1) - 1);
+      expect(Math.sign(past - expected), "the plain extrapolation").toBe(expected === 0 ? -1 : 1);
+      expect(priced([row], terms, true).columns.price![0]).toBeCloseTo(expected, 12);
+    }
+  });
+
   test("has Hull's example to its printed digits at 30 to 500 steps", () => {
     const row = { spot: 50, strike: 50, time_to_expiry: 5 / 12, rate: 0.1, dividend_yield: 0, volatility: 0.4 };
     for (const [steps, expected] of hullSteps) {
