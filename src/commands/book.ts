@@ -16,16 +16,19 @@ import {
 import { layOutTable, type TerminalColumn } from "../adapters/tabular/terminal";
 import { outsideCalendar } from "../domain/business-calendar";
 import { type Counting, type Moment, parseMoment, timestampFaultDetail, yearsToExpiry } from "../domain/day-count";
-import { modelNamed } from "../engine/catalog";
+import { type ListName, modelNamed } from "../engine/catalog";
 import type { Column } from "../engine/engine";
+import { type Lists, ListsBuilder, listNumbersMax, slicedLists } from "../engine/lists";
 import type { EpochMicroseconds } from "../foundation/clock";
 import { quoted } from "../foundation/printable";
 import { leftOutNote, type PricingCommandDependencies, printFormat } from "./arguments";
 import { countingOf } from "./counting";
 import { CommandExit, exitCodes, UsageError } from "./io";
+import { momentsBy, numbersOfCell, numbersOfFlag } from "./listed";
 import { namingOf } from "./naming";
 import { deliver } from "./output";
 import { createProgress } from "./progress";
+import { listsGiven } from "./single";
 import {
   type BookFlags,
   type BookInput,
@@ -80,7 +83,9 @@ export async function runBook(
       throw new UsageError(`${input} is neither a column of ${name} nor given as --${flagOf(input)}`);
     inputs[input] = column;
   }
-  const usable = maskUnreadable(inputs, isCall);
+  const isUnreadable = isCall.map((value) => (value === 2 ? 1 : 0));
+  const lists = listsOfBook(book, name, flags, { now: clock.nowMicroseconds(), counting }, faults, isUnreadable);
+  const usable = maskUnreadable(inputs, isUnreadable);
 
   const parts: { columns: readonly TableColumn[]; status: Int32Array }[] = [];
   for (let start = 0; start < book.count; start += rowsPerSlice) {
@@ -92,7 +97,11 @@ export async function runBook(
       ]),
     );
     const calls = Uint8Array.from(isCall.subarray(start, end), (value) => (value === 1 ? 1 : 0));
+    const slicedOfLists = Object.fromEntries(
+      Object.entries(lists).map(([list, each]) => [list, slicedLists(each, start, end)]),
+    );
     const slice = {
+      lists: slicedOfLists,
       model: flags.model,
       count: end - start,
       isCall: calls,
@@ -226,15 +235,68 @@ function timesOf(
   });
 }
 
-/** Rows that don't say whether they are a call get NaN for a time, so that the kernel answers them non_finite. */
+/**
+ * Each list that a column or a flag gives, by the valuation of its row. A row whose list cannot be read is marked. Throws UsageError
+ * where a list is required and missing.
+ */
+function listsOfBook(
+  book: ReadTable,
+  file: string,
+  flags: BookFlags,
+  { now, counting }: { now: EpochMicroseconds; counting: Counting },
+  faults: FaultList,
+  isUnreadable: Uint8Array,
+): Partial<Record<ListName, Lists>> {
+  const model = modelNamed(flags.model);
+  const given = listsGiven(model, flags);
+  const moments = textsOf(book, "valuation_time");
+  const hasExpiry = flags.expiry !== undefined || textsOf(book, "expiry") !== undefined;
+  const valuationOf = (row: number): EpochMicroseconds | null => {
+    if (!hasExpiry) return null;
+    const moment = moments?.[row] ? parseMoment(moments[row]) : undefined;
+    return moment === undefined || typeof moment === "string" ? (flags.valuationTime ?? now) : moment.microseconds;
+  };
+  const lists: Partial<Record<ListName, Lists>> = {};
+  for (const definition of model.lists ?? []) {
+    const texts = textsOf(book, definition.name);
+    const flag = given.get(definition.name);
+    refuseBoth(book, definition.name, flag, file);
+    if (texts === undefined && flag === undefined) {
+      if (definition.isRequired)
+        throw new UsageError(
+          `${definition.name} is neither a column of ${file} nor given as --${flagOf(definition.name)}`,
+        );
+      continue;
+    }
+    const builder = new ListsBuilder();
+    const starts = new Float64Array(book.count);
+    for (let row = 0; row < book.count; row++) {
+      const yearsOf = momentsBy(valuationOf(row), counting);
+      const numbers = flag
+        ? numbersOfFlag(flag.written, definition, yearsOf)
+        : numbersOfCell(texts![row] ?? "", definition, yearsOf);
+      if (typeof numbers === "string") {
+        faults.add(row, definition.name, numbers);
+        isUnreadable[row] = 1;
+      }
+      const start = builder.add(typeof numbers === "string" ? [] : numbers);
+      if (start === null) throw new UsageError(`the lists of ${file} hold more than ${listNumbersMax} numbers`);
+      starts[row] = start;
+    }
+    lists[definition.name] = builder.finish(starts);
+  }
+  return lists;
+}
+
+/** Rows that could not be read get NaN for a time, so that the kernel answers them non_finite. */
 function maskUnreadable(
   inputs: Partial<Record<BookInput, Column>>,
-  isCall: Uint8Array,
+  isUnreadable: Uint8Array,
 ): Partial<Record<BookInput, Column>> {
-  if (!isCall.includes(2)) return inputs;
+  if (!isUnreadable.includes(1)) return inputs;
   const time = inputs.time_to_expiry!;
-  const masked = Float64Array.from(isCall, (value, row) =>
-    value === 2 ? Number.NaN : typeof time === "number" ? time : time[row]!,
+  const masked = Float64Array.from(isUnreadable, (value, row) =>
+    value === 1 ? Number.NaN : typeof time === "number" ? time : time[row]!,
   );
   return { ...inputs, time_to_expiry: masked };
 }

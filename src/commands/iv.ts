@@ -35,13 +35,14 @@ function taskFor(onUnattainable: "null" | "zero"): BookTask {
       ...modelInputs(model).filter(({ name }) => name !== "volatility"),
       { name: "price", title: "Price of the option", unit: "currency" },
     ],
-    compute: async (engine, { model, count, isCall, inputs }) => {
+    compute: async (engine, { model, count, isCall, inputs, lists }) => {
       const { price, ...market } = inputs;
       const { impliedVolatility, attainableError, status } = await engine.impliedVolatilityAsync({
         model,
         count,
         isCall,
         inputs: market as Partial<Record<Exclude<InputName, "volatility">, number | Float64Array>>,
+        lists,
         price: price!,
         onUnattainable,
       });

@@ -45,9 +45,9 @@ function taskFor(asked: readonly OutputName[] | undefined): BookTask {
     label: "price",
     models,
     inputs: modelInputs,
-    compute: async (engine, { model, count, isCall, inputs, units }) => {
+    compute: async (engine, { model, count, isCall, inputs, lists, units }) => {
       const outputs = asked ?? defaultOutputsOf([modelNamed(model)]);
-      const request = { model, count, isCall, inputs: inputs as PriceInputs, outputs, units };
+      const request = { model, count, isCall, inputs: inputs as PriceInputs, lists, outputs, units };
       const { columns, status } = await engine.priceAsync(request);
       return {
         columns: outputs.map((name): TableColumn => ({ name, kind: "number", values: columns[name]! })),

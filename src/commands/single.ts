@@ -2,11 +2,22 @@
 
 import { writeTable } from "../adapters/tabular/formats";
 import type { TableColumn } from "../adapters/tabular/table";
-import { modelNamed, statusName } from "../engine/catalog";
+import {
+  type ListDefinition,
+  type ListName,
+  type ModelDefinition,
+  modelNamed,
+  models,
+  statusName,
+  type WrittenItem,
+} from "../engine/catalog";
+import { listText } from "../engine/list-items";
+import { type Lists, sameLists } from "../engine/lists";
 import { formatTimestamp } from "../foundation/clock";
 import { type PricingCommandDependencies, printFormat } from "./arguments";
 import { countingOf } from "./counting";
 import { CommandExit, exitCodes, UsageError } from "./io";
+import { momentsBy, numbersOfFlag } from "./listed";
 import { deliver } from "./output";
 import {
   type BookFlags,
@@ -16,6 +27,7 @@ import {
   checkTimeFlags,
   flagOf,
   givenNumber,
+  keyOf,
   statusColumns,
   timeOf,
 } from "./task";
@@ -30,11 +42,16 @@ export async function runSingle(
   checkTimeFlags(flags, false);
   const format = printFormat(flags, "table");
   const now = clock.nowMicroseconds();
-  const definitions = task.inputs(modelNamed(flags.model));
-  const time = timeOf(flags, now, await countingOf(dependencies, flags));
+  const model = modelNamed(flags.model);
+  const definitions = task.inputs(model);
+  const counting = await countingOf(dependencies, flags);
+  const time = timeOf(flags, now, counting);
+  const given = listsGiven(model, flags);
   const missing = definitions
     .filter((input) => givenNumber(flags, input) === undefined && input.default === undefined)
     .map((input) => `--${flagOf(input.name)}`);
+  for (const { name, isRequired } of model.lists ?? [])
+    if (isRequired && !given.has(name)) missing.push(`--${flagOf(name)}`);
   if (flags.type === undefined) missing.push("--type");
   if (time === undefined) missing.push("--days (or --time, or --expiry)");
   if (missing.length > 0)
@@ -43,13 +60,18 @@ export async function runSingle(
   const inputs: Partial<Record<BookInput, number>> = { time_to_expiry: time! };
   for (const input of definitions) inputs[input.name] = givenNumber(flags, input) ?? input.default!;
   const units = flags.units ?? "market";
-  const slice = { model: flags.model, count: 1, isCall: Uint8Array.of(flags.type === "call" ? 1 : 0), inputs, units };
+  const yearsOf = momentsBy(flags.expiry === undefined ? null : (flags.valuationTime ?? now), counting);
+  const lists: Partial<Record<ListName, Lists>> = {};
+  for (const [name, { definition, written }] of given)
+    lists[name] = sameLists(numbersOfFlag(written, definition, yearsOf));
+  const isCall = Uint8Array.of(flags.type === "call" ? 1 : 0);
+  const slice = { model: flags.model, count: 1, isCall, inputs, lists, units };
   const { columns, status } = await task.compute(engine(), slice);
   const outputs = Object.fromEntries(columns.map((column) => [column.name, cellOf(column, 0)]));
   const statusText = statusName(status[0]!);
 
   if (format === "table") {
-    await deliver(io, flags.output, [describeSingle(flags, definitions, inputs, columns, statusText)]);
+    await deliver(io, flags.output, [describeSingle(flags, definitions, inputs, given, columns, statusText)]);
   } else if (format === "json") {
     const { version, wasmSha256 } = engine().info;
     const document = {
@@ -62,7 +84,7 @@ export async function runSingle(
     };
     await deliver(io, flags.output, [`${JSON.stringify(document)}\n`]);
   } else {
-    const given = Object.entries(inputs).map(([name, value]): TableColumn => {
+    const numbers = Object.entries(inputs).map(([name, value]): TableColumn => {
       const words = definitions.find((input) => input.name === name)?.words;
       return words
         ? { name, kind: "text", values: [words[value]!] }
@@ -72,7 +94,8 @@ export async function runSingle(
       count: 1,
       columns: [
         { name: "option_type", kind: "text", values: [flags.type!] } as const,
-        ...given,
+        ...numbers,
+        ...[...given].map(([name, { written }]) => ({ name, kind: "text", values: [listText(written)] }) as const),
         ...columns,
         ...statusColumns(status, new Set()),
       ],
@@ -80,6 +103,27 @@ export async function runSingle(
     await deliver(io, flags.output, writeTable(format, table, {}));
   }
   if (status[0]! >= 10) throw new CommandExit(exitCodes.partial);
+}
+
+type ListsGiven = ReadonlyMap<
+  ListName,
+  { readonly definition: ListDefinition; readonly written: readonly WrittenItem[] }
+>;
+
+/** The lists that flags gave. Throws UsageError where the model takes none of that name. */
+export function listsGiven({ name: model, lists = [] }: ModelDefinition, flags: BookFlags): ListsGiven {
+  const given = new Map(
+    lists.flatMap((definition) => {
+      const written = flags[keyOf(definition.name)] as readonly WrittenItem[] | undefined;
+      return written === undefined ? [] : [[definition.name, { definition, written }] as const];
+    }),
+  );
+  for (const { lists: others = [] } of models) {
+    for (const { name } of others)
+      if (flags[keyOf(name)] !== undefined && !given.has(name))
+        throw new UsageError(`--${flagOf(name)} is no input of ${model}`);
+  }
+  return given;
 }
 
 function cellOf(column: TableColumn, row: number): number | null {
@@ -91,6 +135,7 @@ function describeSingle(
   flags: BookFlags,
   definitions: readonly BookInputDefinition[],
   inputs: Partial<Record<BookInput, number>>,
+  lists: ListsGiven,
   columns: readonly TableColumn[],
   status: string,
 ): string {
@@ -98,6 +143,7 @@ function describeSingle(
     ([name, value]) =>
       `${name.replaceAll("_", " ")} ${definitions.find((input) => input.name === name)?.words?.[value] ?? Number(value.toPrecision(10))}`,
   );
+  for (const [name, { written }] of lists) given.push(`${name.replaceAll("_", " ")} ${listText(written)}`);
   const width = Math.max(...columns.map((column) => column.name.length), "status".length);
   const lines = columns.map((column) => {
     const value = cellOf(column, 0);

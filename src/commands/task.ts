@@ -6,12 +6,21 @@ import { type Command, Option } from "commander";
 import { type TableColumn, type TableFormat, type TableSchema, tableFormats } from "../adapters/tabular/table";
 import { type Counting, dayCounts, defaultDayCount, type Moment } from "../domain/day-count";
 import { builtInCalendarNames } from "../domain/exchange-calendars";
-import { type InputName, type ModelDefinition, type ModelName, statusName, type Units } from "../engine/catalog";
+import {
+  type InputName,
+  type ListName,
+  type ModelDefinition,
+  type ModelName,
+  statusName,
+  type Units,
+} from "../engine/catalog";
 import type { Column, Engine } from "../engine/engine";
+import type { Lists } from "../engine/lists";
 import type { EpochMicroseconds } from "../foundation/clock";
 import { formatOption, momentArgument, numberArgument, type PrintFormat, placedMomentArgument } from "./arguments";
 import { type CountingFlags, yearsOfFlags } from "./counting";
 import { UsageError } from "./io";
+import { addListOptions } from "./listed";
 import { mapArgument, type NamePair } from "./naming";
 
 /** A number the engine is given by name: a model's input, or the price of which the volatility is sought. */
@@ -51,6 +60,7 @@ export interface BookSlice {
   readonly count: number;
   readonly isCall: Uint8Array;
   readonly inputs: Partial<Record<BookInput, Column>>;
+  readonly lists: Partial<Record<ListName, Lists>>;
   readonly units: Units;
 }
 
@@ -88,6 +98,7 @@ export function bookSchema(task: BookTask, models: readonly ModelDefinition[]): 
     ...models.flatMap((model) =>
       task.inputs(model).map(({ name, words }) => [name, words ? ("text" as const) : ("number" as const)] as const),
     ),
+    ...models.flatMap(({ lists = [] }) => lists.map(({ name }) => [name, "text" as const] as const)),
     ...names("number", ["time_to_expiry"]),
     ...names("text", ["expiry", "valuation_time"]),
   ]);
@@ -120,7 +131,7 @@ export function addBookOptions(command: Command, task: BookTask): Command {
       command.option(`--${flagOf(name)} <number>`, inWords, numberArgument);
     }
   }
-  return command
+  return addListOptions(command, task.models)
     .option("--time <years>", "time to expiry in years", numberArgument)
     .option("--days <days>", "time to expiry in days of a 365-day year", numberArgument)
     .option("--expiry <moment>", "moment of expiry, such as 2026-12-18T16:00:00-05:00", placedMomentArgument)
@@ -176,7 +187,7 @@ export function flagOf(name: string): string {
 }
 
 /** The key commander keeps a flag's value under. */
-function keyOf(name: string): string {
+export function keyOf(name: string): string {
   return name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { tableFromIPC } from "@uwdata/flechette";
 import { parse } from "csv-parse/sync";
 import { type InputName, modelNamed, models } from "../../../src/engine/catalog";
+import { sameLists } from "../../../src/engine/lists";
 import { ManualClock } from "../../../src/foundation/clock";
 import { type Outcome, runCommand, testEngine } from "../../harness/command-line";
 
@@ -532,10 +533,12 @@ holidays = [2026-01-05]
 describe("help", () => {
   /** Columns of a book: what every model takes or only some do, each once, in the catalog's order; times last. */
   const columnsOf = (task: "price" | "iv") => {
-    const own = models.filter((model) => task === "price" || model.impliedVolatility).flatMap((model) => model.inputs);
+    const offered = models.filter((model) => task === "price" || model.impliedVolatility);
+    const own = offered.flatMap((model) => model.inputs);
+    const lists = new Set(offered.flatMap((model) => (model.lists ?? []).map(({ name }) => name)));
     const names = own.map(({ name }) => (task === "iv" && name === "volatility" ? "price" : name));
     const others = [...new Set(names)].filter((name) => name !== "time_to_expiry");
-    return ["id", "symbol", "option_type", ...others, "time_to_expiry", "expiry", "valuation_time"];
+    return ["id", "symbol", "option_type", ...others, ...lists, "time_to_expiry", "expiry", "valuation_time"];
   };
 
   test.each(["price", "iv"] as const)(
@@ -549,9 +552,9 @@ describe("help", () => {
       const { err } = await run(`${command} x.csv`, { files: { "x.csv": "nonsense\n1\n" } });
       const taken = modelNamed("black_scholes_merton").inputs.map(({ name }) => name);
       const ofOthers = models
-        .flatMap(({ inputs }) => inputs.map(({ name }) => name))
-        .filter((name) => !taken.includes(name));
-      const known = columns.filter((column) => !ofOthers.includes(column as InputName));
+        .flatMap(({ inputs, lists = [] }) => [...inputs, ...lists].map(({ name }) => name as string))
+        .filter((name) => !taken.includes(name as InputName));
+      const known = columns.filter((column) => !ofOthers.includes(column));
       expect(err).toContain(`known columns: ${known.join(", ")}\n`);
     },
   );
@@ -622,5 +625,103 @@ describe("S4.47 bsopt iv", () => {
       // The deepest of them has a vega of 1.5 per unit of volatility, the price an error of 1e-15 · strike.
       expect(Math.abs(Number(row.implied_volatility) - volatilities[index]!)).toBeLessThan(2e-13);
     });
+  });
+});
+
+describe("S4.47 bsopt price and iv with dividends", () => {
+  const american =
+    "price --model american --type put --spot 100 --strike 105 --rate 0.05 --volatility 0.3 --outputs price,delta";
+  const asked = { spot: 100, strike: 105, time_to_expiry: 1, rate: 0.05, volatility: 0.3 };
+  const expected = (dividends: readonly number[], time = 1) =>
+    testEngine().price({
+      model: "american",
+      count: 1,
+      isCall: false,
+      inputs: { ...asked, time_to_expiry: time },
+      lists: { discrete_dividends: sameLists(dividends) },
+      outputs: ["price", "delta"],
+      units: "market",
+    }).columns;
+
+  test("take them from a flag by years or by dates, in any order", async () => {
+    const byYears = await run(`${american} --time 1 --discrete-dividends 0.5:2;0.25:1 --json`);
+    expect(byYears.code).toBe(0);
+    expect(JSON.parse(byYears.out).price).toBe(expected([0.25, 1, 0.5, 2]).price![0]);
+    const dated = `${american} --expiry 2027-01-01T00:00:00Z --valuation-time 2026-01-01T00:00:00Z`;
+    const byDate = await run(`${dated} --discrete-dividends 2026-07-02T12:00:00Z:2 --json`);
+    expect(JSON.parse(byDate.out).price).toBe(expected([0.5, 2]).price![0]);
+  });
+
+  test("show what they were given", async () => {
+    const { out } = await run(`${american} --time 1 --discrete-dividends 0.5:2;0.75:1`);
+    expect(out).toContain("discrete dividends 0.5:2;0.75:1");
+    const csv = await run(`${american} --time 1 --discrete-dividends 0.5:2 --format csv`);
+    expect(rowsOf(csv.out)[0]).toMatchObject({ discrete_dividends: "0.5:2", status: "0" });
+  });
+
+  test.each([
+    ["a word", "--time 1 --discrete-dividends soon", "is not valid|must be time:amount"],
+    [
+      "a date without an expiry",
+      "--time 1 --discrete-dividends 2026-07-02T12:00:00Z:2",
+      "means something only with an expiry",
+    ],
+    ["a bare date", "--expiry 2027-01-01T00:00:00Z --discrete-dividends 2026-07-02:2", "item 1, date"],
+  ])("refuse %s", async (_, flags, message) => {
+    const { code, err } = await run(`${american} ${flags}`);
+    expect(code).toBe(2);
+    expect(err).toMatch(new RegExp(message));
+  });
+
+  test("refuse them for a model that has none", async () => {
+    const { code, err } = await run(`${one} --discrete-dividends 0.5:2`);
+    expect(code).toBe(2);
+    expect(err).toContain("--discrete-dividends is no input of black_scholes_merton");
+  });
+
+  const flags = "--model american --type put --spot 100 --strike 105 --rate 0.05 --volatility 0.3 --outputs price";
+
+  test("read them from a book, each row's own; a row that cannot be read spoils no other", async () => {
+    const book = "time_to_expiry,discrete_dividends\n1,0.5:2;0.25:1\n1,\n1,soon\n0.5,0.25:1\n";
+    const { code, out, err } = await run(`price book.csv ${flags} --format csv`, { files: { "book.csv": book } });
+    expect(code).toBe(3);
+    const rows = rowsOf(out);
+    expect(rows.map(({ price }) => Number(price))).toEqual([
+      expected([0.25, 1, 0.5, 2]).price![0]!,
+      expected([]).price![0]!,
+      0,
+      expected([0.25, 1], 0.5).price![0]!,
+    ]);
+    expect(rows.map(({ time_to_expiry: time }) => time)).toEqual(["1", "1", "1", "0.5"]);
+    expect(rows[2]).toMatchObject({ price: "", reason: "unreadable_row" });
+    expect(err).toContain("line 4, discrete_dividends");
+  });
+
+  test("count a book's dates by each row's valuation, and find volatilities with them", async () => {
+    const book = [
+      "expiry,valuation_time,discrete_dividends",
+      "2027-01-01T00:00:00Z,2026-01-01T00:00:00Z,2026-07-02T12:00:00Z:2",
+      "2027-01-01T00:00:00Z,2026-07-02T12:00:00Z,2026-10-01T18:00:00Z:2",
+    ].join("\n");
+    const { out } = await run(`price book.csv ${flags} --format csv`, { files: { "book.csv": book } });
+    const prices = rowsOf(out).map(({ price }) => Number(price));
+    expect(prices).toEqual([expected([0.5, 2]).price![0]!, expected([0.25, 2], 0.5).price![0]!]);
+    const inverse = flags.replace("--volatility 0.3 --outputs price", `--price ${prices[0]} --time 1`);
+    const solved = await run(`iv ${inverse} --discrete-dividends 0.5:2 --json`);
+    expect(JSON.parse(solved.out).implied_volatility).toBeCloseTo(0.3, 9);
+  });
+
+  test("take one list for all rows of a book from a flag, and refuse both", async () => {
+    const book = "time_to_expiry\n1\n0.5\n";
+    const { out } = await run(`price book.csv ${flags} --discrete-dividends 0.25:1 --format csv`, {
+      files: { "book.csv": book },
+    });
+    expect(rowsOf(out).map(({ price }) => Number(price))).toEqual([
+      expected([0.25, 1]).price![0]!,
+      expected([0.25, 1], 0.5).price![0]!,
+    ]);
+    const both = "time_to_expiry,discrete_dividends\n1,0.5:2\n";
+    const refused = await run(`price book.csv ${flags} --discrete-dividends 0.25:1`, { files: { "book.csv": both } });
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining("one of them must go")]);
   });
 });
