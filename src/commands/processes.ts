@@ -11,6 +11,8 @@ import type { Random } from "../foundation/random";
 export interface Listening {
   readonly url: string;
   readonly firstAdminKey: { readonly text: string; readonly path: string } | null;
+  /** It will give signs of life from now on. A server of another version, as a rolling restart may bring, need not. */
+  readonly givesSignsOfLife?: boolean;
 }
 
 /** A server in a process of its own. */
@@ -20,6 +22,8 @@ export interface ServerProcess {
   readonly listening: Promise<Listening | null>;
   /** The exit code, or 128 and the signal's number. */
   readonly exited: Promise<number>;
+  /** How many signs of life have come: its event loop turned each time. */
+  readonly signsOfLifeCount: number;
   signal(name: "SIGTERM" | "SIGKILL" | "SIGHUP"): void;
 }
 
@@ -53,6 +57,10 @@ export interface SuperviseOptions {
 
 /** How long a server may take until it listens: migrations and a check of the database come before. */
 export const startMillisecondsMax = 120_000;
+/** How often a server gives a sign of life, and its parent looks whether one has come. */
+export const signOfLifeMilliseconds = 1_000;
+/** Looks in a row that find none, after which a server counts as hung. No step of a server's own takes a second. */
+export const silentLooksMax = 15;
 /** A server that lived this long is started again at once. */
 const healthyMilliseconds = 60_000;
 const restartBaseMilliseconds = 100;
@@ -94,9 +102,31 @@ export async function superviseProcesses(options: SuperviseOptions): Promise<num
     const found = await Promise.race([started.listening, clock.sleep(startMillisecondsMax, patience).then(() => null)]);
     inTime.abort();
     if (found !== null) serving.add(started);
+    if (found?.givesSignsOfLife) void endWhenHung(started);
     if (found === null) started.signal(ending.signal.aborted ? "SIGTERM" : "SIGKILL");
     return found;
   };
+
+  /**
+   * Kills it once it gives no sign of life; whoever keeps its place starts another. Looks are counted, not time: where this process
+   * itself was stopped for a while, it must not take the others' for silence.
+   */
+  async function endWhenHung(process: ServerProcess): Promise<void> {
+    let known = process.signsOfLifeCount;
+    let silentLooks = 0;
+    while (alive.has(process) && !ending.signal.aborted) {
+      await clock.sleep(signOfLifeMilliseconds, ending.signal);
+      silentLooks = process.signsOfLifeCount === known ? silentLooks + 1 : 0;
+      known = process.signsOfLifeCount;
+      if (silentLooks < silentLooksMax || ending.signal.aborted || !alive.has(process)) continue;
+      log.error(
+        { pid: process.pid, silent_seconds: (silentLooks * signOfLifeMilliseconds) / 1000 },
+        "a server process gives no sign of life; killing it",
+      );
+      process.signal("SIGKILL");
+      return;
+    }
+  }
 
   const isOwn = (place: Place, process: ServerProcess) => place.process === process && !ending.signal.aborted;
 

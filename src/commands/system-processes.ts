@@ -3,31 +3,74 @@
 // start it again or pass a signal on.
 
 import type { UnforeseenKind } from "../app/unforeseen";
-import type { Listening, ProcessControl } from "./processes";
+import { type Clock, systemClock } from "../foundation/clock";
+import { type Listening, type ProcessControl, signOfLifeMilliseconds } from "./processes";
 
 /** Where the runtime keeps an executable's own modules; elsewhere a script is run, and must be named to be run again. */
 const embeddedPrefix = "/$bunfs/";
 
-/** Control over processes running `script` (this process's own entry) with `argv` and more. */
-export function systemProcesses(script: string, argv: readonly string[]): ProcessControl {
+/** What a server sends after it has told that it listens. */
+const signOfLife = "alive";
+
+/**
+ * Control over processes running `script` (this process's own entry) with `argv` and more. One that was started so gives signs of life from the
+ * moment it announces itself, by a timer of its event loop: a loop that hangs gives none.
+ */
+export function systemProcesses(
+  script: string,
+  argv: readonly string[],
+  {
+    clock = systemClock,
+    everyMilliseconds = signOfLifeMilliseconds,
+  }: { clock?: Clock; everyMilliseconds?: number } = {},
+): ProcessControl {
   const own = script.startsWith(embeddedPrefix) ? [] : [script];
   const send = process.send?.bind(process);
   return {
-    announce: send ? (listening) => void send(listening) : null,
+    announce: send
+      ? (listening) => {
+          send({ ...listening, givesSignsOfLife: true } satisfies Listening);
+          void giveSignsOfLife(send, clock, everyMilliseconds);
+        }
+      : null,
     start(furtherArguments) {
       const { promise: listening, resolve } = Promise.withResolvers<Listening | null>();
+      let signsOfLifeCount = 0;
       const child = Bun.spawn([process.execPath, ...own, ...argv, ...furtherArguments], {
         stdio: ["ignore", "inherit", "inherit"],
-        ipc: (message) => resolve(message as Listening),
+        ipc(message) {
+          if (message === signOfLife) signsOfLifeCount += 1;
+          else resolve(message as Listening);
+        },
       });
       void child.exited.then(() => resolve(null));
-      return { pid: child.pid, listening, exited: child.exited, signal: (name) => child.kill(name) };
+      return {
+        pid: child.pid,
+        listening,
+        exited: child.exited,
+        signal: (name) => child.kill(name),
+        get signsOfLifeCount() {
+          return signsOfLifeCount;
+        },
+      };
     },
     onRestartAsked(listener) {
       process.on("SIGUSR2", listener);
       return () => process.off("SIGUSR2", listener);
     },
   };
+}
+
+/** Until there is nobody to give them to: the process stops then. */
+async function giveSignsOfLife(
+  send: (message: string) => unknown,
+  clock: Clock,
+  everyMilliseconds: number,
+): Promise<void> {
+  while (process.connected) {
+    send(signOfLife);
+    await clock.sleep(everyMilliseconds);
+  }
 }
 
 /** Calls for each error that nobody caught, which then ends nothing by itself. Returns the way to stop. */

@@ -44,6 +44,12 @@ afterAll(() => {
   for (const made of installations) made.remove();
 });
 
+/** The servers of a parent. */
+function childrenOf(pid: number): number[] {
+  const { stdout } = Bun.spawnSync(["ps", "-o", "pid=", "--ppid", String(pid)]);
+  return (stdout.toString().match(/\d+/g) ?? []).map(Number);
+}
+
 /** What a client knows of one key it asked for. */
 interface Asked {
   readonly name: string;
@@ -213,15 +219,38 @@ describe("S3.14 two processes on one port", () => {
     expect(await serving.stop()).toBe(0);
   }, 120_000);
 
+  test("one that hangs is killed and started again", async () => {
+    const here = installation();
+    const serving = await here.serve({ args: ["--processes", "2"] });
+    const before = childrenOf(serving.pid);
+    expect(before).toHaveLength(2);
+    const stoppedAt = performance.now();
+    // Its event loop turns no more, and it can hear no signal but one.
+    process.kill(before[0]!, "SIGSTOP");
+    await until(
+      "another was started",
+      () => {
+        const now = childrenOf(serving.pid);
+        return now.length === 2 && !now.includes(before[0]!);
+      },
+      60_000,
+    );
+    process.stdout.write(
+      `a hung process was replaced after ${((performance.now() - stoppedAt) / 1000).toFixed(1)} s\n`,
+    );
+    expect(childrenOf(serving.pid)).toContain(before[1]!);
+    expect(serving.said()).toContain("a server process gives no sign of life; killing it");
+    await until("the new one answers", async () => {
+      const answers = await Promise.all(Array.from({ length: 8 }, () => fetch(`${serving.url}/health`)));
+      return answers.every(({ status }) => status === 200);
+    });
+    expect(await serving.stop()).toBe(0);
+  }, 120_000);
+
   test("one that is killed is started again, and the port answers all the time", async () => {
     const here = installation();
     const serving = await here.serve({ args: ["--processes", "2"] });
-    const children = () =>
-      (
-        Bun.spawnSync(["ps", "-o", "pid=", "--ppid", String(serving.pid)])
-          .stdout.toString()
-          .match(/\d+/g) ?? []
-      ).map(Number);
+    const children = () => childrenOf(serving.pid);
     const before = children();
     expect(before).toHaveLength(2);
     process.kill(before[0]!, "SIGKILL");

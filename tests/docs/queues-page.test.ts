@@ -47,7 +47,8 @@ describe("S2.20 the page of bounds", () => {
 
   test("names every file in which a bounded queue waits", () => {
     const queues = readSources(root, ["src"])
-      .filter(({ path, text }) => path !== "src/foundation/bounded-queue.ts" && text.includes("new BoundedQueue"))
+      .filter(({ path }) => !["src/foundation/bounded-queue.ts", "src/foundation/backlog.ts"].includes(path))
+      .filter(({ text }) => /new (BoundedQueue|Backlog)\b/.test(text))
       .map(({ path }) => path);
     expect(queues.length).toBeGreaterThan(3);
     const named = new Set(rows.map(({ file }) => file));

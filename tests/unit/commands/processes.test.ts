@@ -4,6 +4,8 @@ import { describe, expect, test } from "bun:test";
 import {
   type Listening,
   type ServerProcess,
+  signOfLifeMilliseconds,
+  silentLooksMax,
   startMillisecondsMax,
   superviseProcesses,
 } from "../../../src/commands/processes";
@@ -15,11 +17,20 @@ import { until } from "../../harness/storage";
 interface Fake extends ServerProcess {
   readonly port: number;
   readonly signals: string[];
+  signsOfLifeCount: number;
   listen(): void;
   end(code: number): void;
 }
 
-function supervised({ count = 2, stopsWhenAsked = true }: { count?: number; stopsWhenAsked?: boolean } = {}) {
+function supervised({
+  count = 2,
+  stopsWhenAsked = true,
+  givesSignsOfLife = false,
+}: {
+  count?: number;
+  stopsWhenAsked?: boolean;
+  givesSignsOfLife?: boolean;
+} = {}) {
   const clock = new ManualClock();
   const started: Fake[] = [];
   const stop = Promise.withResolvers<void>();
@@ -33,9 +44,10 @@ function supervised({ count = 2, stopsWhenAsked = true }: { count?: number; stop
       pid: started.length + 1,
       port,
       signals: [],
+      signsOfLifeCount: 0,
       listening: listening.promise,
       exited: exited.promise,
-      listen: () => listening.resolve({ url: "http://127.0.0.1:4711", firstAdminKey: null }),
+      listen: () => listening.resolve({ url: "http://127.0.0.1:4711", firstAdminKey: null, givesSignsOfLife }),
       end(code) {
         exited.resolve(code);
         listening.resolve(null);
@@ -186,6 +198,66 @@ describe("S3.14 several server processes", () => {
       ["SIGTERM", "SIGKILL"],
       ["SIGTERM", "SIGKILL"],
     ]);
+  });
+});
+
+describe("S3.14 a server that hangs", () => {
+  /** Looks, one after the other; before each, those that live give a sign of it. */
+  async function look(run: ReturnType<typeof supervised>, times: number, living: readonly number[]): Promise<void> {
+    for (let index = 0; index < times; index++) {
+      for (const place of living) run.started[place]!.signsOfLifeCount += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+      run.clock.advance(signOfLifeMilliseconds);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  test("is killed at the fifteenth look that finds no sign of life, and not before; another is started", async () => {
+    const run = supervised({ givesSignsOfLife: true });
+    await run.ready();
+    await look(run, 100, [0, 1]);
+    expect(run.started.map(({ signals }) => signals)).toEqual([[], []]);
+    await look(run, silentLooksMax - 1, [0]);
+    expect(run.started.map(({ signals }) => signals)).toEqual([[], []]);
+    await look(run, 1, [0]);
+    expect(run.started.slice(0, 2).map(({ signals }) => signals)).toEqual([[], ["SIGKILL"]]);
+    await until("another was started", () => {
+      run.clock.advance(50);
+      return run.started.length === 3;
+    });
+    run.stop();
+    expect(await run.ended).toBe(0);
+  });
+
+  test("and comes back in time is left alone, and its silence counts from the beginning", async () => {
+    const run = supervised({ givesSignsOfLife: true });
+    await run.ready();
+    await look(run, silentLooksMax - 1, [0]);
+    await look(run, 1, [0, 1]);
+    await look(run, silentLooksMax - 1, [0]);
+    expect(run.started.map(({ signals }) => signals)).toEqual([[], []]);
+    run.stop();
+    expect(await run.ended).toBe(0);
+  });
+
+  test("of a version that gives no signs of life is not judged by them", async () => {
+    const run = supervised();
+    await run.ready();
+    await look(run, 5 * silentLooksMax, []);
+    expect(run.started.map(({ signals }) => signals)).toEqual([[], []]);
+    run.stop();
+    expect(await run.ended).toBe(0);
+  });
+
+  test("where the parent itself was stopped for an hour, nobody is killed: looks are counted, not time", async () => {
+    const run = supervised({ givesSignsOfLife: true });
+    await run.ready();
+    await look(run, 3, [0, 1]);
+    run.clock.advance(3_600_000);
+    await look(run, 3, [0, 1]);
+    expect(run.started.map(({ signals }) => signals)).toEqual([[], []]);
+    run.stop();
+    expect(await run.ended).toBe(0);
   });
 });
 

@@ -3,12 +3,15 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { silentLooksMax, superviseProcesses } from "../../../src/commands/processes";
 import { systemProcesses } from "../../../src/commands/system-processes";
-import { until } from "../../harness/storage";
+import { systemClock } from "../../../src/foundation/clock";
+import { seededRandom } from "../../../src/foundation/random";
+import { recordingLog, until } from "../../harness/storage";
 
 const script = join(import.meta.dir, "../../harness/process-child.ts");
 
-describe("S4.67 a process that is started", () => {
+describe("S3.14 a process that is started", () => {
   test("is heard of once it listens, with what it was further told, and stops in order when asked", async () => {
     const child = systemProcesses(script, ["listens"]).start(["8123"]);
     expect(await child.listening).toMatchObject({ url: "http://127.0.0.1:8123" });
@@ -42,7 +45,53 @@ describe("S4.67 a process that is started", () => {
   });
 });
 
-describe("S4.67 this process", () => {
+describe("S3.14 a process whose event loop hangs", () => {
+  test("is killed after so many looks and replaced; its neighbour, which gives signs of life, is left alone", async () => {
+    const log = recordingLog();
+    const stop = Promise.withResolvers<void>();
+    const { start, onRestartAsked } = systemProcesses(script, []);
+    // The first hangs, every other one lives.
+    const lives = ["hangs"];
+    const started: { pid: number; life: string }[] = [];
+    let isListening = false;
+    const ended = superviseProcesses({
+      count: 2,
+      port: 0,
+      start: () => {
+        const life = lives.pop() ?? "listens";
+        const child = start([life]);
+        started.push({ pid: child.pid, life });
+        return child;
+      },
+      stopped: stop.promise,
+      onRestartAsked,
+      onListening: async () => {
+        isListening = true;
+      },
+      stopMillisecondsMax: 10_000,
+      // Looks come ten times as often as in earnest, signs of life forty times (process-child.ts).
+      clock: { ...systemClock, sleep: (milliseconds, signal) => systemClock.sleep(milliseconds / 10, signal) },
+      random: seededRandom(1n),
+      log,
+    });
+    await until("both listen", () => isListening);
+    const [hung, neighbour] = started;
+    await until("a third was started", () => started.length === 3);
+    expect(isAlive(hung!.pid)).toBe(false);
+    expect(log.lines.map(({ message }) => message).slice(0, 2)).toEqual([
+      "a server process gives no sign of life; killing it",
+      "a server process ended; starting another",
+    ]);
+    expect(log.lines[0]!.fields).toEqual({ pid: hung!.pid, silent_seconds: silentLooksMax });
+    // As long again as it took: nobody else is taken for hung.
+    await Bun.sleep(2 * silentLooksMax * 100);
+    expect([started.length, isAlive(neighbour!.pid), isAlive(started[2]!.pid)]).toEqual([3, true, true]);
+    stop.resolve();
+    expect(await ended).toBe(0);
+  }, 30_000);
+});
+
+describe("S3.14 this process", () => {
   test("has nobody to tell where it was not started as one of several", () => {
     expect(systemProcesses(script, []).announce).toBeNull();
   });
