@@ -81,8 +81,9 @@ export const inputWindowEnd: usize = 11;
 export const inputStrikeType: usize = 9;
 export const inputExtremeSoFar: usize = 13;
 export const inputAverage: usize = 11;
-export const inputAveragingStart: usize = 12;
-export const inputAverageSoFar: usize = 13;
+export const inputAveragingStart: usize = 7;
+export const inputAverageSoFar: usize = 8;
+export const inputMethod: usize = 14;
 // From 9 on a model's own: two inputs that no model has both share an id.
 export const inputJumpIntensity: usize = 9;
 export const inputJumpMean: usize = 10;

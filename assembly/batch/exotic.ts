@@ -14,10 +14,13 @@ import {
   inputExtremeSoFar,
   inputFixings,
   inputGapStrike,
+  inputMethod,
   inputMonitoringInterval,
+  inputPaths,
   inputPayoff,
   inputRate,
   inputRebate,
+  inputSeed,
   inputSpot,
   inputStrike,
   inputStrikeType,
@@ -44,6 +47,7 @@ import {
   outputPrice,
   outputRho,
   outputSpeed,
+  outputStandardError,
   outputTheta,
   outputUltima,
   outputVanna,
@@ -66,7 +70,8 @@ import {
   statusZeroUnderlying,
   statusZeroVolatility,
 } from "../abi/status";
-import { asianValue, averageArithmetic, averageGeometric } from "../models/asian";
+import { asianValue, averageArithmetic, averageGeometric, methodMoments, methodSimulated } from "../models/asian";
+import { clearStandardError, simulatedFixingsMax, standardError } from "../models/asian-conditioned";
 import { barrierDoubleIn, barrierDoubleOut, isDouble, isKnockIn } from "../models/barrier-kinds";
 import { barrierValue } from "../models/barrier";
 import { isWithinWeight } from "../models/barrier-window";
@@ -95,7 +100,7 @@ import {
   isFull,
   openJets,
 } from "../models/jet";
-import { lookbackValue, strikeFloating } from "../models/lookback";
+import { lookbackValue, strikeFixed, strikeFloating } from "../models/lookback";
 import { openMarket, openSureMarket } from "../models/market";
 import { edge, edgeJump, edgeNone, setEdge } from "../models/sure-future";
 import { areFinite, cell, deviationMax, inputStatus, isCallAt, isOrdinary } from "./american";
@@ -105,6 +110,11 @@ import { writeLimitRow, writeNullRow } from "./columns";
 const fixingTolerance: f64 = 1e-12;
 /** Largest (2|r - q| + σ²)T of an arithmetic average. */
 const growthMax: f64 = 400;
+
+/** Paths of a simulation, and its largest seed: 2^53. */
+const pathsMin: f64 = 64;
+const pathsMax: f64 = 262_144;
+const seedMax: f64 = 9_007_199_254_740_992;
 
 /** What needs no more than the first derivatives and gamma. */
 const firstOutputs: u32 =
@@ -116,6 +126,7 @@ const firstOutputs: u32 =
   (1 << <u32>outputRho) |
   (1 << <u32>outputDividendRho) |
   (1 << <u32>outputDualDelta) |
+  (1 << <u32>outputStandardError) |
   (1 << <u32>outputLambda);
 
 /** Prices every row of the request; returns how many have a status other than ok. */
@@ -133,6 +144,7 @@ export function exoticBatch(request: usize): i32 {
   for (let row: usize = 0; row < count; row++) {
     openJets(room, (scratchColumns - inputsMax - 2) * tileBytes, degree);
     setEdge(edgeNone);
+    clearStandardError();
     const status = priceRow(request, row, mask, values);
     store<i32>(statuses + (row << 2), status);
     if (status != statusOk) exceptions++;
@@ -287,11 +299,28 @@ function averageStatus(request: usize, row: usize): i32 {
     isBegun = load<f64>(listNumbers(list)) < 0;
   } else if (from > 0 && !(from < time)) return statusOutOfDomain;
   if (isBegun && !isOrdinary(soFar)) return statusOutOfDomain;
-  if (average != <f64>averageArithmetic) return statusOk;
+  const method = methodStatus(request, row, list);
+  if (method != statusOk || average != <f64>averageArithmetic) return method;
   // past it the average's second moment says nothing of its law
   const carry = cell(request, inputRate, row) - cell(request, inputDividendYield, row);
   const volatility = cell(request, inputVolatility, row);
   return (2 * abs<f64>(carry) + volatility * volatility) * time <= growthMax ? statusOk : statusOutOfDomain;
+}
+
+/** Of how an arithmetic average is priced: all but moments want a fixed strike and fixings, a simulation not too many. */
+function methodStatus(request: usize, row: usize, list: usize): i32 {
+  const method = cell(request, inputMethod, row);
+  const paths = cell(request, inputPaths, row);
+  const seed = cell(request, inputSeed, row);
+  if (!(method - method == 0 && paths - paths == 0 && seed - seed == 0)) return statusNonFinite;
+  if (!isWord(method, methodSimulated)) return statusOutOfDomain;
+  if (method == <f64>methodMoments || cell(request, inputAverage, row) != <f64>averageArithmetic) return statusOk;
+  const count = listLength(list);
+  if (count == 0 || cell(request, inputStrikeType, row) != <f64>strikeFixed) return statusOutOfDomain;
+  if (method != <f64>methodSimulated) return statusOk;
+  if (count - pastFixings(list) > simulatedFixingsMax) return statusOutOfDomain;
+  if (!(paths >= pathsMin && paths <= pathsMax && floor<f64>(paths) == paths)) return statusOutOfDomain;
+  return seed >= 0 && seed <= seedMax && floor<f64>(seed) == seed ? statusOk : statusOutOfDomain;
 }
 
 /** How many fixings lie before now. */
@@ -316,6 +345,9 @@ function valueOfRow(request: usize, model: i32, row: usize, isSure: bool): usize
       pastFixings(list),
       cell(request, inputAveragingStart, row),
       cell(request, inputAverageSoFar, row),
+      <i32>cell(request, inputMethod, row),
+      <u32>cell(request, inputPaths, row),
+      <u64>cell(request, inputSeed, row),
     );
   }
   const interval = cell(request, inputMonitoringInterval, row);
@@ -387,6 +419,7 @@ function writeValues(values: usize, jet: usize, spot: f64, mayBeNegative: bool):
   put(values, outputZomma, 2 * load<f64>(jet, atSpotSpotVolatility));
   put(values, outputColor, -2 * load<f64>(jet, atSpotSpotTime));
   put(values, outputUltima, 6 * load<f64>(jet, atVolatilityThrice));
+  put(values, outputStandardError, standardError);
   put(values, outputDualGamma, 2 * load<f64>(jet, atStrikeStrike));
   if (price != 0) put(values, outputLambda, (spot * load<f64>(jet, atSpot)) / price);
   else setNull(values, outputLambda);

@@ -27,10 +27,16 @@ import {
   variable,
 } from "./jet";
 import { dividendYield, drift, rate, rateDiscount, spot, strike, time, variance, yieldDiscount } from "./market";
+import { conditionedValue } from "./asian-conditioned";
 import { edgeKink, setEdge } from "./sure-future";
 
 export const averageArithmetic: i32 = 0;
 export const averageGeometric: i32 = 1;
+
+// Words of `method`, by place.
+export const methodMoments: i32 = 0;
+export const methodLowerBound: i32 = 1;
+export const methodSimulated: i32 = 2;
 
 /** A continuous average's second moment: points of a panel, on [0, 1], and weights (Gauss–Legendre). */
 const points: usize = memory.data<f64>([
@@ -260,6 +266,9 @@ export function asianValue(
   pastCount: usize,
   from: f64,
   soFar: f64,
+  method: i32,
+  paths: u32,
+  seed: u64,
 ): usize {
   const phi: f64 = isCall ? 1 : -1;
   const start = mark();
@@ -275,9 +284,17 @@ export function asianValue(
     return kept(start, surely(phi, asset, average));
   }
   if (isSure || valueOf(excess) == 0) return kept(start, surely(phi, average, strike));
-  const spread = isGeometric ? excess : logarithmOfOneMore(excess);
   const left = minus(strike, past);
-  if (valueOf(left) > 0) return kept(start, exchange(phi, mean, left, spread));
+  if (valueOf(left) > 0) {
+    if (!isGeometric && method != methodMoments) {
+      let known = pastCount;
+      while (known < count && load<f64>(list + (known << 3)) == 0) known++;
+      const simulated = method == methodSimulated ? paths : 0;
+      const coming = list + (known << 3);
+      return kept(start, conditionedValue(phi, coming, count - known, <f64>count, left, simulated, seed));
+    }
+    return kept(start, exchange(phi, mean, left, isGeometric ? excess : logarithmOfOneMore(excess)));
+  }
   // the average is above the strike whatever comes
   return kept(start, isCall ? times(minus(mean, left), rateDiscount) : fixed(0));
 }

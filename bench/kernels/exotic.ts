@@ -68,6 +68,10 @@ export async function benchExotic(options: {
   const averages = {
     "asian, twelve fixings": { ...yearly, lists: { fixings: sameLists(months) } },
     "asian, continuous": yearly,
+    "asian, twelve fixings, lower bound": {
+      ...request("asian", { average: 0, time_to_expiry: 1, method: 1 }),
+      lists: { fixings: sameLists(months) },
+    },
     "barrier, in a window": request("barrier", {
       barrier_type: place("barrier", "barrier_type", "down_out"),
       barrier: 88,

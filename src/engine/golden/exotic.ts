@@ -52,7 +52,7 @@ export function exoticTableRequest(model: ExoticTable): PriceRequest {
       names.filter((name) => table.columns.includes(name)).map((name) => [name, tableColumn(table, name)]),
     ),
     ...(model === "asian" ? { lists: { fixings: fixingsOf(table) } } : {}),
-    outputs: modelNamed(model).outputs.filter((output) => output !== "lambda"),
+    outputs: modelNamed(model).outputs.filter((output) => output in differentiated),
     units: "raw",
   };
 }

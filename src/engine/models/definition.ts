@@ -74,6 +74,7 @@ export type WordInput =
   | "barrier_type"
   | "strike_type"
   | "average"
+  | "method"
   | "sampling"
   | "variance_reduction";
 

@@ -224,7 +224,7 @@ export const asian: ModelDefinition = {
   name: "asian",
   title: "Asian options on the arithmetic or geometric average of the spot, over fixings or continuously",
   source:
-    "Kemna and Vorst (1990) for geometric averages; Levy (1992) and Turnbull and Wakeman (1991) for arithmetic ones: moments, an approximation",
+    "Kemna and Vorst (1990) for geometric averages; Levy (1992) and Turnbull and Wakeman (1991), or Rogers and Shi (1995) and Curran (1994), for arithmetic ones",
   inputs: [
     ...blackScholesMerton.inputs,
     {
@@ -253,6 +253,32 @@ export const asian: ModelDefinition = {
       example: 0,
     },
     { ...strikeType, default: 0 },
+    {
+      name: "method",
+      title: "How an arithmetic average over fixings is priced",
+      unit: "a word",
+      words: ["moments", "lower_bound", "control_variate"],
+      default: 0,
+      domain:
+        "moments; lower_bound, what conditioning on the geometric average gives, never above the price and near it; control_variate, the bound and what is left above it by simulation. The latter two want fixings and a fixed strike",
+      example: 0,
+    },
+    {
+      name: "paths",
+      title: "Paths simulated by control_variate, rounded up to whole replicates of 16",
+      unit: "1",
+      default: 4096,
+      domain: "whole numbers from 64 to 262144; at most 64 fixings to come",
+      example: 4096,
+    },
+    {
+      name: "seed",
+      title: "What random numbers are drawn by: the same seed gives the same answer",
+      unit: "1",
+      default: 1,
+      domain: "whole numbers from 0 to 2^53",
+      example: 1,
+    },
   ],
   lists: [
     {
@@ -266,12 +292,13 @@ export const asian: ModelDefinition = {
       example: [0.125, 0.25, 0.375, 0.5],
     },
   ],
-  outputs: spotOutputs,
+  outputs: [...spotOutputs, "standard_error"],
   impliedVolatility: false,
   limits: [
     "time_to_expiry ≤ 0 is expired: the payoff and its slopes in spot and strike, other Greeks 0.",
     "volatility 0 and spot 0: the average of the forwards; derivatives in volatility 0.",
     "Where the payoff has its kink gamma, dual_gamma, speed and theta are null.",
+    "standard_error is that of the means of sixteen independent replicates with method control_variate, else 0; Greeks are then the lower bound's.",
     "Derivatives in time move every fixing and averaging_start together with expiry; average_so_far stays.",
     "A fixing after expiry, or out of order, is out_of_domain; so is an arithmetic average with (2 |rate − dividend_yield| + volatility²) · time above 400.",
     lambdaLimit,
@@ -279,6 +306,6 @@ export const asian: ModelDefinition = {
     badLimit,
     overflowLimit,
   ],
-  // a continuous average has its second moment by panels, a fixing costs less than a point of them
-  weight: () => 512,
+  // a continuous average has its second moment by panels, a fixing costs less than a point of them; a path of twelve fixings as much as sixteen rows
+  weight: ({ largest }) => (largest("method") === 2 ? 16 * largest("paths") : 512),
 };

@@ -17,9 +17,11 @@ beforeAll(async () => {
 
 type Values = Record<OutputName, number> & { status: number };
 
+const asianOutputs: readonly OutputName[] = [...exoticOutputs, "standard_error"];
+
 function priceRow(row: ExoticRow): Values {
-  const { columns, status } = engine.price(exoticRequest("asian", [row]));
-  const values = Object.fromEntries(exoticOutputs.map((output) => [output, columns[output]![0]!]));
+  const { columns, status } = engine.price(exoticRequest("asian", [row], asianOutputs));
+  const values = Object.fromEntries(asianOutputs.map((output) => [output, columns[output]![0]!]));
   return { ...values, status: status[0]! } as Values;
 }
 
@@ -190,6 +192,159 @@ describe("S4.47 averages over fixings", () => {
       expect(off, `${price}, ${Math.exp(-0.05) * exact}`).toBeLessThan(error);
       expect(off).toBeGreaterThan(error / 2);
     }
+  });
+});
+
+describe("S4.47 arithmetic averages conditioned on the geometric one", () => {
+  const market = {
+    isCall: true,
+    spot: 100,
+    strike: 100,
+    time_to_expiry: 1,
+    rate: 0.05,
+    dividend_yield: 0,
+    average: "arithmetic",
+  };
+  /** Two fixings, exactly: over the first, half of an option on the second. */
+  function exactOfTwo(volatility: number): number {
+    const nu = 0.05 - 0.5 * volatility ** 2;
+    const value = integral(
+      (z) => {
+        const first = 100 * Math.exp(nu * 0.5 + volatility * Math.sqrt(0.5) * z);
+        const left = 200 - first;
+        const forward = first * Math.exp(0.025);
+        const part = left > 0 ? exchange(true, forward, left, volatility ** 2 / 2) : forward - left;
+        return (0.5 * part * Math.exp(-0.5 * z * z)) / Math.sqrt(2 * Math.PI);
+      },
+      -9,
+      9,
+      [(Math.log(2) - nu * 0.5) / volatility / Math.sqrt(0.5)],
+    );
+    return Math.exp(-0.05) * value;
+  }
+
+  test.each([
+    [0.1, 1.2e-4],
+    [0.2, 1e-3],
+    [0.5, 0.015],
+  ])("at %d: the bound is below by less than %d, and simulated within four of its errors", (volatility, below) => {
+    const exact = exactOfTwo(volatility);
+    const row = { ...market, volatility, fixings: [0.5, 1] };
+    const bound = priceRow({ ...row, method: "lower_bound" });
+    expect(bound.price).toBeLessThan(exact);
+    expect(bound.price).toBeGreaterThan(exact - below);
+    expect(bound.standard_error).toBe(0);
+    for (const seed of [1, 2, 3]) {
+      const { price, standard_error: error } = priceRow({ ...row, method: "control_variate", paths: 16_384, seed });
+      expect(error).toBeGreaterThan(0);
+      expect(error).toBeLessThan(below / 4);
+      expect(Math.abs(price - exact) / error, `${price}, ${exact}, seed ${seed}`).toBeLessThan(4);
+    }
+  });
+
+  test("give Vecer's exact prices of continuous averages, by two numbers of fixings", () => {
+    // published: Vecer (2001), the seven cases' four that circulate, each with its tolerance
+    for (const [spot, rate, volatility, time, expected, tolerance, paths] of [
+      [1.9, 0.05, 0.5, 1, 0.193174, 1e-5, 131_072],
+      [2.1, 0.05, 0.5, 1, 0.30622, 1e-4, 2048],
+      [2, 0.18, 0.3, 1, 0.218388, 1e-4, 2048],
+      [2, 0.05, 0.5, 2, 0.350095, 2e-4, 2048],
+    ] as const) {
+      const row = { isCall: true, spot, strike: 2, time_to_expiry: time, rate, dividend_yield: 0, volatility };
+      const by = (count: number) => {
+        const fixings = Array.from({ length: count }, (_, i) => ((i + 0.5) * time) / count);
+        return priceRow({ ...row, average: "arithmetic", method: "control_variate", paths, fixings }).price;
+      };
+      // the middle of so many parts: off by the square of a part
+      expect(Math.abs((4 * by(64) - by(32)) / 3 - expected)).toBeLessThan(tolerance);
+    }
+  });
+
+  test("the bound's Greeks are differences of it, and follow the pricing equation's spot, strike and known part", () => {
+    const base = { ...market, spot: 97, volatility: 0.35, method: "lower_bound", average_so_far: 104 };
+    for (const fixings of [
+      [0.25, 0.5, 0.75, 1],
+      [-0.2, 0.1, 0.8],
+      [0, 0.5, 1],
+    ]) {
+      for (const isCall of [true, false]) {
+        const row = { ...base, isCall, fixings };
+        const at = priceRow(row);
+        const steps = [
+          ["delta", "price", "spot"],
+          ["gamma", "delta", "spot"],
+          ["speed", "gamma", "spot"],
+          ["vega", "price", "volatility"],
+          ["volga", "vega", "volatility"],
+          ["ultima", "volga", "volatility"],
+          ["zomma", "gamma", "volatility"],
+          ["rho", "price", "rate"],
+          ["dividend_rho", "price", "dividend_yield"],
+          ["dual_delta", "price", "strike"],
+          ["dual_gamma", "dual_delta", "strike"],
+          ["color", "gamma", "time_to_expiry"],
+          ["theta", "price", "time_to_expiry"],
+        ] as const;
+        for (const [greek, below, input] of steps) {
+          const step = {
+            spot: 0.5,
+            strike: 0.5,
+            volatility: 0.002,
+            rate: 0.002,
+            dividend_yield: 0.002,
+            time_to_expiry: 0.001,
+          }[input];
+          const moved = (times: number) => {
+            const there = { ...row, [input]: Number(row[input]) + times * step };
+            // what lies now stays now
+            const later = fixings.map((t) => (t === 0 ? 0 : t + times * step));
+            return priceRow(input === "time_to_expiry" ? { ...there, fixings: later } : there)[below];
+          };
+          const difference =
+            (45 * (moved(1) - moved(-1)) - 9 * (moved(2) - moved(-2)) + moved(3) - moved(-3)) / (60 * step);
+          const expected = input === "time_to_expiry" ? -difference : difference;
+          expect(Math.abs(at[greek] - expected), `${greek} ${at[greek]} ${expected} ${fixings}`).toBeLessThan(
+            1e-6 * (1 + Math.abs(expected)),
+          );
+        }
+      }
+    }
+  });
+
+  test("the bound is exact for one fixing, never above a simulation by more than its error, and keeps parity", () => {
+    const rows = randomRows("asian", 300, 41, everyday)
+      .filter((row) => row.fixings !== undefined && row.fixings.at(-1)! > 0)
+      .map((row) => ({ ...row, average: "arithmetic", strike_type: "fixed", paths: 256 }));
+    const of = (method: string, change: Partial<ExoticRow> = {}) =>
+      engine.price(
+        exoticRequest(
+          "asian",
+          rows.map((row) => ({ ...row, method, ...change })),
+          ["price", "standard_error"],
+        ),
+      );
+    const [bound, simulated, moments] = [of("lower_bound"), of("control_variate"), of("moments")];
+    const [calls, puts] = [of("lower_bound", { isCall: true }), of("lower_bound", { isCall: false })];
+    const averages = of("lower_bound", { isCall: true, strike: 0 });
+    for (const [index, row] of rows.entries()) {
+      const price = (result: typeof bound) => result.columns.price![index]!;
+      expect(bound.status[index]).toBe(0);
+      expect(simulated.status[index]).toBe(0);
+      expect(price(simulated)).toBeGreaterThanOrEqual(price(bound));
+      if (row.fixings!.filter((t) => t > 0).length === 1)
+        expect(Math.abs(price(bound) - price(moments))).toBeLessThan(1e-12);
+      const { strike, time_to_expiry: time, rate } = numbersOf(row);
+      const parity = price(averages) - strike! * Math.exp(-rate! * time!);
+      expect(Math.abs(price(calls) - price(puts) - parity), JSON.stringify(row)).toBeLessThan(1e-11);
+    }
+  });
+
+  test("a seed gives the same bits again, another seed others, and few outputs the bits of all", () => {
+    const row = { ...market, volatility: 0.4, fixings: [0.25, 0.5, 1], method: "control_variate", paths: 1024 };
+    expect(priceRow({ ...row, seed: 7 })).toEqual(priceRow({ ...row, seed: 7 }));
+    expect(priceRow({ ...row, seed: 8 }).price).not.toBe(priceRow({ ...row, seed: 7 }).price);
+    const alone = engine.price(exoticRequest("asian", [{ ...row, seed: 7 }], ["price"])).columns.price![0]!;
+    expect(alone).toBe(priceRow({ ...row, seed: 7 }).price);
   });
 });
 
@@ -383,6 +538,16 @@ describe("S4.47 limits of averages", () => {
     [{ volatility: 30 }, "out_of_domain"],
     [{ volatility: -1 }, "out_of_domain"],
     [{ time_to_expiry: 0, fixings: [0.5] }, "out_of_domain"],
+    [{ method: 3 }, "out_of_domain"],
+    [{ method: "lower_bound" }, "out_of_domain"],
+    [{ method: "lower_bound", strike_type: "floating", fixings: [0.5] }, "out_of_domain"],
+    [{ method: "control_variate", fixings: [0.5], paths: 63 }, "out_of_domain"],
+    [{ method: "control_variate", fixings: [0.5], paths: 100.5 }, "out_of_domain"],
+    [{ method: "control_variate", fixings: [0.5], seed: -1 }, "out_of_domain"],
+    [{ method: "control_variate", fixings: Array.from({ length: 65 }, (_, i) => (i + 1) / 200) }, "out_of_domain"],
+    [{ method: Number.NaN }, "non_finite"],
+    [{ paths: Number.NaN }, "non_finite"],
+    [{ seed: Number.POSITIVE_INFINITY }, "non_finite"],
   ];
   test.each(refused)("%j is refused: %s", (change, status) => {
     const values = priceRow({ ...call, ...change } as ExoticRow);

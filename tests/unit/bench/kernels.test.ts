@@ -68,7 +68,7 @@ describe("S1.05 the bench of approximations and trees", () => {
 describe("S1.05 the bench of exotic options", () => {
   test("measures every model beside the tree, with five Greeks and with all, and judges five ratios", async () => {
     const { measurements, ratios } = await benchExotic({ ...tiny, rowsPerRound: 64 });
-    expect(measurements).toHaveLength(15);
+    expect(measurements).toHaveLength(17);
     expect(ratios.map(({ floor }) => floor)).toEqual([65, 20, 12, 4, 11]);
   });
 });
