@@ -269,7 +269,7 @@ export function settle(sources: ConfigSources, checks: readonly SettingCheck[] =
 
 /** Threads that this machine has room for beside the process's own, where so many processes share it. */
 export function machineWorkers(processCount = 1): number {
-  return Math.min(workersMax, Math.max(0, Math.floor(availableParallelism() / processCount) - 1));
+  return Math.min(workersMax, Math.max(1, Math.floor(availableParallelism() / processCount) - 1));
 }
 
 /** What a fault of a value changed at run time is found under: its place in the request. */

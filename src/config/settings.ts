@@ -330,7 +330,7 @@ export const settings = [
     schema: Type.Integer({ minimum: 0, maximum: workersMax }),
     default: undefined,
     description:
-      "Threads that compute large batches beside the server's own. Default: one less than the cores, or than a process's share of them.",
+      "Threads that compute large batches beside the server's own. Default: one less than the cores, or than a process's share of them, and at least one: what takes long must not stop the event loop.",
     rule: `must be a whole number from 0 to ${workersMax}`,
   },
   {

@@ -9,6 +9,7 @@
 //    turn, so that a small batch never waits for a large one to end.
 // 3. The result is this thread's alone: a worker lays its chunks in the trays of its desk, and this thread copies them out
 //    after each of its own steps.
+//    What would stop the event loop for long, because its rows are dear, it leaves to the workers while there is one.
 // 4. A chunk that a worker failed at or died over is computed by this thread, in its caller's hands.
 // 5. A batch nobody waits for any more is over at once: no further chunk of it is taken, and what is laid of it is cleared.
 
@@ -49,6 +50,12 @@ function workOf({ count, weight = 1 }: KernelRequest): number {
   return count * weight;
 }
 
+/**
+ * What a chunk may cost for this thread to compute it beside workers, in rows of the cheapest model: some two milliseconds of the event loop. As
+ * much starts a worker, so that there is one.
+ */
+const ownChunkWorkMax = 32_768;
+
 /** Trays of a worker's desk: what it may be ahead of this thread, a few steps' work. */
 export const poolTrays = 8;
 
@@ -59,7 +66,7 @@ const idleTurnsMax = 50;
 const sharedRowsMin = 8192;
 
 /** Rows for which starting another worker pays. */
-const rowsPerWorker = 32_768;
+const rowsPerWorker = ownChunkWorkMax;
 
 /** Rows of a column that are moved into shared memory, or made room for, in one step. */
 const stepRowsMax = 131_072;
@@ -297,7 +304,7 @@ class ChunkPool implements Pool {
     for (let tried = 0; tried < this.#batches.length; tried++) {
       this.#turn = (this.#turn + 1) % this.#batches.length;
       const batch = this.#batches[this.#turn]!;
-      const index = batch.again.pop() ?? takeChunk(batch.words, ownNumber);
+      const index = batch.again.pop() ?? (this.#isLeftToWorkers(batch) ? -1 : takeChunk(batch.words, ownNumber));
       if (index < 0) continue;
       try {
         const { start, stop } = rowsOf(batch, index);
@@ -311,6 +318,14 @@ class ChunkPool implements Pool {
       return true;
     }
     return false;
+  }
+
+  /** Its chunks are too dear for this thread, and there is another to compute them. */
+  #isLeftToWorkers({ isHelped, request, chunkRows }: Batch): boolean {
+    const rows = Math.min(chunkRows, request.count);
+    return (
+      isHelped && rows * (request.weight ?? 1) > ownChunkWorkMax && this.#seats.some(({ thread }) => thread !== null)
+    );
   }
 
   /** Clears the trays and finishes the batches that are whole; true where anything is left for this thread to do. */

@@ -20,6 +20,26 @@ export interface PricingFixture {
   readonly timings: { readonly name: string; readonly durationMilliseconds: number }[];
 }
 
+/** Pricing of models that a formula does: an answer, not the promise of one. */
+export interface PricingAtOnce extends PricingService {
+  price(...asked: Parameters<PricingService["price"]>): Awaited<ReturnType<PricingService["price"]>>;
+  impliedVolatility(
+    ...asked: Parameters<PricingService["impliedVolatility"]>
+  ): Awaited<ReturnType<PricingService["impliedVolatility"]>>;
+}
+
+export function atOnce(pricing: PricingService): PricingAtOnce {
+  const now = <Answer>(answer: Answer | Promise<Answer>): Answer => {
+    if (answer instanceof Promise) throw new Error("only promised");
+    return answer;
+  };
+  return {
+    ...pricing,
+    price: (...asked) => now(pricing.price(...asked)),
+    impliedVolatility: (...asked) => now(pricing.impliedVolatility(...asked)),
+  };
+}
+
 /** Pricing over the real kernel, with the limits a server has unless others are asked for. */
 export function openPricing(
   options: Partial<PricingLimits> & {

@@ -23,7 +23,7 @@ import {
   type Units,
   unitFactor,
 } from "../../engine/catalog";
-import type { Column, Engine } from "../../engine/engine";
+import type { Column, Engine, ImpliedVolatilityResult, PriceResult } from "../../engine/engine";
 import { type Lists, listAt } from "../../engine/lists";
 import type { Clock } from "../../foundation/clock";
 import { newColumn } from "../../foundation/column";
@@ -99,7 +99,8 @@ export interface PricingService {
   readonly engine: { readonly version: string; readonly wasm_sha256: string };
   /** How the numbers of an answer are best written. */
   readonly writeDecimals: Engine["writeDecimals"];
-  price(body: PriceRequest, circumstances?: Circumstances<SingleQuery>): PriceAnswer;
+  /** At once where a formula does it; else in turn with whatever else is computed, and beside the event loop where it takes long. */
+  price(body: PriceRequest, circumstances?: Circumstances<SingleQuery>): PriceAnswer | Promise<PriceAnswer>;
   priceBatch(
     body: BatchColumns | BatchRows | WireTable,
     circumstances?: Circumstances<BatchQuery>,
@@ -107,7 +108,7 @@ export interface PricingService {
   impliedVolatility(
     body: ImpliedVolatilityRequest,
     circumstances?: Circumstances<SingleQuery>,
-  ): ImpliedVolatilityAnswer;
+  ): ImpliedVolatilityAnswer | Promise<ImpliedVolatilityAnswer>;
   impliedVolatilityBatch(
     body: ImpliedVolatilityBatchColumns | ImpliedVolatilityBatchRows | WireTable,
     circumstances?: Circumstances<ImpliedVolatilityBatchQuery>,
@@ -214,35 +215,79 @@ export function createPricing(options: PricingOptions): PricingService {
     };
   }
 
+  function oneToPrice(body: PriceRequest) {
+    const sheet = sheetOfOne(body, "price");
+    const [group] = sheet.groups;
+    const { outputs = defaultOutputsOf([group!.model]), units = "market" } = body;
+    return { sheet, request: priceRequest(group!, outputs, units) };
+  }
+
+  function oneToSolve(body: ImpliedVolatilityRequest) {
+    const sheet = sheetOfOne(body, "implied_volatility");
+    return { sheet, request: volatilityRequest(sheet.groups[0]!, body.on_unattainable ?? "null") };
+  }
+
+  function priceAnswer(
+    { model, outputs, units = "market" }: PriceRequest,
+    sheet: Sheet,
+    { columns, status }: PriceResult,
+    { query = {} }: Circumstances<SingleQuery>,
+  ): PriceAnswer {
+    const greeks: PriceAnswer["greeks"] = {};
+    let price: number | null | undefined;
+    for (const name of outputs ?? defaultOutputsOf([sheet.groups[0]!.model])) {
+      const value = orNull(columns[name]![0]!);
+      if (name === "price") price = value;
+      else greeks[name] = value;
+    }
+    const answer = {
+      greeks,
+      status: statusName(status[0]!),
+      units,
+      model,
+      time_to_expiry: orNull(sheet.years as number),
+      engine: engineOnWire,
+    };
+    // Most have neither a moment nor a hash: spread objects take as long as the price itself.
+    const told: PriceAnswer = price === undefined ? answer : { price, ...answer };
+    if (typeof sheet.valuationTime === "string") told.valuation_time = sheet.valuationTime;
+    if (query.inputs_hash === "true") told.inputs_hash = hashOfOne("price", sheet);
+    return told;
+  }
+
+  function volatilityAnswer(
+    { model }: ImpliedVolatilityRequest,
+    sheet: Sheet,
+    { impliedVolatility, attainableError, status }: ImpliedVolatilityResult,
+    { query = {} }: Circumstances<SingleQuery>,
+  ): ImpliedVolatilityAnswer {
+    return {
+      implied_volatility: orNull(impliedVolatility[0]!),
+      status: statusName(status[0]!),
+      attainable_error: orNull(attainableError[0]!),
+      model,
+      ...timeOfOne(sheet),
+      engine: engineOnWire,
+      ...(query.inputs_hash === "true" && { inputs_hash: hashOfOne("implied_volatility", sheet) }),
+    };
+  }
+
   return {
     engine: engineOnWire,
     writeDecimals: engine.writeDecimals,
 
-    price(body, { query = {}, meter } = {}) {
-      const sheet = sheetOfOne(body, "price");
-      const [group] = sheet.groups;
-      const { outputs = defaultOutputsOf([group!.model]), units = "market" } = body;
-      const { columns, status } = timedNow(meter, () => engine.price(priceRequest(group!, outputs, units)));
-      const greeks: PriceAnswer["greeks"] = {};
-      let price: number | null | undefined;
-      for (const name of outputs) {
-        const value = orNull(columns[name]![0]!);
-        if (name === "price") price = value;
-        else greeks[name] = value;
-      }
-      const answer = {
-        greeks,
-        status: statusName(status[0]!),
-        units,
-        model: body.model,
-        time_to_expiry: orNull(sheet.years as number),
-        engine: engineOnWire,
-      };
-      // Most have neither a moment nor a hash: spread objects take as long as the price itself.
-      const told: PriceAnswer = price === undefined ? answer : { price, ...answer };
-      if (typeof sheet.valuationTime === "string") told.valuation_time = sheet.valuationTime;
-      if (query.inputs_hash === "true") told.inputs_hash = hashOfOne("price", sheet);
-      return told;
+    price(body, circumstances = {}) {
+      const { sheet, request } = oneToPrice(body);
+      if (sheet.groups[0]!.model.weight === undefined)
+        return priceAnswer(
+          body,
+          sheet,
+          timedNow(circumstances.meter, () => engine.price(request)),
+          circumstances,
+        );
+      return timed(circumstances.meter, () => engine.priceAsync(request)).then((priced) =>
+        priceAnswer(body, sheet, priced, circumstances),
+      );
     },
 
     async priceBatch(body, { query = {}, meter, signal } = {}) {
@@ -257,21 +302,19 @@ export function createPricing(options: PricingOptions): PricingService {
       return outcomeOf("price", sheet, merged, { units, isHashed: isHashed(body, query) });
     },
 
-    impliedVolatility(body, { query = {}, meter } = {}) {
-      const sheet = sheetOfOne(body, "implied_volatility");
-      const [group] = sheet.groups;
-      const solved = timedNow(meter, () =>
-        engine.impliedVolatility(volatilityRequest(group!, body.on_unattainable ?? "null")),
+    impliedVolatility(body, circumstances = {}) {
+      const { sheet, request } = oneToSolve(body);
+      const { meter } = circumstances;
+      if (sheet.groups[0]!.model.weight === undefined)
+        return volatilityAnswer(
+          body,
+          sheet,
+          timedNow(meter, () => engine.impliedVolatility(request)),
+          circumstances,
+        );
+      return timed(circumstances.meter, () => engine.impliedVolatilityAsync(request)).then((solved) =>
+        volatilityAnswer(body, sheet, solved, circumstances),
       );
-      return {
-        implied_volatility: orNull(solved.impliedVolatility[0]!),
-        status: statusName(solved.status[0]!),
-        attainable_error: orNull(solved.attainableError[0]!),
-        model: body.model,
-        ...timeOfOne(sheet),
-        engine: engineOnWire,
-        ...(query.inputs_hash === "true" && { inputs_hash: hashOfOne("implied_volatility", sheet) }),
-      };
     },
 
     async impliedVolatilityBatch(body, { query = {}, meter, signal } = {}) {

@@ -65,9 +65,10 @@ function requestOf(count: number): KernelRequest {
 
 function expectSame(result: KernelResult, request: KernelRequest): void {
   const whole = kernel.run(request);
-  expect(Buffer.from(result.status.slice().buffer).equals(Buffer.from(whole.status.buffer))).toBe(true);
+  const bytesOf = (values: Float64Array | Int32Array) => Buffer.from(values.slice().buffer);
+  expect(bytesOf(result.status).equals(bytesOf(whole.status))).toBe(true);
   for (const [index, column] of result.columns.entries())
-    expect(Buffer.from(column.slice().buffer).equals(Buffer.from(whole.columns[index]!.buffer))).toBe(true);
+    expect(bytesOf(column).equals(bytesOf(whole.columns[index]!))).toBe(true);
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -289,6 +290,42 @@ describe("S4.64 a pool with workers", () => {
     expect(pool.activity.ownChunks).toBe(chunks);
     expect(isFirst).toBe(false);
     expect(hands.states()).toEqual(everyTrayFree);
+  });
+
+  test("leaves chunks that would stop the event loop to workers, while there is one, and other batches' to itself", async () => {
+    const held: (() => void)[] = [];
+    const hands = new Hands();
+    const { workers } = imaginedWorkers(1, (message, { tell, end }) => {
+      if (!hands.receive(message)) return;
+      const index = hands.take();
+      held.push(
+        () => {
+          hands.fill(0, index);
+          hands.lay(0, index, tell);
+        },
+        () => end(),
+      );
+    });
+    const pool = poolOf({ workers });
+    const dear = { ...requestOf(12), weight: 1_000_000 };
+    const running = pool.run(dear);
+    await until(() => hands.batches[0]?.words[batchWords.waiting] === 1);
+    expect(pool.activity.ownChunks).toBe(0);
+    // A cheap one meanwhile is this thread's as ever.
+    const cheap = requestOf(100);
+    expectSame(await pool.run(cheap), cheap);
+    expect(pool.activity.ownChunks).toBe(1);
+    const [finish, end] = held;
+    finish!();
+    await until(() => hands.batches[0]!.words[batchWords.waiting] === 1);
+    expect(pool.activity.ownChunks).toBe(1);
+    // Its thread gone for good, and every successor, somebody must.
+    end!();
+    for (let successor = 0; successor < 10 && pool.activity.workersRunning > 0; successor++) {
+      await until(() => held.length > 3 + 2 * successor || pool.activity.workersRunning === 0);
+      held.at(-1)!();
+    }
+    expectSame(await running, dear);
   });
 
   test("wakes when a worker is the last to finish", async () => {

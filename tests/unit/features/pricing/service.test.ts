@@ -29,7 +29,7 @@ import {
 import { createPricing, type PricingService } from "../../../../src/features/pricing/service";
 import { BsoptError } from "../../../../src/foundation/errors";
 import { seededRandom } from "../../../../src/foundation/random";
-import { answerOf, example, openPricing, priceExample } from "../../../harness/pricing";
+import { answerOf, atOnce, example, openPricing, priceExample } from "../../../harness/pricing";
 
 const { engine, clock, timings, ...fixture } = openPricing();
 const pricing = spelledOut(fixture.pricing);
@@ -37,7 +37,7 @@ const pricing = spelledOut(fixture.pricing);
 /** The service with its batches' answers as JSON says them. */
 function spelledOut(service: PricingService) {
   return {
-    ...service,
+    ...atOnce(service),
     priceBatch: async (...asked: Parameters<PricingService["priceBatch"]>): Promise<BatchAnswer> =>
       answerOf(await service.priceBatch(...asked)),
     impliedVolatilityBatch: async (
@@ -160,6 +160,34 @@ describe("S1.04 a batch", () => {
     ]) {
       expect((await failureOf(act)).code).toBe("BATCH_TOO_LARGE");
     }
+  });
+});
+
+describe("S1.05 one option of a model that takes long", () => {
+  const american = { ...example, model: "american", scheme: "fast" } as const;
+
+  test("is promised, computed by the pool, and the same as in a batch", async () => {
+    const promised = fixture.pricing.price({ ...american, outputs: ["price", "delta"] });
+    expect(promised).toBeInstanceOf(Promise);
+    const { price, greeks, status } = await promised;
+    const batch = await pricing.priceBatch({ ...american, outputs: ["price", "delta"] });
+    expect([price!, greeks.delta!, status]).toEqual([batch.price![0]!, batch.delta![0]!, "ok"]);
+    const { volatility: _, outputs: __, ...inputs } = { ...american, outputs: undefined };
+    const solved = fixture.pricing.impliedVolatility({ ...inputs, price: price! });
+    expect(solved).toBeInstanceOf(Promise);
+    expect((await solved).implied_volatility).toBeCloseTo(example.volatility, 7);
+  });
+
+  test("tells its time, its moment and the hash of its inputs like any other", async () => {
+    const before = timings.length;
+    const meter = (durationMilliseconds: number) => timings.push({ name: "engine", durationMilliseconds });
+    const query = { inputs_hash: "true" } as const;
+    const { time_to_expiry: _, ...timeless } = american;
+    const moments = { expiry: "2026-12-18T21:00:00Z", valuation_time: "2026-06-18T21:00:00Z" };
+    const answer = await fixture.pricing.price({ ...timeless, ...moments }, { query, meter });
+    expect(answer).toMatchObject({ valuation_time: "2026-06-18T21:00:00.000000Z", time_to_expiry: 183 / 365 });
+    expect(answer.inputs_hash).toMatch(/^[0-9a-f]{64}$/);
+    expect(timings.length).toBe(before + 1);
   });
 });
 
