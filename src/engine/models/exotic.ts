@@ -306,6 +306,6 @@ export const asian: ModelDefinition = {
     badLimit,
     overflowLimit,
   ],
-  // a continuous average has its second moment by panels, a fixing costs less than a point of them; a path of twelve fixings as much as sixteen rows
-  weight: ({ largest }) => (largest("method") === 2 ? 16 * largest("paths") : 512),
+  // a continuous average has its second moment by panels, a fixing costs less than a point of them; a path of many as much as 64 rows
+  weight: ({ largest }) => (largest("method") === 2 ? 64 * largest("paths") : 512),
 };

@@ -272,6 +272,19 @@ describe("S4.47 limits", () => {
     expect(Math.abs(priceRow("barrier", row).price - asset.price)).toBeLessThan(1e-12);
   });
 
+  test("no strike: whatever the barrier, a call is the limit of small strikes", () => {
+    for (const terms of [
+      { barrier_type: "up_out", barrier: 120 },
+      { barrier_type: "up_in", barrier: 120 },
+      { barrier_type: "down_in", barrier: 80 },
+      { barrier_type: "double_out", barrier: 80, upper_barrier: 120 },
+    ]) {
+      const [none, tiny] = [0, 1e-12].map((strike) => priceRow("barrier", { ...call, ...terms, strike }));
+      for (const output of ["price", "delta", "gamma", "vega", "theta", "rho", "dual_delta"] as const)
+        expect(Math.abs(none![output] - tiny![output]), `${terms.barrier_type} ${output}`).toBeLessThan(1e-10);
+    }
+  });
+
   test("no barrier, or one out of reach, is the plain option in every output", () => {
     for (const row of [call, put]) {
       const plain = priceRow("black_scholes_merton", row);
