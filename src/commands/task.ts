@@ -104,6 +104,29 @@ export function bookSchema(task: BookTask, models: readonly ModelDefinition[]): 
   ]);
 }
 
+/** A flag that stands for an input of one model or of several, with what each of them means by it where that differs. */
+function addInputOption(command: Command, task: BookTask, name: BookInput): void {
+  const having = task.models.flatMap((model) => {
+    const input = task.inputs(model).find((each) => each.name === name);
+    if (input === undefined) return [];
+    const byDefault = input.default === undefined ? "" : `default ${input.words?.[input.default] ?? input.default}`;
+    const remarks = [input.words ? "" : input.unit, byDefault].filter((remark) => remark !== "");
+    return [
+      { model: model.name, input, text: `${input.title}${remarks.length === 0 ? "" : ` (${remarks.join(", ")})`}` },
+    ];
+  });
+  const texts = [...new Set(having.map(({ text }) => text))];
+  const usual = texts[0]!;
+  const others = texts.slice(1).map((text) => {
+    const models = having.filter((each) => each.text === text).map(({ model }) => model);
+    return `; ${models.join(", ")}: ${text}`;
+  });
+  const words = [...new Set(having.flatMap(({ input }) => input.words ?? []))];
+  if (words.length > 0) {
+    command.addOption(new Option(`--${flagOf(name)} <word>`, usual + others.join("")).choices(words));
+  } else command.option(`--${flagOf(name)} <number>`, usual + others.join(""), numberArgument);
+}
+
 /** Adds what both commands take: a flag for every input of any of their models, the time, and the forms of output. */
 export function addBookOptions(command: Command, task: BookTask): Command {
   command
@@ -117,20 +140,8 @@ export function addBookOptions(command: Command, task: BookTask): Command {
         .default(task.models[0]!.name),
     )
     .addOption(new Option("--type <type>", "call or put").choices(["call", "put"]));
-  const described = new Map(
-    task.models.flatMap((model) => task.inputs(model).map((input) => [input.name, input] as const)),
-  );
-  for (const { name, title, unit, words, default: fallback } of described.values()) {
-    const byDefault = fallback === undefined ? "" : `default ${words?.[fallback] ?? fallback}`;
-    if (words) {
-      command.addOption(
-        new Option(`--${flagOf(name)} <word>`, byDefault === "" ? title : `${title} (${byDefault})`).choices(words),
-      );
-    } else {
-      const inWords = `${title} (${unit}${byDefault === "" ? "" : `, ${byDefault}`})`;
-      command.option(`--${flagOf(name)} <number>`, inWords, numberArgument);
-    }
-  }
+  const named = new Set(task.models.flatMap((model) => task.inputs(model).map(({ name }) => name)));
+  for (const name of named) addInputOption(command, task, name);
   return addListOptions(command, task.models)
     .option("--time <years>", "time to expiry in years", numberArgument)
     .option("--days <days>", "time to expiry in days of a 365-day year", numberArgument)

@@ -171,6 +171,14 @@ describe("S4.47 bsopt price, one option", () => {
     expect(err).not.toContain("    at ");
   });
 
+  test("--help tells what a flag means to each model where that differs, once where it does not", async () => {
+    const help = (await run("price --help")).out.replace(/\s+/g, " ");
+    expect(help).toContain("default 200); monte_carlo: Dates at which an American option may be exercised");
+    expect(help).toContain("(per square root of a year); bachelier: Volatility of the forward's own changes");
+    expect(help.split("Interest rate, continuously compounded").length).toBe(2);
+    expect(help).toMatch(/--barrier-type <word> .*choices: "none", "down_in"/);
+  });
+
   test("--help is no error and names every flag", async () => {
     const { code, out, err } = await run("price --help");
     expect(code).toBe(0);
