@@ -8,6 +8,7 @@ import { benchApproximations } from "../../../bench/kernels/approximations";
 import { bareKernel } from "../../../bench/kernels/bare";
 import { benchBlack } from "../../../bench/kernels/black";
 import { benchExotic } from "../../../bench/kernels/exotic";
+import { benchFiniteDifference } from "../../../bench/kernels/finite-difference";
 import { benchImpliedVolatility } from "../../../bench/kernels/implied-volatility";
 import { sampleOptions } from "../../../bench/kernels/sample";
 import { benchStochastic } from "../../../bench/kernels/stochastic";
@@ -62,6 +63,14 @@ describe("S1.05 the bench of approximations and trees", () => {
     const { measurements, ratios } = await benchApproximations({ ...tiny, rowsPerRound: 32 });
     expect(measurements).toHaveLength(16);
     expect(ratios.map(({ floor }) => floor)).toEqual([57, 57, 57, 28, 1.6]);
+  });
+});
+
+describe("S1.05 the bench of finite differences", () => {
+  test("measures grids and dividends beside the tree, and judges five ratios", async () => {
+    const { measurements, ratios } = await benchFiniteDifference({ ...tiny, rowsPerRound: 128 });
+    expect(measurements.map(({ rows }) => rows)).toEqual([128, 128, 128, 128, 128, 128]);
+    expect(ratios.map(({ floor }) => floor)).toEqual([0.8, 0.5, 0.4, 0.13, 0.07]);
   });
 });
 
