@@ -258,7 +258,7 @@ describe("S4.47 arithmetic averages conditioned on the geometric one", () => {
       // the middle of so many parts: off by the square of a part
       expect(Math.abs((4 * by(64) - by(32)) / 3 - expected)).toBeLessThan(tolerance);
     }
-  });
+  }, 30_000);
 
   test("the bound's Greeks are differences of it, and follow the pricing equation's spot, strike and known part", () => {
     const base = { ...market, spot: 97, volatility: 0.35, method: "lower_bound", average_so_far: 104 };

@@ -272,6 +272,25 @@ describe("S4.47 limits", () => {
     expect(Math.abs(priceRow("barrier", row).price - asset.price)).toBeLessThan(1e-12);
   });
 
+  test("a corridor a millionth wide over thirty years is left at once, and costs no more images than any", () => {
+    const narrow = { ...call, volatility: 3, time_to_expiry: 30, barrier: 99.9999, upper_barrier: 100.0001 };
+    const out = priceRow("barrier", { ...narrow, barrier_type: "double_out", rebate: 5 });
+    expect(out.status).toBe(0);
+    expect(Math.abs(out.price - 5)).toBeLessThan(1e-9);
+    expect(priceRow("barrier", { ...narrow, barrier_type: "double_in", rebate: 5 }).price).toBe(
+      priceRow("barrier", { ...narrow, barrier_type: "none" }).price,
+    );
+    const touch = priceRow("digital", {
+      ...narrow,
+      payoff: "one_touch",
+      strike: 100.0001,
+      barrier_type: "down_out",
+      cash: 10,
+    });
+    // half of the paths leave upwards
+    expect(Math.abs(touch.price - 5)).toBeLessThan(1e-4);
+  });
+
   test("no strike: whatever the barrier, a call is the limit of small strikes", () => {
     for (const terms of [
       { barrier_type: "up_out", barrier: 120 },
