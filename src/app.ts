@@ -13,9 +13,11 @@ import { createServerMailer } from "./adapters/smtp/server-mailer";
 import { backupPlaceOf } from "./app/backup-place";
 import { openBuckets } from "./app/buckets";
 import { databaseProbe } from "./app/database-probe";
+import { errorAlertHandlers, openErrorTracking } from "./app/error-tracking";
 import { type Events, eventTopic, openEvents } from "./app/events";
 import { documentInfo, featureRoutes } from "./app/routes";
 import { settingChecks } from "./app/setting-checks";
+import { everyTable } from "./app/tables";
 import { openTraces, tracedStorage } from "./app/traces";
 import { type OnUnforeseen, watchUnforeseen } from "./app/unforeseen";
 import { warmUp } from "./app/warm-up";
@@ -26,26 +28,19 @@ import type { Calendars } from "./domain/business-calendar";
 import { serviceLevelOf, serviceLevels } from "./domain/service-level";
 import type { Engine } from "./engine/engine";
 import { type Audit, createAudit } from "./features/audit/service";
-import { auditCheckpoints, auditErasures, auditEvents, auditPersonal } from "./features/audit/table";
 import { readChanged } from "./features/configuration/repository";
 import { createConfiguration } from "./features/configuration/service";
-import { changedSettings } from "./features/configuration/table";
+import type { ErrorTracking } from "./features/errors/service";
 import { agentsProbe, createHealth, type Probe } from "./features/health/service";
 import { createIdentity, type Identity } from "./features/identity/service";
-import { users } from "./features/identity/table";
 import { createKeys, type Keys } from "./features/keys/service";
-import { apiKeys } from "./features/keys/table";
 import { createLogin, loginPersonalData } from "./features/login/service";
-import { loginChallenges, recoveryCodes, totpFactors } from "./features/login/table";
 import { createMetricsService, observeHealth, observeStorage } from "./features/metrics/service";
 import { createOperations } from "./features/operations/service";
 import { createPricing } from "./features/pricing/service";
 import { createRegistration, type Registration } from "./features/registration/service";
-import { mailedTokens, passwords } from "./features/registration/table";
 import { createSessions, sessionPolicyOf, sessionsPersonalData } from "./features/sessions/service";
-import { loginSessions, refreshTokens } from "./features/sessions/table";
 import { openTokens } from "./features/tokens/service";
-import { signingKeys } from "./features/tokens/table";
 import type { Agent } from "./foundation/agent";
 import type { Clock } from "./foundation/clock";
 import { BsoptError } from "./foundation/errors";
@@ -65,7 +60,6 @@ import { parseDatabaseAddress } from "./storage/location";
 import { createOutbox, type Outbox } from "./storage/outbox";
 import { openSafety } from "./storage/safety";
 import { openStorage, type Storage, type StorageObserver } from "./storage/storage";
-import { idempotencyAnswers, outboxMessages } from "./storage/table";
 import { LatencyBook } from "./telemetry/latency";
 import { createMetrics } from "./telemetry/metrics";
 import { processReader } from "./telemetry/process-readings";
@@ -94,26 +88,7 @@ export interface AppOptions {
   readonly entrance?: string;
 }
 
-/** Every table of every room: what the database must hold, compared with it at the start. */
-export const everyTable = [
-  users,
-  apiKeys,
-  passwords,
-  mailedTokens,
-  loginSessions,
-  refreshTokens,
-  totpFactors,
-  recoveryCodes,
-  loginChallenges,
-  signingKeys,
-  auditEvents,
-  auditPersonal,
-  auditCheckpoints,
-  changedSettings,
-  auditErasures,
-  outboxMessages,
-  idempotencyAnswers,
-];
+export { everyTable };
 
 export interface OpenedIdentity {
   readonly identity: Identity;
@@ -152,7 +127,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   // Whoever waits sees the failure; where nobody does yet, it must not count as unhandled.
   failed.catch(() => undefined);
   const metrics = createMetrics();
-  const unforeseen = watchUnforeseen(options.onUnforeseen, { log, fail });
+  let tracking: ErrorTracking | null = null;
+  const unforeseen = watchUnforeseen(options.onUnforeseen, {
+    ...{ log, fail },
+    record: (occurrence) => tracking?.record(occurrence),
+  });
   const names = createNames({ clock });
   const traces = openTraces({ ...surroundings, build, names });
   const storage = await openDatabase(surroundings, {
@@ -162,6 +141,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const secretBox = openSecretBox({ config, random });
   const events: Events | null = openEvents({ ...surroundings, waitingCount: () => outbox.statistics().gatedCount });
   const audit = openAuditOn(storage, secretBox, surroundings, events);
+  const errors = openErrorTracking({ ...surroundings, build, storage, audit });
+  tracking = errors;
   let routes: readonly Route[] | undefined;
   const configuration = createConfiguration({
     ...{ live, storage, audit, clock, log, readFile: options.readFile ?? null },
@@ -241,6 +222,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...buckets.agents,
     ...storage.agents,
     ...audit.agents,
+    ...errors.agents,
     configuration.agent,
     ...keys.agents,
     ...tokens.agents,
@@ -316,6 +298,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         metrics: metricsService,
         operations,
         audit,
+        errors,
         configuration,
         identity,
         keys,
@@ -336,6 +319,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     random,
     documents: documentInfo(build),
     ...(traces && { tracing: traces.tracing }),
+    onFailed: ({ error, route, traceId }) => errors.record({ error, kind: "request", route, traceId }),
     onRefused: ({ kind, code, method, route, userId, origin }) =>
       audit.note({
         // Whoever comes too often may be allowed all the same: a limit is no decision about rights.
@@ -385,6 +369,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     await keys.close();
     identity.close();
     configuration.close();
+    await errors.close();
     await audit.close();
     await events?.stream.close();
     await storage.close();
@@ -564,7 +549,11 @@ function createPeople(
   });
   const outbox = createOutbox({
     ...{ storage, clock, random, log },
-    handlers: { ...registration.handlers, ...(events && { [eventTopic]: events.handler }) },
+    handlers: {
+      ...registration.handlers,
+      ...errorAlertHandlers({ config, clock }),
+      ...(events && { [eventTopic]: events.handler }),
+    },
     gates: { [eventTopic]: () => events?.stream.isReachable ?? false },
   });
   return { identity, keys, registration, outbox };

@@ -8,6 +8,8 @@ import { auditRoutes } from "../features/audit";
 import type { Audit } from "../features/audit/service";
 import { configurationRoutes } from "../features/configuration";
 import type { Configuration } from "../features/configuration/service";
+import { errorsRoutes } from "../features/errors";
+import type { ErrorTracking } from "../features/errors/service";
 import { healthRoutes } from "../features/health";
 import type { Health } from "../features/health/service";
 import { identityRoutes } from "../features/identity";
@@ -52,6 +54,7 @@ export interface Services {
   readonly metrics: MetricsService;
   readonly operations: Operations;
   readonly audit: Audit;
+  readonly errors: ErrorTracking;
   readonly configuration: Configuration;
   readonly identity: Identity;
   readonly keys: Keys;
@@ -64,13 +67,26 @@ export interface Services {
 
 /** Every route there is. A new feature is one line here. */
 export function featureRoutes(services: Services, config: Config) {
-  const { health, operations, audit, configuration, identity, keys, registration, tokens, sessions, login, pricing } =
-    services;
+  const {
+    health,
+    operations,
+    audit,
+    errors,
+    configuration,
+    identity,
+    keys,
+    registration,
+    tokens,
+    sessions,
+    login,
+    pricing,
+  } = services;
   return [
     healthRoutes({ health, markUnavailable }),
     metricsRoutes({ metrics: services.metrics }),
     operationsRoutes({ operations }),
     auditRoutes({ audit, principalOf, originOf, acceptedFormatOf }),
+    errorsRoutes({ errors, principalOf, originOf }),
     configurationRoutes({ configuration, principalOf, originOf, idempotencyOf }),
     identityRoutes({ identity, principalOf, originOf }),
     keysRoutes({ keys, principalOf, originOf, idempotencyOf }),
@@ -131,6 +147,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     metrics: absent(),
     operations: absent(),
     audit: absent(),
+    errors: absent(),
     configuration: absent(),
     identity: absent(),
     keys: absent(),

@@ -109,6 +109,8 @@ export interface Config {
     readonly natsUrl: string | null;
     readonly subject: string;
   };
+  /** Where alerts of unforeseen errors are posted, and what signs them; secrets. Null: nobody is told. */
+  readonly errorWebhook: { readonly url: string; readonly secret: string } | null;
   /** Who makes users over HTTP. */
   readonly registration: "open" | "invite" | "closed";
   /** Where people reach the server, without a slash at the end; null: where it listens. */
@@ -254,6 +256,10 @@ export function settle(sources: ConfigSources, checks: readonly SettingCheck[] =
       if (values.get(pointer) !== undefined) continue;
       faults.push({ pointer, code: "SETTING_INVALID", detail: "must be set where backup_dir is in a bucket" });
     }
+  }
+  if (values.get("error_webhook_url") !== undefined && values.get("error_webhook_secret") === undefined) {
+    const detail = "must be set where error_webhook_url is: alerts are signed";
+    faults.push({ pointer: "error_webhook_secret", code: "SETTING_INVALID", detail });
   }
   if (faults.length > 0) {
     throw new BsoptError({
@@ -455,6 +461,10 @@ export function configOf(values: ReadonlyMap<string, unknown>): Config {
       natsUrl: get<string | undefined>("nats_url") ?? null,
       subject: get<string>("nats_subject"),
     }),
+    errorWebhook: webhookOf(
+      get<string | undefined>("error_webhook_url"),
+      get<string | undefined>("error_webhook_secret"),
+    ),
     registration:
       get<Config["registration"] | undefined>("registration") ??
       (isLoopbackHost(get<string>("host").toLowerCase()) ? "open" : "closed"),
@@ -484,4 +494,8 @@ export function configOf(values: ReadonlyMap<string, unknown>): Config {
 /** The host that an address names, or null where there is none. */
 function hostOf(address: string | undefined): string | null {
   return address === undefined ? null : new URL(address).hostname;
+}
+
+function webhookOf(url: string | undefined, secret: string | undefined): Config["errorWebhook"] {
+  return url === undefined || secret === undefined ? null : Object.freeze({ url, secret });
 }

@@ -225,6 +225,28 @@ export const settings = [
     rule: "must be debug, info, warn or error",
   },
   {
+    key: "error_webhook_url",
+    // In full, because the value is never shown.
+    schema: Type.String({
+      maxLength: 1000,
+      pattern:
+        "^(https://(\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+)|http://(localhost|127\\.\\d{1,3}\\.\\d{1,3}\\.\\d{1,3}|\\[::1\\]))(:\\d{1,5})?(/[^#\\s]*)?$",
+    }),
+    default: undefined,
+    description:
+      "Address to which a signed alert is posted for each new kind of error that nobody foresaw (docs/operating/errors.md). Default: nobody is told.",
+    rule: "must be https://HOST/PATH, or http:// on this machine, without a user or a password",
+    isSecret: true,
+  },
+  {
+    key: "error_webhook_secret",
+    schema: Type.String({ minLength: 32, maxLength: 200, pattern: "^[\\x21-\\x7e]+$" }),
+    default: undefined,
+    description: "What alerts are signed with (HMAC-SHA-256); needed where error_webhook_url is set.",
+    rule: "must be 32 to 200 visible characters",
+    isSecret: true,
+  },
+  {
     key: "otlp_url",
     schema: Type.String({
       maxLength: 1000,

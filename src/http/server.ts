@@ -63,6 +63,8 @@ export interface HttpServerOptions {
   readonly tracing?: Tracing;
   /** Told of every answer; must return at once and never throw. */
   readonly onAnswered?: (answered: Answered) => void;
+  /** Told of every error that nobody foresaw (500); must return at once and never throw. */
+  readonly onFailed?: (failed: Failed) => void;
   /** Told of every request that was kept out; must return at once and never throw. */
   readonly onRefused?: (refused: Refused) => void;
 }
@@ -87,6 +89,14 @@ export interface Answered {
   readonly engineMilliseconds: number;
   /** From the request's head to the answer, before its body is sent. */
   readonly milliseconds: number;
+}
+
+/** What is told of a request that met an error which nobody foresaw. */
+export interface Failed {
+  readonly error: unknown;
+  /** The route's pattern; null: none was found. */
+  readonly route: string | null;
+  readonly traceId: string;
 }
 
 /** What is told of a request that was kept out. */
@@ -143,7 +153,7 @@ const apiContentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none
  * permission or could be routed in two ways (see routes.ts): a server that would guess does not start.
  */
 export function createServer(options: HttpServerOptions): HttpServer {
-  const { config, log, clock, random, idempotencyStore, tracing, onAnswered, onRefused } = options;
+  const { config, log, clock, random, idempotencyStore, tracing, onAnswered, onFailed, onRefused } = options;
   const names = requestNames(random);
   const overload = createOverload({
     clock,
@@ -306,8 +316,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
     if (told.status >= 500 && !isGivenUp) {
       const fields = { error, code: told.code, trace_id: context.traceId, request_id: context.requestId };
       const line = { ...fields, route: context.route?.pattern, method: request.method };
-      if (told.status === 500) log.error(line, "request failed");
-      else tellUnavailable(told.code, line);
+      if (told.status === 500) {
+        log.error(line, "request failed");
+        onFailed?.({ error, route: context.route?.pattern ?? null, traceId: context.traceId });
+      } else tellUnavailable(told.code, line);
     }
     if (onRefused) tellRefusal(request, context, told, onRefused);
     return problemResponse(told, { traceId: context.traceId, path: context.path });

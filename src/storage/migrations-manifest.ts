@@ -13,6 +13,8 @@ import down0004 from "../../migrations/0004_erasure_signature.down.sql" with { t
 import up0004 from "../../migrations/0004_erasure_signature.sql" with { type: "text" };
 import down0005 from "../../migrations/0005_indexes.down.sql" with { type: "text" };
 import up0005 from "../../migrations/0005_indexes.sql" with { type: "text" };
+import down0006 from "../../migrations/0006_tracked_errors.down.sql" with { type: "text" };
+import up0006 from "../../migrations/0006_tracked_errors.sql" with { type: "text" };
 import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
@@ -23,4 +25,5 @@ export const migrations: readonly Migration[] = [
   { tag: "0003_erasure", up: up0003, down: down0003 },
   { tag: "0004_erasure_signature", up: up0004, down: down0004 },
   { tag: "0005_indexes", up: up0005, down: down0005 },
+  { tag: "0006_tracked_errors", up: up0006, down: down0006 },
 ];

@@ -35,6 +35,7 @@ const allowedSideways = new Set(["surfaces→engine", "main→commands"]);
 /** Features from left to right: each may use the services to its left. */
 export const street = [
   "audit",
+  "errors",
   "configuration",
   "identity",
   "keys",

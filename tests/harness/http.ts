@@ -11,7 +11,7 @@ import { type Log, silentLog } from "../../src/foundation/log";
 import { seededRandom } from "../../src/foundation/random";
 import type { IdempotencyStore } from "../../src/http/idempotency";
 import type { Limits } from "../../src/http/limits";
-import { type Answered, createServer, type HttpServer, type Refused } from "../../src/http/server";
+import { type Answered, createServer, type Failed, type HttpServer, type Refused } from "../../src/http/server";
 
 export const testConfig: HttpConfig = {
   host: "127.0.0.1",
@@ -58,6 +58,7 @@ export interface TestServerOptions {
   readonly idempotencyStore?: IdempotencyStore;
   readonly config?: Partial<HttpConfig>;
   readonly limits?: Limits;
+  readonly onFailed?: (failed: Failed) => void;
   readonly onRefused?: (refused: Refused) => void;
   readonly onAnswered?: (answered: Answered) => void;
   readonly log?: Log;
@@ -101,6 +102,7 @@ export function testServer(options: TestServerOptions): TestServer {
     random: seededRandom(1n),
     documents: { title: "bsopt", version: "0.0.0-test", description: "The server under test." },
     ...(options.limits && { limits: options.limits }),
+    ...(options.onFailed && { onFailed: options.onFailed }),
     ...(options.onRefused && { onRefused: options.onRefused }),
     ...(options.onAnswered && { onAnswered: options.onAnswered }),
   });

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "libsql";
 import type { App } from "../../src/app";
+import type { OnUnforeseen, UnforeseenKind } from "../../src/app/unforeseen";
 import { type Clock, systemClock } from "../../src/foundation/clock";
 import { startApp } from "../harness/app";
 import type { Loose } from "../harness/executable";
@@ -15,7 +16,7 @@ import { recordingLog, temporaryFolder, until } from "../harness/storage";
 import { totpOf } from "../harness/totp";
 
 /** Tables that stay small whatever the server does. */
-const smallTables = ["changed_settings", "schema_migrations", "signing_keys", "tuned_connection"];
+const smallTables = ["changed_settings", "tracked_errors", "schema_migrations", "signing_keys", "tuned_connection"];
 
 /** Statements that read a whole table on purpose. */
 const allowed: readonly { readonly statement: RegExp; readonly why: string }[] = [
@@ -62,6 +63,8 @@ afterAll(async () => {
   await app.stop();
 });
 const folder = temporaryFolder();
+/** Tells the application of an error that nobody caught. */
+let tell: ((kind: UnforeseenKind, error: unknown) => void) | null = null;
 /** What the documents call each route that has answered as asked. */
 const succeeded = new Set<string>();
 let document: Loose;
@@ -72,7 +75,11 @@ beforeAll(async () => {
     return original.call(this, sql);
   };
   const environment = { BSOPT_REGISTRATION: "open", BSOPT_AUDIT_RETENTION_DAYS: "365" };
-  app = await startApp(folder, environment, log, undefined, undefined, clock);
+  const onUnforeseen: OnUnforeseen = (listener) => {
+    tell = listener;
+    return () => undefined;
+  };
+  app = await startApp(folder, environment, log, undefined, onUnforeseen, clock);
   document = await (await fetch(`${app.url}/openapi.json`)).json();
 }, 60_000);
 
@@ -229,6 +236,16 @@ async function administer(): Promise<void> {
     if (chosen % 5 === 0) await ask("GET", `/api/v1/audit?format=csv&${query}`);
   }
   await ask("GET", "/api/v1/audit?event_type=auth.login.success,auth.login.failure&format=ndjson").catch(() => null);
+  for (const name of ["one", "other"]) tell!("unhandled_rejection", Object.assign(new Error(name), { name }));
+  let errors: Loose[] = [];
+  await until("the errors are listed", async () => {
+    errors = (await ask("GET", "/api/v1/admin/errors")).data;
+    return errors.length === 2;
+  });
+  await post(`admin/errors/${errors[0].id}/resolve`);
+  for (const state of ["open", "resolved"]) await everyPage(`/api/v1/admin/errors?limit=1&state=${state}`);
+  await everyPage("/api/v1/admin/errors?limit=1");
+  tell!("unhandled_rejection", Object.assign(new Error("again"), { name: "one" }));
   await ask("GET", "/api/v1/admin/config");
   await ask("PATCH", "/api/v1/admin/config", { body: { slow_request_ms: 900 }, ...once("config") });
   await ask("GET", "/api/v1/admin/signing-keys");

@@ -41,6 +41,7 @@ export const auditEventTypes = [
   "admin.user.updated",
   "admin.user.deleted",
   "config.update",
+  "admin.error.resolved",
   "trading.order.placed",
   "trading.order.rejected",
   "audit.exported",

@@ -1,0 +1,34 @@
+// Every table of every room: what the database must hold, compared with it at the start. Separate from app.ts because it is a list.
+
+import { auditCheckpoints, auditErasures, auditEvents, auditPersonal } from "../features/audit/table";
+import { changedSettings } from "../features/configuration/table";
+import { trackedErrors } from "../features/errors/table";
+import { users } from "../features/identity/table";
+import { apiKeys } from "../features/keys/table";
+import { loginChallenges, recoveryCodes, totpFactors } from "../features/login/table";
+import { mailedTokens, passwords } from "../features/registration/table";
+import { loginSessions, refreshTokens } from "../features/sessions/table";
+import { signingKeys } from "../features/tokens/table";
+import { idempotencyAnswers, outboxMessages } from "../storage/table";
+
+/** By room, from left to right. */
+export const everyTable = [
+  users,
+  apiKeys,
+  passwords,
+  mailedTokens,
+  loginSessions,
+  refreshTokens,
+  totpFactors,
+  recoveryCodes,
+  loginChallenges,
+  signingKeys,
+  auditEvents,
+  auditPersonal,
+  auditCheckpoints,
+  changedSettings,
+  auditErasures,
+  trackedErrors,
+  outboxMessages,
+  idempotencyAnswers,
+];
