@@ -1,11 +1,12 @@
 // Every way to the same option of stochastic volatility, jumps or SABR gives the same bits: alone, in a batch, in any order, beside rows that share a characteristic
 // function or not, with other outputs asked for, broadcast or spread, in steps or at once.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type ModelName, modelNamed, type OutputName } from "../../../src/engine/catalog";
-import type { Engine } from "../../../src/engine/engine";
-import { testEngine } from "../../harness/kernel";
+import { createEngine, type Engine } from "../../../src/engine/engine";
+import { kernelBytes, testEngine } from "../../harness/kernel";
 import { type NamedInputs, rowsRequest } from "../../harness/stochastic";
+import { realWorkers } from "../../harness/threads";
 
 let engine: Engine;
 
@@ -78,5 +79,53 @@ describe("S1.13 S4.47 the bits of a row", () => {
         expect(bitsOf(inSteps.columns[output]!, 59 * 9 + row)).toBe(expected);
       }
     }
+  });
+});
+
+describe("S1.13 S4.64 any number of workers", () => {
+  let threads: Engine;
+  beforeAll(async () => {
+    threads = createEngine({ wasmBytes: await kernelBytes(), version: "test", workers: realWorkers(2) });
+  });
+  afterAll(() => threads.stop());
+
+  const simulations = Array.from(
+    { length: 48 },
+    (_, index): NamedInputs => ({
+      ...market,
+      isCall: false,
+      strike: 90 + index,
+      volatility: 0.3,
+      exercise: index % 2,
+      sampling: index % 3 === 0 ? 1 : 0,
+      steps: 8,
+      paths: 1024,
+      seed: index,
+    }),
+  );
+  const batches: [ModelName, NamedInputs[]][] = [
+    // as many as it takes to weigh more than what is computed at once
+    ...rows.map(([model, each]): [ModelName, NamedInputs[]] => [
+      model,
+      Array.from({ length: model === "sabr" ? 2000 : 20 }, () => each).flat(),
+    ]),
+    ["monte_carlo", simulations],
+  ];
+
+  test.each(batches)("gives the same bits of %s", async (model, each) => {
+    const request = rowsRequest(model, each);
+    const expected = engine.price(request);
+    // as often as it takes until a worker has had a share: threads start with the first batch that pays for them
+    const before = threads.activity.workerChunks;
+    for (let round = 0; round < 400; round++) {
+      const found = await threads.priceAsync(request);
+      for (const output of modelNamed(model).outputs) {
+        const bytes = (column: Float64Array) => Buffer.from(column.buffer, column.byteOffset, column.byteLength);
+        expect(bytes(found.columns[output]!).equals(bytes(expected.columns[output]!)), output).toBe(true);
+      }
+      expect(found.status).toEqual(expected.status);
+      if (threads.activity.workerChunks > before) break;
+    }
+    expect(threads.activity.workerChunks).toBeGreaterThan(before);
   });
 });
