@@ -17,8 +17,7 @@ export const curveCount: usize = 52; // i32: points, an even number
 export const curveStep: usize = 56; // f64: from one point to the next
 export const curveReach: usize = 64; // f64: the largest |x| it is for
 export const controlVariance: usize = 72; // f64: total variance of the Black price that the integral corrects
-export const isBackward: usize = 80; // i32: see heston-characteristic.ts
-export const curveExtent: usize = 88; // f64: from there on in |x| the price is Black's
+export const curveExtent: usize = 80; // f64: from there on in |x| the price is Black's
 
 /** Kinds: nothing held; a curve; too many points for one, so that each option has a contour of its own; no price. */
 export const kindNone: i32 = 0;

@@ -45,7 +45,6 @@ import {
   curveKind,
   curveReach,
   curveStep,
-  isBackward,
   keyCorrelation,
   keyLongVariance,
   keyReversion,
@@ -163,14 +162,12 @@ export function prepareHeston(
   storePair(room, pairTime, time);
   storePair(room, pairPull, reversion * longVariance);
   storePair(room, pairVariance, variance);
-  const isBack = reversion - 0.5 * correlation * volatility < 0;
-  store<i32>(room, isBack ? 1 : 0, isBackward);
-  storeCharacteristic<f64>(room, 0, -0.5, isBack);
+  storeCharacteristic<f64>(room, 0, -0.5);
   const control = -8 * load<f64>(room + point, pointLogReal);
   store<f64>(room, control, controlVariance);
   storePair(room, pairControl, -0.5 * control);
   let made = kindFailed;
-  if (control > 0 && control < 4096) made = makeCurve(room, isBack, control) ? kindCurve : kindContour;
+  if (control > 0 && control < 4096) made = makeCurve(room, control) ? kindCurve : kindContour;
   store<i32>(room, made, curveKind);
   return made;
 }
@@ -179,9 +176,9 @@ export function prepareHeston(
  * Stores the values of the points at u and u + apart at the given places of the columns: G and its derivatives in time and in the variance now. Returns the larger of both functions' sizes,
  * at the nearer point.
  */
-function storePoints(room: usize, isBack: bool, u: f64, apart: f64, first: usize, second: usize): f64 {
+function storePoints(room: usize, u: f64, apart: f64, first: usize, second: usize): f64 {
   const us = f64x2.replace_lane(f64x2.splat(u), 1, u + apart);
-  storeCharacteristic<v128>(room, us, f64x2.splat(-0.5), isBack);
+  storeCharacteristic<v128>(room, us, f64x2.splat(-0.5));
   const m = f64x2.add(f64x2.mul(us, us), f64x2.splat(0.25));
   const exponent = f64x2.pmax(f64x2.mul(v128.load(room + pairControl), m), f64x2.splat(-700));
   const black = exp<v128>(exponent);
@@ -216,7 +213,7 @@ function storePoints(room: usize, isBack: bool, u: f64, apart: f64, first: usize
 }
 
 /** Fills the columns for an expiry; false where they would be too long. */
-function makeCurve(room: usize, isBack: bool, control: f64): bool {
+function makeCurve(room: usize, control: f64): bool {
   const deviation = sqrt<f64>(control);
   const extent = max<f64>(extentTo(room, 1, deviation), extentTo(room, -1, deviation));
   const reach = max<f64>(extent / 3, min<f64>(extent, reachLeast * deviation));
@@ -228,8 +225,8 @@ function makeCurve(room: usize, isBack: bool, control: f64): bool {
   for (;;) {
     if (count + 4 > pointsMax) return false;
     const u = step * <f64>count;
-    const size = storePoints(room, isBack, u, step, count << 3, (count + 1) << 3);
-    storePoints(room, isBack, u + 2 * step, step, (count + 2) << 3, (count + 3) << 3);
+    const size = storePoints(room, u, step, count << 3, (count + 1) << 3);
+    storePoints(room, u + 2 * step, step, (count + 2) << 3, (count + 3) << 3);
     count += 4;
     if (size * u * deviation < ended && u > 0) break;
     if (!(size <= 2)) return false;
@@ -301,7 +298,7 @@ function momentExtent(room: usize, side: f64, y: f64): f64 {
     const root = sqrt<f64>(-square);
     if (!(0.5 * time * root < angle<f64>(root, -b))) return infinite;
   }
-  storeCharacteristic<f64>(room, 0, -a, b < 0);
+  storeCharacteristic<f64>(room, 0, -a);
   const moment = load<f64>(room + point, pointLogReal);
   return moment - moment == 0 ? (max<f64>(moment, 0) + negligibleLog) / y : infinite;
 }
@@ -420,9 +417,7 @@ function addContourPoint(room: usize, x: f64, turnCos: f64, turnSin: f64, s: f64
   const weight = t * (1 + back);
   const re = t * turnCos;
   const im = t * turnSin;
-  const isBack =
-    load<f64>(room, keyReversion) + load<f64>(room, pairProduct) * (im - 0.5) < 0;
-  storeCharacteristic<f64>(room, re, im - 0.5, isBack);
+  storeCharacteristic<f64>(room, re, im - 0.5);
   const at = room + point;
   const mr = re * re - im * im + 0.25;
   const mi = 2 * re * im;
