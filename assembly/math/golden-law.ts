@@ -2,8 +2,9 @@
 // the probability is small. Separate from normal because one correlation makes its integral a table. Used where a life is cut at its golden section.
 // M(a, b, ±ρ) = N(a) N(b) ± (1/2π) ∫₀^asin ρ exp(-(a² + b² ∓ 2ab sin θ)/(2 cos² θ)) dθ (Plackett 1954; Drezner & Wesolowsky 1990), by Gauss–Legendre of 8
 // points, two lanes wide over them. Error: 4e-11 absolute where c = 0 (against 60 points, |a|, |b| ≤ 6; tests/numerics/math).
+import { exp } from "./exp";
 import { exp2 } from "./exp2";
-import { scaledLaw } from "./scaled-law";
+import { mills } from "./mills";
 
 /** For each pair of points: the sines, -1/(2 ln 2 cos² θ), the weights over 2π. */
 const sines: usize = memory.data<f64>(
@@ -39,19 +40,28 @@ const lowest: usize = memory.data<f64>([-1023.0, -1023.0], 16); // where exp2 gi
 export const goldenCorrelation: f64 = 0.7861513777574233;
 export const goldenRest: f64 = 0.6180339887498949;
 
+/** What is nothing beside values around 1 and the integral's own error, and its logarithm. */
+const negligible: f64 = 1e-12;
+const negligibleLog: f64 = -27.6;
+const inverseLog2: f64 = 1.4426950408889634;
+const inverseRootTwoPi: f64 = 0.3989422804014327;
+
 /** e^c M(a, b, ρ), or of -ρ where the sign is -1. */
 export function goldenLaw(c: f64, a: f64, b: f64, sign: f64): f64 {
   const lesser = min<f64>(a, b);
   const greater = max<f64>(a, b);
-  const laws = scaledLaw<v128>(
-    f64x2.replace_lane(f64x2.splat(0), 0, c),
-    f64x2.replace_lane(f64x2.splat(greater), 0, lesser),
-  );
-  // no probability of two is more than that of one
-  const bound = f64x2.extract_lane(laws, 0);
-  if (bound < negligible) return 0;
-  // nor less than that of one by more than what the other leaves out
-  if (c < 1 && 1 - f64x2.extract_lane(laws, 1) < negligible) return bound;
+  // no probability of two is more than that of one, N(-x) no more than e^(-x²/2)/2
+  const least = c - 0.5 * lesser * lesser;
+  if (lesser < 0 && least < negligibleLog) return 0;
+  const magnitudes = f64x2.abs(f64x2.replace_lane(f64x2.splat(lesser), 1, min<f64>(abs<f64>(greater), 37)));
+  const exponents = f64x2.replace_lane(f64x2.splat(max<f64>(least, -700)), 1, max<f64>(-0.5 * greater * greater, -700));
+  const tails = f64x2.mul(f64x2.mul(exp<v128>(exponents), mills<v128>(magnitudes)), f64x2.splat(inverseRootTwoPi));
+  const tail = f64x2.extract_lane(tails, 0);
+  const otherTail = f64x2.extract_lane(tails, 1);
+  const bound = lesser < 0 ? tail : exp<f64>(min<f64>(c, 700)) - tail;
+  // nor is it less than that of one by more than what the other leaves out
+  if (c < 1 && greater > 0 && otherTail < negligible) return bound;
+  const other = greater < 0 ? otherTail : 1 - otherTail;
   const squares = f64x2.splat(a * a + b * b);
   const cross = f64x2.splat(2 * sign * a * b);
   const level = f64x2.splat(min<f64>(c, 700) * inverseLog2);
@@ -66,7 +76,7 @@ export function goldenLaw(c: f64, a: f64, b: f64, sign: f64): f64 {
     f64x2.add(f64x2.mul(exp2<v128>(y2), v128.load(weights, 32)), f64x2.mul(exp2<v128>(y3), v128.load(weights, 48))),
   );
   return (
-    bound * f64x2.extract_lane(laws, 1) + sign * (f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1))
+    bound * other + sign * (f64x2.extract_lane(total, 0) + f64x2.extract_lane(total, 1))
   );
 }
 
@@ -77,7 +87,3 @@ function exponentAt(at: usize, squares: v128, cross: v128, level: v128, floor: v
   const form = f64x2.sub(squares, f64x2.mul(cross, v128.load(sines + at)));
   return f64x2.pmax(f64x2.add(level, f64x2.mul(form, v128.load(sharpnesses + at))), floor);
 }
-
-const inverseLog2: f64 = 1.4426950408889634;
-/** What is nothing beside values around 1 and the integral's own error. */
-const negligible: f64 = 1e-12;

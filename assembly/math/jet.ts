@@ -46,6 +46,11 @@ export function beginJets(room: usize, wantsWhole: bool): void {
   isWhole = wantsWhole;
 }
 
+/** The highest degree of what is computed: 3, or 2 of the first 7. */
+export function jetDegree(): i32 {
+  return isWhole ? 3 : 2;
+}
+
 /** A new jet's place. A formula longer than the room is our mistake: it traps. */
 // @ts-ignore: decorator
 @inline
@@ -281,57 +286,25 @@ function growthSeries(w: f64, y: f64): f64 {
   return 1 + 0.5 * y + even * w;
 }
 
-/** The same of a jet. */
+/** The same of a jet in rate, yield and time alone: no product of two of these is kept, so its first derivative is all there is. */
 export function growthRatioOf(a: usize): usize {
   const y = coefficient(a, 0);
   const f = growthRatio(y);
-  if (abs<f64>(y) < 0.5) {
-    const w = y * y;
-    const f1 = 0.5 + y * slopeSeries(w);
-    return composed(a, f, f1, 0.5 * bendSeries(w), sixth * y * twistSeries(w));
-  }
   const e = exp<f64>(-y);
-  const over = 1 / (1 - e);
-  const f1 = (1 - f * e) * over;
-  const f2 = (f - 2 * f1) * e * over;
-  return composed(a, f, f1, 0.5 * f2, -sixth * (3 * f2 - 3 * f1 + f) * e * over);
+  const f1 = abs<f64>(y) < 0.5 ? 0.5 + y * slopeSeries(y * y) : (1 - f * e) / (1 - e);
+  return composed(a, f, f1, 0, 0);
 }
 
 // @ts-ignore: decorator
 @inline
 function slopeSeries(w: f64): f64 {
   let f: f64 = 1.873555114295855e-10;
-  f = f * w - 6.3410281664249915e-09;
-  f = f * w + 2.08767569878681e-07;
-  f = f * w - 6.613756613756614e-06;
+  f = f * w - 6.3410281664249915e-9;
+  f = f * w + 2.08767569878681e-7;
+  f = f * w - 6.613756613756614e-6;
   f = f * w + 0.0001984126984126984;
   f = f * w - 0.005555555555555556;
   f = f * w + 0.16666666666666666;
-  return f;
-}
-
-// @ts-ignore: decorator
-@inline
-function bendSeries(w: f64): f64 {
-  let f: f64 = 2.4356216485846117e-09;
-  f = f * w - 6.975130983067491e-08;
-  f = f * w + 1.878908128908129e-06;
-  f = f * w - 4.6296296296296294e-05;
-  f = f * w + 0.000992063492063492;
-  f = f * w - 0.016666666666666666;
-  f = f * w + 0.16666666666666666;
-  return f;
-}
-
-// @ts-ignore: decorator
-@inline
-function twistSeries(w: f64): f64 {
-  let f: f64 = 2.9227459783015337e-08;
-  f = f * w - 6.975130983067491e-07;
-  f = f * w + 1.5031265031265032e-05;
-  f = f * w - 0.0002777777777777778;
-  f = f * w + 0.003968253968253968;
-  f = f * w - 0.03333333333333333;
   return f;
 }
 

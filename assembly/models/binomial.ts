@@ -87,7 +87,7 @@ export function treeValues(
   let up: f64 = 0;
   let isFound = false;
   if (tree == treeCoxRossRubinstein) {
-    if (abs<f64>(drift) < step && step < logMax) {
+    if (step < logMax) {
       up = (exp<f64>(drift) - exp<f64>(-step)) / (exp<f64>(step) - exp<f64>(-step));
       isFound = up > 0 && up < 1;
     }

@@ -1,5 +1,6 @@
 // Bjerksund and Stensland's approximations of American options: exercise at a flat boundary (1993), or at one flat boundary up to the golden section of
-// the life and at a lower one from there on (2002). Both are worth what a strategy anybody could follow is worth, so never more than the option.
+// the life and at a lower one from there on (2002). Both are worth what a strategy anybody could follow is worth, so never more than the option; but that of a
+// long life with b < 0 the second boundary may be the higher one, and the formula, taken as printed, is no strategy's.
 // Source: Bjerksund & Stensland 1993, Closed-Form Approximation of American Options, Scand. J. Management 9; 2002, Closed Form Valuation of American
 // Options, NHH discussion paper; both in Haug 2007, section 3.2, whose notation and boundaries these are.
 // Everything is a call over a strike of 1; a put is a call whose spot is the strike and whose rate is the yield (their eq. for puts). b = r - q,
@@ -15,6 +16,7 @@ import {
   exponential,
   fixed,
   fromGradient,
+  jetDegree,
   keep,
   logarithm,
   mark,
@@ -373,7 +375,8 @@ function goldenJet(c: usize, a: usize, b: usize, sign: f64): usize {
   const inA = edge(c, a, b, sign);
   const inB = edge(c, b, a, sign);
   let whole = fixed(value);
-  for (let degree = 0; degree < 3; degree++) whole = fromGradient(value, inA, a, inB, b, whole, c);
+  const degrees = jetDegree();
+  for (let degree = 0; degree < degrees; degree++) whole = fromGradient(value, inA, a, inB, b, whole, c);
   return keep(place, whole);
 }
 

@@ -67,6 +67,24 @@ describe("S4.47 the quadratic approximations", () => {
     expect(error, shown).toBeLessThanOrEqual(1e-12);
   });
 
+  test("Ju and Zhong's correction is left out where it is none: 1 - χ below 0.1", () => {
+    const row = {
+      isCall: false,
+      spot: 96.58926684279676,
+      strike: 100,
+      time_to_expiry: 0.0018385314263459091,
+      rate: 0.13174821875843248,
+      dividend_yield: 0.08439385906766331,
+      volatility: 0.9869950689628917,
+    };
+    const priceBy = (model: "ju_zhong" | "barone_adesi_whaley" | "american", more = {}) =>
+      engine.price(requestFor(model, [row], ["price"], more)).columns.price![0]!;
+    expect(priceBy("ju_zhong")).toBe(priceBy("barone_adesi_whaley"));
+    const exact = priceBy("american", { scheme: 2 });
+    expect(Math.abs(priceBy("ju_zhong") - exact)).toBeLessThan(1e-3);
+    expect(Math.abs(quadraticTwin(true, row) - exact)).toBeGreaterThan(0.01);
+  });
+
   test("go through a rate of 0, where the printed formulas divide by it", () => {
     for (const model of ["barone_adesi_whaley", "ju_zhong"] as const) {
       const at = (rate: number) => {

@@ -107,6 +107,9 @@ describe("S4.47 the implied volatility of", () => {
     expect(status(38, { ...european, exercise: 1 }, { spot: 65, rate: 0.08 })).toBe(statusCodes.below_intrinsic);
     expect(status(104, european)).toBe(statusCodes.above_maximum);
     expect(status(7, { ...european, steps: 0 })).toBe(statusCodes.out_of_domain);
+    // so near its bound that the spots of a tree would be too large for a double before it is reached
+    const dear = { isCall: true, spot: 461, strike: 126, time_to_expiry: 0.28, rate: 0.19, dividend_yield: 0.05 };
+    expect(status(460.9999999, { steps: 2000, tree: 0 }, dear)).toBe(statusCodes.out_of_domain);
   });
 
   test.each(models)("%s has the same bits alone, in a batch, backwards and in steps", async (model) => {
