@@ -174,8 +174,8 @@ function sumContinuously(isGeometric: bool, from: f64, soFar: f64): void {
   const left = minus(time, begin);
   const carry = minus(rate, dividendYield);
   const isBegun = from < 0;
-  // begun or not, its length stays as it is when time passes
-  const rest = scaled(left, 1 / length);
+  // Of one that has begun the length stays as it is when time passes, and so does the past's mean. One that begins now has no past: it gets shorter.
+  const rest = isBegun ? scaled(left, 1 / length) : fixed(1);
   share = isBegun ? rest : fixed(1);
   past = isBegun ? scaled(shifted(scaled(rest, -1), 1), soFar) : fixed(0);
   if (isGeometric) {

@@ -311,6 +311,29 @@ describe("S4.47 arithmetic averages conditioned on the geometric one", () => {
     }
   });
 
+  test("an average that begins now gets shorter as time passes, and is what one that begins in a moment tends to", () => {
+    const step = 0.001;
+    for (const average of ["arithmetic", "geometric"])
+      for (const strike_type of ["fixed", "floating"])
+        for (const isCall of [true, false]) {
+          const row = { ...market, spot: 97, volatility: 0.35, average, strike_type, isCall, average_so_far: 104 };
+          const at = priceRow(row);
+          const later = (times: number) => priceRow({ ...row, time_to_expiry: row.time_to_expiry + times * step });
+          for (const [greek, below] of [
+            ["theta", "price"],
+            ["charm", "delta"],
+            ["veta", "vega"],
+            ["color", "gamma"],
+          ] as const) {
+            const change = (times: number) => later(times)[below] - later(-times)[below];
+            const expected = -(45 * change(1) - 9 * change(2) + change(3)) / (60 * step);
+            expect(Math.abs(at[greek] - expected), greek).toBeLessThan(1e-6 * (1 + Math.abs(expected)));
+          }
+          const soon = priceRow({ ...row, averaging_start: 1e-9 });
+          expect(Math.abs(soon.price - at.price)).toBeLessThan(1e-6);
+        }
+  });
+
   test("the bound is exact for one fixing, never above a simulation by more than its error, and keeps parity", () => {
     const rows = randomRows("asian", 300, 41, everyday)
       .filter((row) => row.fixings !== undefined && row.fixings.at(-1)! > 0)
