@@ -84,7 +84,7 @@ describe("S3.13 S4.76 drills", () => {
     return list.data.map(({ id }: { id: string }) => id).sort();
   }
 
-  test("rolled back to the schema before and upgraded from it, everything is there and the audit log holds", async () => {
+  test("S4.70 rolled back to the schema before and upgraded from it, everything is there and the audit log holds", async () => {
     const before = String(migrations.length - 1);
     await run("rollback, bsopt migrate down", "migrate", "down", "--to", before);
     const status = await installation.run(["migrate", "status"]);
@@ -96,7 +96,7 @@ describe("S3.13 S4.76 drills", () => {
     await run("audit verified", "verify", "audit");
   }, 120_000);
 
-  test("the data folder lost, a backup and the master key bring back what was there when it was made", async () => {
+  test("S5.21 the data folder lost, a backup and the master key bring back what was there when it was made", async () => {
     const before = await ready("start to ready, nothing to do");
     const backup = installation.path("elsewhere", "today");
     await run("backup, beside the running server", "backup", backup);

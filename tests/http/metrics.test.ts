@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { localRule } from "../../src/http/client-address";
 import { metricDefinitions } from "../../src/telemetry/metric-definitions";
 import { startApp } from "../harness/app";
+import { until } from "../harness/storage";
 
 const folder = mkdtempSync(join(tmpdir(), "bsopt-metrics-"));
 let app: Awaited<ReturnType<typeof startApp>>;
@@ -237,6 +238,32 @@ describe("S2.09 each act moves the series that tell of it", () => {
       },
     );
     expect(moved).toEqual([1, 1, 1, 0, 1, 1]);
+  });
+
+  test("S5.16 work, by the processor's time, the database's and the event loop's; what could be full is told at any moment", async () => {
+    const series = [
+      "process_cpu_seconds_total",
+      "bsopt_database_read_seconds_count",
+      "bsopt_database_read_seconds_sum",
+      "bsopt_database_commit_seconds_sum",
+      "bsopt_event_loop_lag_seconds_count",
+    ];
+    const moved = await growth(series, async () => {
+      const strike = Array.from({ length: 4000 }, (_, row) => 50 + row / 40);
+      for (let index = 0; index < 5; index++) {
+        await post("/api/v1/pricing/batch", { ...option, strike });
+        await post("/api/v1/api-keys", { name: `worker ${index}`, scopes: ["pricing:read"] });
+        await fetch(`${app.url}/api/v1/api-keys`, { headers: { "x-api-key": app.key } });
+      }
+      await until("the event loop was looked at", async () => {
+        const text = await scrape();
+        return seriesValue(text, series[4]!)! > seriesValue(atStart, series[4]!)!;
+      });
+    });
+    for (const [index, name] of series.entries()) expect([name, moved[index]! > 0]).toEqual([name, true]);
+    const text = await scrape();
+    const levels = ["bsopt_database_writes_queued", "bsopt_requests_waiting", "bsopt_engine_workers_running"];
+    for (const name of levels) expect([name, seriesValue(text, name)! >= 0]).toEqual([name, true]);
   });
 
   test("a write, by its commit", async () => {

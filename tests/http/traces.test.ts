@@ -113,7 +113,7 @@ async function dropped(app: { url: string }): Promise<boolean> {
   return /^bsopt_trace_spans_total\{outcome="dropped"\} [1-9]/m.test(text);
 }
 
-describe("traces", () => {
+describe("S2.48 traces", () => {
   test("a priced option: the request's span under its caller's, the engine's part under it, in OTLP's JSON", async () => {
     const collector = collect();
     const app = await start(collector, { BSOPT_OTLP_HEADERS: "authorization=Bearer abc=,x-team=desk" });

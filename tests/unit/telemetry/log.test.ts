@@ -17,7 +17,7 @@ function recorder(level: "debug" | "info" | "warn" | "error") {
 }
 
 describe("log", () => {
-  test("a line carries level, time in UTC, service, version, message and fields", () => {
+  test("S3.17 a line carries level, time in UTC, service, version, message and fields", () => {
     const { log, lines } = recorder("info");
     log.info({ port: 8080 }, "listening");
     expect(lines).toHaveLength(1);
