@@ -2,7 +2,7 @@
 // American price is never below what cannot be wrong.
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import type { OutputName } from "../../../src/engine/catalog";
+import { modelNamed, type OutputName } from "../../../src/engine/catalog";
 import type { Engine } from "../../../src/engine/engine";
 import { hullSteps } from "../../../src/engine/golden/approximations";
 import { seededRandom } from "../../../src/foundation/random";
@@ -207,6 +207,33 @@ describe("S4.47 a tree's error", () => {
       const worst = Math.max(...own.map((value, row) => (far[row] ? Math.abs(value - exact[row]!) : 0)));
       expect(worst, output).toBeLessThanOrEqual(limit);
     }
+  });
+});
+
+describe("S4.47 what a tree costs", () => {
+  test("goes with the square of its steps, so that a batch of large trees is computed in short steps", async () => {
+    const rows = rowsOf(16, 5);
+    const chunksOf = async (steps: number, outputs: OutputName[]) => {
+      const terms = { tree: 0, steps };
+      const request = requestFor("binomial", Array.from({ length: 4 }, () => rows).flat(), outputs, terms);
+      const before = engine.activity.ownChunks;
+      const inSteps = await engine.priceAsync(request);
+      expect(inSteps).toEqual(engine.price(request));
+      return engine.activity.ownChunks - before;
+    };
+    // 64 trees of 10 steps are computed at once, of 500 few at a time
+    expect(await chunksOf(10, ["price"])).toBe(0);
+    expect(await chunksOf(500, ["price"])).toBeGreaterThanOrEqual(16);
+  });
+
+  test("is more with each Greek that takes two more trees, and with extrapolation", () => {
+    const { weight } = modelNamed("binomial");
+    const of = (outputs: OutputName[], inputs: Record<string, number>) =>
+      weight!({ outputs, largest: (name) => inputs[name] ?? Number.NaN, isListed: () => false });
+    const plain = of(["price", "gamma"], { steps: 200, extrapolation: 0 });
+    expect(of(["price", "vega", "rho"], { steps: 200, extrapolation: 0 })).toBe(5 * plain);
+    expect(of(["price"], { steps: 200, extrapolation: 1 })).toBe(1.25 * plain);
+    expect(of(["price"], { steps: 400, extrapolation: 0 }) / plain).toBeCloseTo(4, 1);
   });
 });
 
