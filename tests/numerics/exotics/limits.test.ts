@@ -272,6 +272,33 @@ describe("S4.47 limits", () => {
     expect(Math.abs(priceRow("barrier", row).price - asset.price)).toBeLessThan(1e-12);
   });
 
+  test("no strike: of two levels that must not be touched the other is left", () => {
+    const both = priceRow("digital", { ...put, payoff: "no_touch", strike: 0, barrier_type: "up_out", barrier: 130 });
+    const one = priceRow("digital", { ...call, payoff: "no_touch", strike: 130 });
+    for (const output of ["price", "delta", "vega", "theta"] as const) expect(both[output]).toBe(one[output]);
+  });
+
+  test("no price is below nothing by a rounding, and without carry the kink is one point", () => {
+    const row = {
+      isCall: true,
+      spot: 115.25455524414696,
+      strike: 106.97500306730113,
+      time_to_expiry: 0.37891685300635974,
+      rate: 0.06307257835584447,
+      dividend_yield: -0.022942194248109407,
+      volatility: 0.19234786040584234,
+      barrier_type: "double_out",
+      barrier: 114.88561173040361,
+      upper_barrier: 119.8233108141196,
+    };
+    // its images leave a rounding below 0
+    expect(priceRow("barrier", row).price).toBe(0);
+    const sure = { ...put, volatility: 0, rate: 0.037, dividend_yield: 0.037, strike: 100, ...downOut, barrier: 50 };
+    expect(priceRow("barrier", sure).delta).toBeCloseTo(-0.5 * Math.exp(-0.037 / 2), 14);
+    expect(priceRow("barrier", { ...sure, strike: 100.00000000000001 }).delta).toBeCloseTo(-Math.exp(-0.037 / 2), 14);
+    expect(priceRow("barrier", { ...sure, strike: 99.99999999999999 }).delta).toBe(0);
+  });
+
   test("a corridor a millionth wide over thirty years is left at once, and costs no more images than any", () => {
     const narrow = { ...call, volatility: 3, time_to_expiry: 30, barrier: 99.9999, upper_barrier: 100.0001 };
     const out = priceRow("barrier", { ...narrow, barrier_type: "double_out", rebate: 5 });
