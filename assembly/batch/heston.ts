@@ -27,9 +27,9 @@ import { blackLimit } from "../models/black-limits";
 import { writeFormValues } from "../models/forward-form";
 import { hestonForm, prepareHeston, sureVarianceForm } from "../models/heston";
 import { kindFailed } from "../models/heston-room";
-import { cell, inputStatus, isCallAt } from "./american";
+import { areFinite, cell, inputStatus, isCallAt } from "./american";
 import { writeLimitRow, writeNullRow } from "./columns";
-import { areFiniteValues, isFiniteNumber, isOrdinaryOrZero } from "./rows";
+import { isFiniteNumber, isOrdinaryOrZero } from "./rows";
 
 /** Outputs for which the value alone is enough. */
 const priceOnly: u32 = 1 << <u32>outputPrice;
@@ -97,7 +97,7 @@ function priceRow(request: usize, scratch: usize, row: usize, mask: u32): i32 {
   }
   const growth = rate == dividendYield ? (spot - strike) / strike : expLessOne<f64>(x);
   writeFormValues(form, isCall, x, growth, spot, strike, time, rate, dividendYield, values);
-  if (!areFiniteValues(values, mask, 1 << <u32>outputLambda)) return statusOutOfDomain;
+  if (!areFinite(values, mask, 1 << <u32>outputLambda)) return statusOutOfDomain;
   writeLimitRow(request, mask, row, values);
   return statusOk;
 }

@@ -50,9 +50,9 @@ import { logRatio } from "../math/log-ratio";
 import { blackLimit } from "../models/black-limits";
 import { formValue, formVolatility, writeFormValues } from "../models/forward-form";
 import { jumpGrowthMax, jumpsMax, mertonForm } from "../models/merton-jump";
-import { cell, deviationMax, inputStatus, isCallAt } from "./american";
+import { areFinite, cell, deviationMax, inputStatus, isCallAt, isOrdinary } from "./american";
 import { writeLimitRow, writeNullRow } from "./columns";
-import { areFiniteValues, isFiniteNumber, isOrdinaryNumber, isOrdinaryOrZero } from "./rows";
+import { isFiniteNumber, isOrdinaryOrZero } from "./rows";
 
 /** What has no limit where a payoff's kink is met with no variance. */
 const kinkOutputs: u32 =
@@ -125,7 +125,7 @@ function priceRow(request: usize, values: usize, form: usize, row: usize, mask: 
     }
   }
   const nullable: u32 = (1 << <u32>outputLambda) | (isSmooth ? 0 : kinkOutputs);
-  if (!areFiniteValues(values, mask, nullable)) return statusOutOfDomain;
+  if (!areFinite(values, mask, nullable)) return statusOutOfDomain;
   writeLimitRow(request, mask, row, values);
   return volatility == 0 ? statusZeroVolatility : statusOk;
 }
@@ -172,7 +172,7 @@ function solveRow(request: usize, form: usize, row: usize, answer: usize, attain
   if (status != statusOk) return status;
   const jumps = jumpStatus(time, intensity, jumpMean, jumpVolatility);
   if (jumps != statusOk) return jumps;
-  if (!isOrdinaryNumber(spot) || !isOrdinaryNumber(strike)) return statusOutOfDomain;
+  if (!isOrdinary(spot) || !isOrdinary(strike)) return statusOutOfDomain;
   const x = logRatio<f64>(spot, strike) + (rate - dividendYield) * time;
   const growth = growthOf(x, spot, strike, rate, dividendYield);
   const unit = (price / strike) * exp<f64>(rate * time);

@@ -50,9 +50,9 @@ import {
   valueStandardError,
   valueVega,
 } from "../models/monte-carlo";
-import { cell, inputStatus, isCallAt } from "./american";
+import { areFinite, cell, inputStatus, isCallAt } from "./american";
 import { writeLimitRow, writeNullRow } from "./columns";
-import { areFiniteValues, isFiniteNumber, isOrdinaryOrZero, storeLambda } from "./rows";
+import { isFiniteNumber, isOrdinaryOrZero, storeLambda } from "./rows";
 
 /** Paths at least and at most, and what paths times dates may come to; deviations past which a simulation sees nothing. */
 const pathsMin: f64 = 64;
@@ -118,7 +118,7 @@ function priceRow(request: usize, room: usize, values: usize, row: usize, mask: 
   const lambda: u32 = 1 << <u32>outputLambda;
   if (spot == 0 || strike == 0 || volatility == 0) {
     sureValues(isCall, spot, strike, time, rate, dividendYield, values);
-    if (!areFiniteValues(values, mask, lambda)) return statusOutOfDomain;
+    if (!areFinite(values, mask, lambda)) return statusOutOfDomain;
     writeLimitRow(request, mask, row, values);
     return spot == 0 ? statusZeroUnderlying : volatility == 0 ? statusZeroVolatility : statusOk;
   }
@@ -163,7 +163,7 @@ function priceRow(request: usize, room: usize, values: usize, row: usize, mask: 
     put(values, outputDualDelta, resultAt(room, valueDualDelta));
   }
   storeLambda(values, spot, outputLambda);
-  if (!areFiniteValues(values, mask, lambda)) return statusOutOfDomain;
+  if (!areFinite(values, mask, lambda)) return statusOutOfDomain;
   writeLimitRow(request, mask, row, values);
   return statusOk;
 }

@@ -1,22 +1,13 @@
-// What batches that go row by row have in common beyond reading a cell: judging the numbers that a model of its own parameters takes, and its
-// values. Separate from columns.ts, which is about tiles. Nothing here knows a model.
+// What batches that go row by row have in common beyond american.ts: judging the numbers that a model of its own parameters takes, and lambda. Separate from
+// columns.ts, which is about tiles. Nothing here knows a model.
 import { nullBits, outputDelta, outputPrice } from "../abi/layout";
-
-const smallest: f64 = 6.223015277861142e-61; // 2^-200
-const largest: f64 = 1.6069380442589903e60; // 2^200
-
-/** True for [2^-200, 2^200). */
-// @ts-ignore: decorator
-@inline
-export function isOrdinaryNumber(value: f64): bool {
-  return value >= smallest && value < largest;
-}
+import { isOrdinary } from "./american";
 
 /** True for 0 and [2^-200, 2^200). */
 // @ts-ignore: decorator
 @inline
 export function isOrdinaryOrZero(value: f64): bool {
-  return value == 0 || isOrdinaryNumber(value);
+  return value == 0 || isOrdinary(value);
 }
 
 /** False for NaN and infinities. */
@@ -24,16 +15,6 @@ export function isOrdinaryOrZero(value: f64): bool {
 @inline
 export function isFiniteNumber(value: f64): bool {
   return value - value == 0;
-}
-
-/** False where a requested value is too large for a double, or is no number although it has no right to be null. */
-export function areFiniteValues(values: usize, mask: u32, nullable: u32): bool {
-  for (let left = mask; left != 0; left &= left - 1) {
-    const output = <usize>ctz<u32>(left);
-    const value = load<f64>(values + (output << 3));
-    if (value - value != 0 && (value == value || ((nullable >> <u32>output) & 1) == 0)) return false;
-  }
-  return true;
 }
 
 /** Stores lambda beside price and delta: null where the price is 0. */

@@ -22,9 +22,9 @@ import { statusExpired, statusNonFinite, statusOk, statusOutOfDomain } from "../
 import { logRatio } from "../math/log-ratio";
 import { blackLimit } from "../models/black-limits";
 import { storeSmile, writeSabrValues } from "../models/sabr";
-import { cell, deviationMax, inputStatus, isCallAt } from "./american";
+import { areFinite, cell, deviationMax, inputStatus, isCallAt } from "./american";
 import { writeLimitRow, writeNullRow } from "./columns";
-import { areFiniteValues, isFiniteNumber, isOrdinaryOrZero } from "./rows";
+import { isFiniteNumber, isOrdinaryOrZero } from "./rows";
 
 /** Prices every row of the request; returns how many have a status other than ok. */
 export function sabrBatch(request: usize): i32 {
@@ -68,7 +68,7 @@ function priceRow(request: usize, values: usize, smile: usize, row: usize, mask:
   const y = logRatio<f64>(forward, strike);
   if (!storeSmile(y, forward, strike, time, alpha, beta, volatilityOfVolatility, correlation, smile)) return statusOutOfDomain;
   if (!writeSabrValues(smile, isCall, y, forward, strike, time, rate, deviationMax, values)) return statusOutOfDomain;
-  if (!areFiniteValues(values, mask, 1 << <u32>outputLambda)) return statusOutOfDomain;
+  if (!areFinite(values, mask, 1 << <u32>outputLambda)) return statusOutOfDomain;
   writeLimitRow(request, mask, row, values);
   return statusOk;
 }
