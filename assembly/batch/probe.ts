@@ -3,13 +3,16 @@
 import { bridgePath, prepareBridge } from "../math/brownian-bridge";
 import { exp, expLessOne, expOfSum } from "../math/exp";
 import { exp2, storeThreeExp2s } from "../math/exp2";
+import { goldenLaw } from "../math/golden-law";
 import { inverseNormal } from "../math/inverse-normal";
 import { logOnePlus } from "../math/log-one-plus";
+import { growthRatio } from "../math/jet";
 import { logRatio } from "../math/log-ratio";
 import { mills } from "../math/mills";
 import { millsWeighted, storeTwoMillsWeighted } from "../math/mills-weighted";
 import { normalDensity, normalLaw } from "../math/normal";
 import { randomBits } from "../math/random";
+import { scaledLaw } from "../math/scaled-law";
 import { scrambled, sobolWord } from "../math/sobol";
 import { angle, cosineOf, quarterTurns, sineOf, withoutTurns } from "../math/trigonometry";
 
@@ -98,4 +101,15 @@ export function scrambled_word(word: u32, key: u32): u32 {
 export function bridge_path(times: usize, count: usize, table: usize, normals: usize, path: usize): void {
   prepareBridge(times, count, table);
   bridgePath(table, count, normals, path);
+}
+
+/** e^c M(a, b, ±ρ) of the golden section's correlation, e^a N(x), and y/(1 - e^-y). */
+export function golden_law(c: f64, a: f64, b: f64, sign: f64): f64 {
+  return goldenLaw(c, a, b, sign);
+}
+export function scaled_law(a: f64, x: f64): f64 {
+  return scaledLaw<f64>(a, x);
+}
+export function growth_ratio(y: f64): f64 {
+  return growthRatio(y);
 }

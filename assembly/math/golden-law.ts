@@ -1,7 +1,7 @@
 // The law of two standard normal variables whose correlation is ±√g, g = (√5 - 1)/2 the golden section: P(X ≤ a, Y ≤ b), times e^c, which may be as large as
 // the probability is small. Separate from normal because one correlation makes its integral a table. Used where a life is cut at its golden section.
 // M(a, b, ±ρ) = N(a) N(b) ± (1/2π) ∫₀^asin ρ exp(-(a² + b² ∓ 2ab sin θ)/(2 cos² θ)) dθ (Plackett 1954; Drezner & Wesolowsky 1990), by Gauss–Legendre of 8
-// points, two lanes wide over them. Error: 4e-11 absolute where c = 0 (against 60 points, |a|, |b| ≤ 6; tests/numerics/math).
+// points, two lanes wide over them. Error: 4e-11 absolute where c = 0 (tests/numerics/math).
 import { exp } from "./exp";
 import { exp2 } from "./exp2";
 import { mills } from "./mills";

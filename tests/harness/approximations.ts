@@ -44,7 +44,7 @@ export function law(x: number): number {
   const y = Math.abs(x);
   const density = Math.exp((-y * y) / 2) / Math.sqrt(2 * Math.PI);
   let tail: number;
-  if (y < 3) {
+  if (y < 1) {
     let term = y;
     let sum = y;
     for (let k = 3; term > 1e-18 * sum; k += 2) {
