@@ -95,6 +95,8 @@ const endedContour: f64 = 1e-17;
 /** How close two sums over a contour must come, in deviations, and their curvatures. */
 const settled: f64 = 1e-13;
 const settledCurve: f64 = 1e-11;
+/** What the two functions, both near 1, leave of their difference: no sum of it comes closer. */
+const rounding: f64 = 2e-15;
 /** The contour's turn, and the steps in s that are tried. */
 const turnCosine: f64 = 0.9659258262890683; // π/12
 const turnSine: f64 = 0.25881904510252074;
@@ -492,7 +494,7 @@ function sumContour(room: usize, x: f64): bool {
     const nextValue = load<f64>(out, sumValue) * step;
     const nextCurve = load<f64>(out, sumCurve) * step;
     const isSettled =
-      abs<f64>(nextValue - value) <= settled * deviation && abs<f64>(nextCurve - curve) * deviation <= settledCurve;
+      abs<f64>(nextValue - value) <= settled * deviation + rounding && abs<f64>(nextCurve - curve) * deviation <= settledCurve;
     value = nextValue;
     curve = nextCurve;
     if (isSettled) {

@@ -236,6 +236,25 @@ describe("S4.47 Heston's edges", () => {
     expect(sure.price).toBeCloseTo(100 * Math.exp(-0.007) - 90 * Math.exp(-0.021), 12);
   });
 
+  test("are priced in the last minutes of next to no variance, where the sums' own rounding is all that is left", () => {
+    const last = [
+      { v0: 1.6087286581666693e-6, kappa: 29, long_variance: 2.69e-4, vol_of_vol: 0.55866, correlation: 0.6256 },
+      { v0: 2.5559896590552926e-6, kappa: 0.0041, long_variance: 0.0193, vol_of_vol: 2.96687, correlation: 0.278 },
+    ];
+    for (const parameters of last) {
+      for (const [strike, time] of [
+        [99.99786, 4.6234e-4],
+        [100.00299, 2.0094e-5],
+      ] as const) {
+        const row = { ...ordinary, rate: 0, dividend_yield: 0, strike, time_to_expiry: time, ...parameters };
+        const { price, status } = priceOne(engine, "heston", row);
+        expect(status).toBe(statusCodes.ok);
+        expect(price).toBeGreaterThanOrEqual(Math.max(100 - strike, 0));
+        expect(price).toBeLessThan(Math.max(100 - strike, 0) + 0.02);
+      }
+    }
+  });
+
   test("either have a price or say that they have none, however wild the parameters", () => {
     const { between, spread } = drawer(99);
     let priced = 0;
