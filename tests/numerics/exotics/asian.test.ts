@@ -139,6 +139,29 @@ describe("S4.47 averages over fixings", () => {
     }
   });
 
+  test("keep their digits where volatility is tiny: at the money a price is a share of it", () => {
+    const row = {
+      isCall: true,
+      spot: 100,
+      strike: 100,
+      time_to_expiry: 1,
+      rate: 0,
+      dividend_yield: 0,
+      average: "arithmetic",
+    };
+    // σ S √(Σ min(t_i, t_j))/n / √(2π); of a continuous average √(1/3)
+    const fixings = [0.25, 0.5, 0.75, 1];
+    for (const [terms, share] of [
+      [{ fixings }, Math.sqrt(7.5 / 16)],
+      [{}, Math.sqrt(1 / 3)],
+    ] as const) {
+      for (const volatility of [1e-4, 1e-6, 1e-7]) {
+        const { price } = priceRow({ ...row, ...terms, volatility });
+        expect(Math.abs(price / ((100 * volatility * share) / Math.sqrt(2 * Math.PI)) - 1)).toBeLessThan(1e-7);
+      }
+    }
+  });
+
   test("are exact where one is left: the plain option on a part of the spot", () => {
     const market = { spot: 100, strike: 98, time_to_expiry: 0.5, rate: 0.04, dividend_yield: 0.01, volatility: 0.3 };
     for (const isCall of [true, false]) {

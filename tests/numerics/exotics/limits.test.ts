@@ -293,10 +293,13 @@ describe("S4.47 limits", () => {
     };
     // its images leave a rounding below 0
     expect(priceRow("barrier", row).price).toBe(0);
-    const sure = { ...put, volatility: 0, rate: 0.037, dividend_yield: 0.037, strike: 100, ...downOut, barrier: 50 };
-    expect(priceRow("barrier", sure).delta).toBeCloseTo(-0.5 * Math.exp(-0.037 / 2), 14);
-    expect(priceRow("barrier", { ...sure, strike: 100.00000000000001 }).delta).toBeCloseTo(-Math.exp(-0.037 / 2), 14);
-    expect(priceRow("barrier", { ...sure, strike: 99.99999999999999 }).delta).toBe(0);
+    for (let rate = 0.001; rate < 0.2; rate += 0.0037) {
+      const sure = { ...put, volatility: 0, rate, dividend_yield: rate, strike: 100, ...downOut, barrier: 50 };
+      const discount = Math.exp(-rate / 2);
+      expect(priceRow("barrier", sure).delta).toBeCloseTo(-0.5 * discount, 14);
+      expect(priceRow("barrier", { ...sure, strike: 100.00000000000001 }).delta).toBeCloseTo(-discount, 14);
+      expect(priceRow("barrier", { ...sure, strike: 99.99999999999999 }).delta).toBe(0);
+    }
   });
 
   test("a corridor a millionth wide over thirty years is left at once, and costs no more images than any", () => {

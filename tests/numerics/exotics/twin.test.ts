@@ -117,6 +117,38 @@ describe("S4.47 random rows agree with integrals over densities", () => {
     });
   }
 
+  test("barriers that a drift of many deviations meets: what overflows and what vanishes come together", () => {
+    const rows = [0.002, 0.004, 0.01].flatMap((volatility) =>
+      [-2, 0, 1.5].flatMap((deviations) =>
+        (["up_in", "up_out", "down_in", "down_out"] as const).map((barrier_type): ExoticRow => {
+          const up = barrier_type.startsWith("up");
+          const rate = up ? 0.12 : -0.12;
+          const barrier = 100 * Math.exp(rate + deviations * volatility);
+          return {
+            isCall: up,
+            spot: 100,
+            strike: barrier * (up ? 1.001 : 0.999),
+            time_to_expiry: 1,
+            rate,
+            dividend_yield: 0,
+            volatility,
+            barrier_type,
+            barrier,
+            upper_barrier: 0,
+            rebate: barrier_type.endsWith("in") ? 4 : 0,
+          };
+        }),
+      ),
+    );
+    const { columns, status } = engine.price(exoticRequest("barrier", rows, ["price"]));
+    for (const [index, row] of rows.entries()) {
+      expect(status[index]).toBe(0);
+      expect(Math.abs(columns.price![index]! - barrierTwin(row)), JSON.stringify(row)).toBeLessThanOrEqual(2e-11);
+    }
+    // some are decided by chance
+    expect(columns.price!.filter((price) => price > 0.01 && price < 3.9).length).toBeGreaterThan(5);
+  });
+
   test("a touch that another barrier may end, everyday", () => {
     const rows = randomRows("barrier", 120, 9, everyday)
       .filter((row) => String(row.barrier_type).startsWith("double"))

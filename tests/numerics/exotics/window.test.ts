@@ -282,6 +282,9 @@ describe("S4.47 barriers in a window", () => {
     expect(price({ ...base, barrier: 100, window_start: -0.1, window_end: 0.2 }).price).toBe(0);
     expect(price({ ...base, window_start: -0.1, window_end: 0.2 })).toEqual(price({ ...base, window_end: 0.2 }));
     const plain = price({ ...base, barrier_type: "none" }).price;
+    expect(price({ ...base, barrier: 103, window_start: -0.1, window_end: 0.2, barrier_type: "down_in" }).price).toBe(
+      plain,
+    );
     expect(price({ ...base, barrier: 100, window_end: 0.2, barrier_type: "down_in" }).price).toBe(plain);
     const sure = { ...base, volatility: 0, barrier_type: "up_out", barrier: 101 };
     // the forward passes 101 after 0.33 years
