@@ -11,6 +11,8 @@ const pricesMax: i32 = 120;
 /** A relative step below this hands over to the asked scheme, and one below the second is the last. */
 const nearStep: f64 = 1e-3;
 const lastStep: f64 = 1e-10;
+/** Of the larger of spot and strike: what the price may be missed by. */
+const excessMax: f64 = 1e-9;
 /** A step multiplies the volatility by this at most. */
 const growthMax: f64 = 4;
 /** Where there is no slope yet, the step that finds one. */
@@ -75,7 +77,8 @@ export function solveDividendVolatility(
       continue;
     }
     if (isLast) {
-      if (!(vega > 0)) return statusNotConverged;
+      // a bracket may close on a place where the grid's own error jumps, or where the price hardly depends on the volatility
+      if (!(vega > 0) || !(abs<f64>(excess) <= excessMax * max<f64>(spot, strike))) return statusNotConverged;
       store<f64>(answer, excess == 0 ? volatility : next);
       store<f64>(answer, vega, 8);
       return statusOk;

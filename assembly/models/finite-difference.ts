@@ -37,8 +37,8 @@ import {
 const dampedSteps: i32 = 2;
 /** Deviations that the grid reaches beyond strike and spot. */
 const reach: f64 = 5;
-/** Where the sine bends, in deviations. */
-const bend: f64 = 1;
+/** Where the sine bends: at one deviation, and with the right to exercise at this share of the drift if that is more, by their squares. */
+const drifted: f64 = 0.7;
 /** With the right to exercise: of a stretch between dividends, where its first and second quarter of steps end. */
 const firstShare: f64 = 0.0625;
 const secondShare: f64 = 0.25;
@@ -84,6 +84,7 @@ function forwardOfDividends(dividends: usize, strike: f64, time: f64, drift: f64
 /** Lays the nodes, in order and in pairs, and what each node's neighbours count; returns the last node's index. */
 export function layGrid(
   room: usize,
+  isAmerican: bool,
   spot: f64,
   strike: f64,
   time: f64,
@@ -101,7 +102,9 @@ export function layGrid(
   const width = (reach + 0.5 * deviation) * deviation;
   const low = min<f64>(min<f64>(start, 0), logRatio<f64>(left, 1)) - width;
   const high = max<f64>(start, 0) + width;
-  const scale = bend * deviation;
+  // where early exercise may begin the forward lies up to the drift away from the strike
+  const wander = isAmerican ? drifted * drift * time : 0;
+  const scale = sqrt<f64>(deviation * deviation + wander * wander);
   const first = arsinh(low / scale);
   const step = (arsinh(high / scale) - first) / <f64>(last - 1);
   const strikeIndex = 1 + <i32>nearest<f64>(-first / step);

@@ -51,7 +51,7 @@ export function gridValues(
   const sure = load<f64>(values + (outputDelta << 3)) != 0 ? load<f64>(values + (outputPrice << 3)) : 0;
   memory.fill(values, 0, outputsMax << 3);
   const drift = rate - dividendYield;
-  const last = layGrid(room, spot, strike, time, drift, volatility, dividends, spaceSteps);
+  const last = layGrid(room, isAmerican, spot, strike, time, drift, volatility, dividends, spaceSteps);
   solveGrid(room, last, isCall, isAmerican, strike, time, rate, dividendYield, volatility, dividends, timeSteps);
   const unitSpot = spot / strike;
   const growth = exp<f64>(drift * time);
