@@ -65,7 +65,7 @@ describe("S4.64 the executable's own threads", () => {
       fetch(`${serving.url}/api/v1/status`, { headers: { "x-api-key": keyOf("with-threads") } }),
     );
     expect(status.engine.workers).toBe(threads);
-    expect(serving.said()).not.toContain("error");
+    expect(serving.said()).not.toContain(`"level":"error"`);
   });
 
   test("leave the server answering when a client goes away in the middle of a large batch", async () => {
