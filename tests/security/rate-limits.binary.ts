@@ -186,8 +186,11 @@ describe("behind a trusted proxy, a stranger whose address is spent", () => {
   test("S4.54 rate-limit bypass: many connections and pipelined requests are one caller", async () => {
     const address = await spent();
     const request = `GET ${open} HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: ${address}\r\n\r\n`;
-    const answers = await Promise.all(Array.from({ length: 20 }, () => rawRequest(server.port, request.repeat(5))));
-    expect(answers.map(({ status }) => status)).toEqual(Array(20).fill(429));
+    // One connection after the other: together they would make one long turn, whose last requests wait in line, and the runtime ends a connection
+    // that brings a request while one before it waits.
+    const statuses: number[] = [];
+    for (let count = 0; count < 20; count++) statuses.push((await rawRequest(server.port, request.repeat(5))).status);
+    expect(statuses).toEqual(Array(20).fill(429));
   });
 
   test("S2.27 health stays reachable for whoever is limited, and answers nothing else", async () => {
