@@ -162,7 +162,7 @@ function nseName(symbol: Extract<VenueSymbol, { venue: "nse" }>): string {
 function isSameContract(one: VenueSymbol, other: VenueSymbol): boolean {
   const wordsOf = (symbol: VenueSymbol) => {
     const { year, month, day } =
-      "expiry" in symbol ? symbol.expiry : "expiryDate" in symbol ? symbol.expiryDate : never;
+      "expiry" in symbol ? symbol.expiry : "expiryDate" in symbol ? symbol.expiryDate : noExpiry;
     const terms = symbol.kind === "option" ? [symbol.strike, symbol.optionType] : [];
     return [symbol.venue, symbol.kind, symbol.underlying, year, month, day, ...terms].join(" ");
   };
@@ -170,7 +170,7 @@ function isSameContract(one: VenueSymbol, other: VenueSymbol): boolean {
 }
 
 /** A perpetual's expiry. */
-const never = { year: null, month: null, day: null };
+const noExpiry = { year: null, month: null, day: null };
 
 function isStrike(text: string): boolean {
   return strikePattern.test(text) && /[1-9]/.test(text);

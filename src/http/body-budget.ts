@@ -63,7 +63,7 @@ export class BodyBudget {
   }
 }
 
-/** A class, since every request with a body has one, and an object with functions of its own takes five times as much. */
+/** A class, since every request with a body has one: an object with functions of its own is several objects. */
 class Lease implements BodyLease {
   readonly #budget: BodyBudget;
   #total = 0;

@@ -54,7 +54,7 @@ interface PlainFrame {
 
 const framesKeptMax = 8;
 
-/** The last messages that were made: answers of one shape begin with the same, and to make it takes as long as to price 300 options. */
+/** The last messages that were made: answers of one shape begin with the same. */
 export class ArrowFrames {
   readonly #schemas = new Recent<SchemaFrame>(framesKeptMax);
   readonly #plain = new Recent<PlainFrame>(framesKeptMax);

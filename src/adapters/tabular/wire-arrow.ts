@@ -68,7 +68,7 @@ interface KnownSchema {
   readonly fields: readonly Field[];
 }
 
-/** The last schemas that were read: a client's bodies all begin with the same, and to read it takes as long as to price 300 options. */
+/** The last schemas that were read: a client's bodies all begin with the same. */
 export type ArrowSchemas = Recent<KnownSchema>;
 
 const schemasKeptMax = 8;

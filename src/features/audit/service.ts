@@ -92,7 +92,7 @@ export interface Audit {
   append(tx: Tx, event: AuditEvent): Promise<void>;
   /**
    * Records a refusal that writes nothing else; returns at once. The first from an address (of IPv6: from its /64) with that type, code
-   * and user is written now, repeats within the minute become one line with their `count`.
+   * and user is written within a quarter of a second, repeats within the minute become one line with their `count`.
    */
   note(event: AuditEvent): void;
   /**
