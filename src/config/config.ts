@@ -8,6 +8,7 @@ import { assert } from "../foundation/assert";
 import { BsoptError, type FieldFault } from "../foundation/errors";
 import { isLoopbackHost } from "../foundation/loopback";
 import { isLiveSetting } from "./live-settings";
+import { type MarketConfig, marketConfigOf } from "./market-settings";
 import { type EndpointLimit, parseEndpointLimit, parseRate, type Rate } from "./rate-limits";
 import {
   environmentName,
@@ -71,6 +72,7 @@ export interface Config {
     readonly batchesMax: number;
   };
   readonly login: LoginConfig;
+  readonly market: MarketConfig;
   readonly storage: {
     readonly dataDirectory: string;
     readonly databaseUrl: string;
@@ -424,6 +426,7 @@ export function configOf(values: ReadonlyMap<string, unknown>): Config {
       cookieSessionIdleMinutes: get<number>("cookie_session_idle_minutes"),
       sessionsPerUserMax: get<number>("sessions_per_user_max"),
     }),
+    market: marketConfigOf(get),
     storage: Object.freeze({
       dataDirectory,
       databaseUrl: get<string | undefined>("database_url") ?? `file:${dataDirectory.replace(/\/+$/, "")}/bsopt.db`,

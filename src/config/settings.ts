@@ -1,22 +1,12 @@
 // Every setting there is: one row each, from which the flags, the environment's names, bsopt.toml's keys, the
 // help text and the reference page all come. A row here without a reader elsewhere is a defect.
 
-import { type TSchema, Type } from "@sinclair/typebox";
+import { Type } from "@sinclair/typebox";
+import { marketSettings } from "./market-settings";
 import { endpointLimitPattern, ratePattern } from "./rate-limits";
+import type { Setting } from "./setting";
 
-export interface Setting {
-  /** Key in bsopt.toml; the environment's name is BSOPT_ and this in capitals, the flag is -- and this with dashes. */
-  readonly key: string;
-  /** What the value must be once read. Lists come as comma-separated text in the environment and in flags. */
-  readonly schema: TSchema;
-  /** Undefined: depends on other settings, as the description says. */
-  readonly default: unknown;
-  readonly description: string;
-  /** How a wrong value is told: "must be …". */
-  readonly rule: string;
-  /** The value may hold a password: nothing prints or logs it. */
-  readonly isSecret?: true;
-}
+export type { Setting };
 
 const bytes = (maximum: number) => Type.Integer({ minimum: 1024, maximum });
 const rateRule = "must be a pace such as 100/min burst 10";
@@ -551,6 +541,7 @@ export const settings = [
       "Addresses and CIDR blocks of the proxies whose X-Forwarded-For is believed; separated by commas. None by default.",
     rule: "must be addresses or CIDR blocks, separated by commas",
   },
+  ...marketSettings,
 ] as const satisfies readonly Setting[];
 
 export type SettingKey = (typeof settings)[number]["key"];

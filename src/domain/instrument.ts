@@ -6,9 +6,42 @@
 
 import type { EpochMicroseconds } from "../foundation/clock";
 import { type Settlement, settlementMoment } from "./calendar";
-import { formatOsiSymbol, type OsiSymbol, parseOsiSymbol, type SymbolFault, strikeFromThousandths } from "./symbol";
+import {
+  formatOsiSymbol,
+  type OptionType,
+  type OsiSymbol,
+  parseOsiSymbol,
+  type SymbolFault,
+  strikeFromThousandths,
+} from "./symbol";
 
 export type ExerciseStyle = "european" | "american";
+
+export type InstrumentKind = "underlying" | "option" | "future";
+
+/** Anything quoted. What a kind does not have is null. */
+export interface Instrument {
+  /** Canonical: OSI without spaces, or venue, colon and the venue's name; an underlying's own ticker. */
+  readonly symbol: string;
+  readonly kind: InstrumentKind;
+  /** The canonical symbol of what it is on; an underlying's own symbol. */
+  readonly underlying: string;
+  readonly root: string;
+  /** The moment of settlement. */
+  readonly expiry: EpochMicroseconds | null;
+  readonly strike: number | null;
+  readonly optionType: OptionType | null;
+  readonly style: ExerciseStyle | null;
+  readonly settlement: Settlement | null;
+  /** Units of the underlying a contract stands for. */
+  readonly multiplier: number;
+  /** Smallest step of its price; null where nobody said. */
+  readonly tickSize: number | null;
+  /** ISO 4217, or a coin's ticker. */
+  readonly currency: string;
+  /** Whose hours and holidays it keeps. */
+  readonly calendar: string;
+}
 
 /** How the options of one root behave. */
 export interface RootConvention {

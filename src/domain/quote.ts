@@ -1,6 +1,8 @@
 // One option's bid and ask, and what may be concluded from them. Separate because "is this a quote?" must have one
 // answer for the parity fit, the implied volatilities and, later, the market room. A missing side is NaN here.
 
+import type { EpochMicroseconds } from "../foundation/clock";
+
 /** Why a two-sided price can't be taken from a quote. */
 export type QuoteFault = "no_bid" | "no_ask" | "crossed";
 
@@ -35,3 +37,19 @@ export function midOf(quote: QuoteSides): number {
 
 /** Prices are decimals of at most nine places. */
 const priceScale = 1e9;
+
+/** What a venue said of one instrument at one moment. NaN: not told. */
+export interface Quote extends QuoteSides {
+  /** Canonical. */
+  readonly symbol: string;
+  /** The venue's moment, not ours. */
+  readonly at: EpochMicroseconds;
+  readonly bidSize: number;
+  readonly askSize: number;
+  readonly last: number;
+  /** Of the day, in contracts or shares. */
+  readonly volume: number;
+  readonly openInterest: number;
+  /** The venue's own number of this message, rising per symbol; null where it gives none. */
+  readonly sourceSequence: number | null;
+}

@@ -20,6 +20,7 @@ const floorOfRoom: Readonly<Record<string, number>> = {
   telemetry: 1,
   engine: 2,
   surfaces: 2,
+  book: 2,
   storage: 2,
   adapters: 2,
   features: 3,
@@ -29,8 +30,8 @@ const floorOfRoom: Readonly<Record<string, number>> = {
   main: 6,
 };
 
-/** The one arrow between rooms of the same floor, and the two doors at the top. */
-const allowedSideways = new Set(["surfaces→engine", "main→commands"]);
+/** The arrows between rooms of the same floor, and the two doors at the top. */
+const allowedSideways = new Set(["surfaces→engine", "book→engine", "book→surfaces", "main→commands"]);
 
 /** Features from left to right: each may use the services to its left. */
 export const street = [
@@ -44,7 +45,14 @@ export const street = [
   "sessions",
   "login",
   "pricing",
+  "streaming",
+  "instruments",
+  "archive",
   "market",
+  "history",
+  "feeds",
+  "mode",
+  "subscriptions",
   "accounts",
   "portfolio",
   "risk",
