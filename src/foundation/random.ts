@@ -37,3 +37,24 @@ export function seededRandom(seed: bigint): Random {
     bytes: (count) => Uint8Array.from({ length: count }, () => Number(next() & 255n)),
   };
 }
+
+/**
+ * Uniform numbers in [0, 1) of 32 bits that follow from a seed, a hundred million a second: for what is simulated, never for secrets.
+ * sfc32 of C. Doty-Humphrey's PractRand, the seed's halves and a one as its state, the first 15 numbers thrown away.
+ */
+export function seededUnit(seed: number): () => number {
+  let a = 0;
+  let b = Math.floor(seed / 2 ** 32) | 0;
+  let c = seed | 0;
+  let counter = 1;
+  const next = () => {
+    const sum = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    return (sum >>> 0) / 2 ** 32;
+  };
+  for (let round = 0; round < 15; round++) next();
+  return next;
+}
