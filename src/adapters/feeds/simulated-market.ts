@@ -2,9 +2,13 @@
 // new ones. Separate from the feed that paces it, because it has no clock: its n-th tick follows from the seed, the moment it
 // began at and n alone. What it holds is bounded by its expiries and strikes. Whatever a market does wrong, it does on request.
 
-import { civilFromDays, daysFromCivil, nthWeekday, settlementMoment, weekdayOfDay } from "../../domain/calendar";
-import { contractFromParts, type Instrument, rootConvention } from "../../domain/instrument";
+import { civilFromDays, daysFromCivil, nthWeekday, weekdayOfDay } from "../../domain/calendar";
+import { builtInCalendars } from "../../domain/exchange-calendars";
+import { type Instrument, rootConvention } from "../../domain/instrument";
+import { type InstrumentConventions, instrumentFromSymbol } from "../../domain/instrument-symbol";
 import type { Quote } from "../../domain/quote";
+import { formatOsiSymbol, type OptionType } from "../../domain/symbol";
+import { assert } from "../../foundation/assert";
 import type { EpochMicroseconds } from "../../foundation/clock";
 import { seededUnit } from "../../foundation/random";
 import { type Smile, simulatedPrice, smileVolatility } from "./simulated-prices";
@@ -51,7 +55,6 @@ interface Contract {
 interface Expiry {
   readonly at: EpochMicroseconds;
   readonly day: number;
-  readonly root: string;
   /** By strike, rising: call and put. */
   readonly strikes: { readonly strike: number; readonly call: Contract; readonly put: Contract }[];
 }
@@ -68,8 +71,6 @@ interface Underlying {
   sequence: number;
   last: Quote | null;
   expiries: Expiry[];
-  /** Of the expiry listed last. */
-  lastDay: number | null;
 }
 
 const secondMicroseconds = 1_000_000n;
@@ -95,6 +96,7 @@ export class SimulatedMarket {
   readonly #underlyings: readonly Underlying[];
   readonly #disturbances: ReadonlySet<Disturbance>;
   #at: EpochMicroseconds;
+  readonly #conventions: InstrumentConventions = { calendars: builtInCalendars() };
   #unlisted: Instrument[] = [];
   #count = 0;
 
@@ -105,7 +107,7 @@ export class SimulatedMarket {
     this.#at = options.startAt;
     this.#underlyings = options.underlyings.map(({ symbol, spot }) => this.#underlyingOf(symbol, spot));
     for (const underlying of this.#underlyings) {
-      this.#unlisted.push(spotInstrument(underlying));
+      this.#unlisted.push(instrumentOf(underlying.symbol, this.#conventions));
       this.#roll(underlying);
     }
   }
@@ -137,6 +139,7 @@ export class SimulatedMarket {
     this.#count += 1;
     this.#move(underlying, at);
     this.#roll(underlying);
+    for (const expiry of underlying.expiries) this.#widen(underlying, expiry);
     const listed = this.#unlisted;
     this.#unlisted = [];
     const isSpot = isFirst || this.#unit() < underlyingShare || underlying.expiries.length === 0;
@@ -183,7 +186,6 @@ export class SimulatedMarket {
       sequence: 0,
       last: null,
       expiries: [],
-      lastDay: null,
     };
   }
 
@@ -203,27 +205,28 @@ export class SimulatedMarket {
     underlying.movedAt = at;
   }
 
-  /** Drops what has expired, lists expiries up to the number wanted, and strikes where the spot has come near the edge. */
+  /** Where an expiry has passed: drops its contracts and lists what is to follow. */
   #roll(underlying: Underlying): void {
     const at = this.#at;
     const { expiryCount, strikeCount } = this.#options;
-    if (underlying.expiries.some((expiry) => expiry.at <= at)) {
-      underlying.expiries = underlying.expiries.filter((expiry) => expiry.at > at);
-    }
-    const root = closeRoots[underlying.symbol] ?? underlying.symbol;
-    for (let day = underlying.lastDay ?? Number(at / dayMicroseconds) - 1; underlying.expiries.length < expiryCount; ) {
-      day = nextExpiryDay(day, underlying.expiries.length);
-      const settles = settlementMoment(civilFromDays(day), "pm")!;
-      if (settles <= at) continue;
-      const expiry: Expiry = { at: settles, day, root, strikes: [] };
+    if (underlying.expiries[0] && underlying.expiries[0].at > at) return;
+    underlying.expiries = underlying.expiries.filter((expiry) => expiry.at > at);
+    const settlesAt = (day: number) => this.#instrumentOf(underlying, day, "call", 1).expiry!;
+    const today = Number(at / dayMicroseconds);
+    const [friday] = expiryDays(today, 1);
+    // On a Friday's afternoon, or before a Friday that is a holiday.
+    const from = friday !== undefined && settlesAt(friday) <= at ? friday + 1 : today;
+    for (const day of expiryDays(from, expiryCount)) {
+      if (underlying.expiries.some((expiry) => expiry.day === day)) continue;
+      const expiry: Expiry = { at: settlesAt(day), day, strikes: [] };
       const lowest = Math.max(1, Math.round(underlying.spot / underlying.strikeStep) - Math.floor(strikeCount / 2));
       for (let index = 0; index < strikeCount; index++) this.#list(underlying, expiry, lowest + index, "above");
       underlying.expiries.push(expiry);
-      underlying.lastDay = day;
     }
-    for (const expiry of underlying.expiries) this.#widen(underlying, expiry);
+    underlying.expiries.sort((one, other) => one.day - other.day);
   }
 
+  /** Lists strikes where the spot has come near the edge of those there are. */
   #widen(underlying: Underlying, expiry: Expiry): void {
     const { strikeCount } = this.#options;
     const step = underlying.strikeStep;
@@ -241,21 +244,20 @@ export class SimulatedMarket {
   #list(underlying: Underlying, expiry: Expiry, place: number, where: "above" | "below"): void {
     const strikeThousandths = Math.round(place * underlying.strikeStep * 1000);
     const contract = (optionType: "call" | "put"): Contract => {
-      const parts = contractFromParts({
-        ...{ root: expiry.root, expiryDate: civilFromDays(expiry.day), optionType, strikeThousandths },
-      });
-      const instrument: Instrument = {
-        ...{ symbol: parts.symbol, kind: "option", underlying: underlying.symbol, root: expiry.root },
-        ...{ expiry: expiry.at, strike: parts.strike, optionType, style: parts.style, settlement: parts.settlement },
-        ...{ multiplier: 100, tickSize: underlying.tick, currency: "USD", calendar: "cboe" },
-      };
+      const instrument = this.#instrumentOf(underlying, expiry.day, optionType, strikeThousandths);
       this.#unlisted.push(instrument);
       const openInterest = Math.floor(5000 * this.#unit());
-      return { instrument, strike: parts.strike, volume: 0, openInterest, sequence: 0, last: null };
+      return { instrument, strike: strikeThousandths / 1000, volume: 0, openInterest, sequence: 0, last: null };
     };
     const strike = { strike: strikeThousandths / 1000, call: contract("call"), put: contract("put") };
     if (where === "above") expiry.strikes.push(strike);
     else expiry.strikes.unshift(strike);
+  }
+
+  #instrumentOf(underlying: Underlying, day: number, optionType: OptionType, strikeThousandths: number): Instrument {
+    const root = closeRoots[underlying.symbol] ?? underlying.symbol;
+    const symbol = formatOsiSymbol({ root, expiryDate: civilFromDays(day), optionType, strikeThousandths });
+    return { ...instrumentOf(symbol, this.#conventions), tickSize: underlying.tick };
   }
 
   #quoteSpot(underlying: Underlying, at: EpochMicroseconds): Quote {
@@ -370,21 +372,23 @@ export class SimulatedMarket {
   }
 }
 
-function spotInstrument({ symbol }: { readonly symbol: string }): Instrument {
-  return {
-    ...{ symbol, kind: "underlying", underlying: symbol, root: symbol, expiry: null, strike: null, optionType: null },
-    ...{ style: null, settlement: null, multiplier: 1, tickSize: 0.01, currency: "USD", calendar: "cboe" },
-  };
+function instrumentOf(symbol: string, conventions: InstrumentConventions): Instrument {
+  const instrument = instrumentFromSymbol(symbol, conventions);
+  assert(typeof instrument !== "string", `${symbol} ${instrument}`);
+  return instrument;
 }
 
-/** The first Friday after a day; from the fifth expiry on, the third Friday of the next month that is later. */
-function nextExpiryDay(after: number, index: number): number {
-  if (index < 4) {
-    for (let day = after + 1; ; day++) if (weekdayOfDay(day) === 5) return day;
+/** The next four Fridays, then third Fridays of months, so many days in all, from a day on. */
+function expiryDays(from: number, count: number): number[] {
+  const days: number[] = [];
+  for (let day = from; days.length < Math.min(4, count); day++) if (weekdayOfDay(day) === 5) days.push(day);
+  let { year, month } = civilFromDays(days.at(-1) ?? from);
+  while (days.length < count) {
+    const day = daysFromCivil(year, month, nthWeekday(year, month, 5, 3));
+    if (day > days.at(-1)!) days.push(day);
+    [year, month] = month === 12 ? [year + 1, 1] : [year, month + 1];
   }
-  const { year, month } = civilFromDays(after);
-  const next = month === 12 ? { year: year + 1, month: 1 } : { year, month: month + 1 };
-  return daysFromCivil(next.year, next.month, nthWeekday(next.year, next.month, 5, 3));
+  return days;
 }
 
 /** 1, 2.5 or 5 times a power of ten, the nearest above; not finer than a thousandth. */
