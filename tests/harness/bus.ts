@@ -23,7 +23,7 @@ export class MemoryHub {
     const takers = new Map<string, (bytes: Uint8Array) => void>();
     const listeners = new Set<(state: BusState) => void>();
     let isClosed = false;
-    this.#links.set(self, { takers, tell: (state) => [...listeners].forEach((listener) => listener(state)) });
+    this.#links.set(self, { takers, tell: (state) => void [...listeners].map((listener) => listener(state)) });
     const hub = this;
     return {
       kind: "memory",
