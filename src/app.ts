@@ -40,6 +40,7 @@ import { createOperations } from "./features/operations/service";
 import { createPricing } from "./features/pricing/service";
 import { createRegistration, type Registration } from "./features/registration/service";
 import { createSessions, sessionPolicyOf, sessionsPersonalData } from "./features/sessions/service";
+import { subscriptionsPersonalData } from "./features/subscriptions/service";
 import { openTokens } from "./features/tokens/service";
 import type { Agent } from "./foundation/agent";
 import type { Clock } from "./foundation/clock";
@@ -528,6 +529,7 @@ function createPeople(
     registration.personalData,
     sessionsPersonalData(storage),
     loginPersonalData(storage),
+    subscriptionsPersonalData(storage),
   ];
   const identity = createIdentity({ storage, clock, random, log, audit, personalData });
   const keys = createKeys({ storage, identity, audit, clock, random, log, isEnabled: config.keys.isEnabled });

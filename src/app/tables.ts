@@ -8,8 +8,9 @@ import { apiKeys } from "../features/keys/table";
 import { loginChallenges, recoveryCodes, totpFactors } from "../features/login/table";
 import { mailedTokens, passwords } from "../features/registration/table";
 import { loginSessions, refreshTokens } from "../features/sessions/table";
+import { subscriptions } from "../features/subscriptions/table";
 import { signingKeys } from "../features/tokens/table";
-import { idempotencyAnswers, outboxMessages } from "../storage/table";
+import { idempotencyAnswers, leases, outboxMessages } from "../storage/table";
 
 /** By room, from left to right. */
 export const everyTable = [
@@ -29,6 +30,8 @@ export const everyTable = [
   changedSettings,
   auditErasures,
   trackedErrors,
+  subscriptions,
   outboxMessages,
   idempotencyAnswers,
+  leases,
 ];

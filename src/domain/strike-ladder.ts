@@ -46,9 +46,18 @@ export interface LadderOption {
   readonly optionType: OptionType;
 }
 
+/** What is listed on an underlying, by expiry: made once for many ladders and many looks. */
+export type LadderListing = ReadonlyMap<EpochMicroseconds, ExpiryListing>;
+
+interface ExpiryListing {
+  readonly options: readonly LadderOption[];
+  /** Every strike once, rising. */
+  readonly grid: readonly number[];
+}
+
 /** What a ladder looks at. */
 export interface LadderView {
-  readonly listed: readonly LadderOption[];
+  readonly listing: LadderListing;
   /** Null: not known. */
   forwardOf(expiry: EpochMicroseconds): number | null;
   /** Null: not known. Only asked by a rule by delta. */
@@ -86,6 +95,17 @@ export interface LadderMove {
 export const ladderSymbolsMax = 2_000;
 const dayMicroseconds = 86_400_000_000n;
 
+/** The listing of these options. */
+export function listingOf(options: readonly LadderOption[]): LadderListing {
+  const byExpiry = new Map<EpochMicroseconds, LadderOption[]>();
+  for (const option of options) {
+    const known = byExpiry.get(option.expiry);
+    if (known) known.push(option);
+    else byExpiry.set(option.expiry, [option]);
+  }
+  return new Map([...byExpiry].map(([expiry, listed]) => [expiry, { options: listed, grid: gridOf(listed) }]));
+}
+
 /** The day of a settlement, which for every calendar here is its day in UTC too. YYYY-MM-DD. */
 export function expiryDateOf(expiry: EpochMicroseconds): string {
   return formatCivilDate(civilFromDays(Number(expiry / dayMicroseconds)));
@@ -100,21 +120,16 @@ export function moveLadder(
 ): LadderMove {
   assert(rule.hysteresis >= 0 && rule.hysteresis <= 0.5, `a hysteresis of ${rule.hysteresis} is no share of a spacing`);
   const before = new Map((held ?? []).map((rung) => [rung.expiry, rung]));
-  const byExpiry = new Map<EpochMicroseconds, LadderOption[]>();
-  for (const option of view.listed) {
-    if (option.expiry <= now) continue;
-    const options = byExpiry.get(option.expiry);
-    if (options) options.push(option);
-    else byExpiry.set(option.expiry, [option]);
-  }
-  const chosen = chosenExpiries(rule.expiries, [...byExpiry.keys()], now);
+  const { listing } = view;
+  const chosen = chosenExpiries(rule.expiries, [...listing.keys()], now);
   const triggers = new Set<"expiry" | "forward" | "listing">();
   const lacks = new Set<LadderLack>();
   const chosenRungs = chosen.map((expiry) => {
-    const options = byExpiry.get(expiry)!;
+    const listed = listing.get(expiry)!;
+    const { options } = listed;
     const was = before.get(expiry) ?? null;
-    const centre = centreOf(rule, options, view.forwardOf(expiry), was, now);
-    const symbols = symbolsOf(rule, options, { centre, was, deltaOf: (symbol) => view.deltaOf(symbol), lacks });
+    const centre = centreOf(rule, listed, view.forwardOf(expiry), was, now);
+    const symbols = symbolsOf(rule, listed, { centre, was, deltaOf: (symbol) => view.deltaOf(symbol), lacks });
     return { expiry, options, was, centre, symbols };
   });
   const isCut = chosenRungs.reduce((sum, { symbols }) => sum + symbols.size, 0) > ladderSymbolsMax;
@@ -162,7 +177,7 @@ export function chosenExpiries(
 /** Around what an expiry's options are chosen: the strike at the money, or the forward as it was when last followed. */
 function centreOf(
   rule: LadderRule,
-  options: readonly LadderOption[],
+  { grid }: ExpiryListing,
   forward: number | null,
   was: Rung | null,
   now: EpochMicroseconds,
@@ -170,7 +185,6 @@ function centreOf(
   const { strikes, side, hysteresis } = rule;
   const isMoneyness = side === "out_of_the_money" || side === "in_the_money";
   if ((strikes.kind === "fixed" || strikes.kind === "delta") && !isMoneyness) return null;
-  const grid = gridOf(options);
   const usable = forward !== null && forward > 0 && forward < Number.POSITIVE_INFINITY ? forward : null;
   const held = was?.centre ?? null;
   const nearestStrike = usable === null ? null : nearestTo(grid, usable);
@@ -204,7 +218,7 @@ interface ChoiceParts {
 
 function symbolsOf(
   rule: LadderRule,
-  options: readonly LadderOption[],
+  { options, grid }: ExpiryListing,
   { centre, was, deltaOf, lacks }: ChoiceParts,
 ): ReadonlySet<string> {
   const { strikes, side } = rule;
@@ -217,13 +231,11 @@ function symbolsOf(
   const wanted = options.filter((option) => isOfSide(option, side, centre));
   switch (strikes.kind) {
     case "fixed": {
-      const grid = new Set(gridOf(options));
-      if (strikes.strikes.some((strike) => !grid.has(strike))) lacks.add("strike_not_listed");
+      if (strikes.strikes.some((strike) => !grid.includes(strike))) lacks.add("strike_not_listed");
       const asked = new Set(strikes.strikes);
       return symbolSet(wanted.filter(({ strike }) => asked.has(strike)));
     }
     case "atm": {
-      const grid = gridOf(options);
       const place = grid.indexOf(centre!);
       if (place - strikes.count < 0 || place + strikes.count >= grid.length) lacks.add("strike_not_listed");
       const low = grid[Math.max(0, place - strikes.count)]!;

@@ -59,3 +59,14 @@ export const outboxMessages = sqliteTable(
     index("outbox_messages_by_about").on(table.about).where(sql`${table.about} is not null`),
   ],
 );
+
+/** Who leads what is one process's business at a time (see leadership.ts). A row a subject, made by the first to lead. */
+export const leases = sqliteTable("leases", {
+  name: text("name").primaryKey().notNull(),
+  /** A word of the process that leads; null: it stopped in order. */
+  holder: text("holder"),
+  /** One more with each that comes to lead: what an earlier one still does can be told by it. */
+  fence: wholeNumber("fence").notNull(),
+  /** One more with each sign of life. */
+  beat: wholeNumber("beat").notNull(),
+});

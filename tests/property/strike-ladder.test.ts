@@ -7,6 +7,7 @@ import {
   type LadderRule,
   type LadderState,
   type LadderView,
+  listingOf,
   moveLadder,
 } from "../../src/domain/strike-ladder";
 
@@ -34,7 +35,7 @@ const listed = (strikesOf: readonly number[]): LadderOption[] =>
     (["call", "put"] as const).map((optionType) => ({ symbol: `${strike}${optionType}`, expiry, strike, optionType })),
   );
 const viewOf = (options: readonly LadderOption[], forward: number | null): LadderView => ({
-  listed: options,
+  listing: listingOf(options),
   forwardOf: () => forward,
   deltaOf: () => null,
 });

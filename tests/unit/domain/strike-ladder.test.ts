@@ -8,6 +8,7 @@ import {
   type LadderState,
   type LadderView,
   ladderSymbolsMax,
+  listingOf,
   moveLadder,
 } from "../../../src/domain/strike-ladder";
 
@@ -45,7 +46,11 @@ const view = (
   forward: number | null,
   listed: readonly LadderOption[] = listing(),
   deltas: Record<string, number> = {},
-): LadderView => ({ listed, forwardOf: () => forward, deltaOf: (symbol) => deltas[symbol] ?? null });
+): LadderView => ({
+  listing: listingOf(listed),
+  forwardOf: () => forward,
+  deltaOf: (symbol) => deltas[symbol] ?? null,
+});
 
 /** Strikes and sides, without the day. */
 const short = (symbols: Iterable<string>) => [...symbols].map((symbol) => symbol.slice(11));

@@ -1,0 +1,3 @@
+DROP TABLE `subscriptions`;
+--> statement-breakpoint
+DROP TABLE `leases`;
