@@ -17,6 +17,7 @@ import { errorAlertHandlers, openErrorTracking } from "./app/error-tracking";
 import { type Events, eventTopic, openEvents } from "./app/events";
 import { documentInfo, featureRoutes } from "./app/routes";
 import { settingChecks } from "./app/setting-checks";
+import { healthView, openStreaming } from "./app/streaming";
 import { everyTable } from "./app/tables";
 import { openTraces, tracedStorage } from "./app/traces";
 import { type OnUnforeseen, watchUnforeseen } from "./app/unforeseen";
@@ -263,6 +264,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
   });
   agents.push(health.heartbeat);
+  const streaming = openStreaming({
+    ...{ ...surroundings, authenticator: sessions, audit, metrics },
+    readiness: () => health.readiness().then(healthView),
+  });
+  agents.push(...streaming.agents);
   const latencies = new LatencyBook(serviceLevels.map(({ name }) => name));
   const operations = createOperations({
     build,
@@ -312,6 +318,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       config,
     ),
     authenticator: sessions,
+    sockets: streaming.sockets,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
     limits,
     config: config.http,
@@ -361,6 +368,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
   const stopBehindServer = async () => {
     safety.close();
+    streaming.close();
     for (const agent of agents) await agent.stop();
     await traces?.close();
     await engine.stop();

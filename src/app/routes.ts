@@ -28,6 +28,7 @@ import { registrationRoutes } from "../features/registration";
 import type { Registration } from "../features/registration/service";
 import { sessionsRoutes } from "../features/sessions";
 import type { Sessions } from "../features/sessions/service";
+import { streamingRoutes } from "../features/streaming";
 import { tokensRoutes } from "../features/tokens";
 import type { Tokens } from "../features/tokens/service";
 import { InvariantError } from "../foundation/assert";
@@ -93,6 +94,7 @@ export function featureRoutes(services: Services, config: Config) {
     registrationRoutes({ registration, principalOf, originOf, idempotencyOf }),
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
     sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
+    streamingRoutes(),
     loginRoutes({ login, principalOf, originOf, sessionCookie, basicCredentialsOf }),
     pricingRoutes({
       pricing,

@@ -1,14 +1,97 @@
 // The settings of the live market: instruments, quotes, streams, feeds, history. Separate from settings.ts, which joins them to the others,
 // because there are many. A row here without a reader elsewhere is a defect.
 
+import { Type } from "@sinclair/typebox";
 import type { Setting } from "./setting";
 
-export const marketSettings = [] as const satisfies readonly Setting[];
+export const marketSettings = [
+  {
+    key: "stream_buffer_bytes",
+    schema: Type.Integer({ minimum: 4096, maximum: 524_288 }),
+    default: 65_536,
+    description:
+      "Bytes that may wait for a WebSocket client to read before it is taken off its channels until it has caught up.",
+    rule: "must be a whole number from 4096 to 524288",
+  },
+  {
+    key: "stream_channels_per_connection_max",
+    schema: Type.Integer({ minimum: 1, maximum: 100_000 }),
+    default: 200,
+    description: "Most channels that one WebSocket connection may listen to.",
+    rule: "must be a whole number from 1 to 100000",
+  },
+  {
+    key: "stream_connections_max",
+    schema: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    default: 20_000,
+    description:
+      "Most WebSocket connections to one process; further ones are told to come back. The limit of open files must allow them.",
+    rule: "must be a whole number from 1 to 1000000",
+  },
+  {
+    key: "stream_connections_per_address_max",
+    schema: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    default: 1_000,
+    description: "Most WebSocket connections from one address to one process.",
+    rule: "must be a whole number from 1 to 1000000",
+  },
+  {
+    key: "stream_connections_per_user_max",
+    schema: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    default: 200,
+    description: "Most WebSocket connections of one user to one process.",
+    rule: "must be a whole number from 1 to 1000000",
+  },
+  {
+    key: "stream_message_bytes_max",
+    schema: Type.Integer({ minimum: 1024, maximum: 1_048_576 }),
+    default: 65_536,
+    description: "Largest message that a WebSocket client may send, in bytes.",
+    rule: "must be a whole number from 1024 to 1048576",
+  },
+  {
+    key: "stream_messages_per_second",
+    schema: Type.Integer({ minimum: 1, maximum: 100_000 }),
+    default: 50,
+    description: "How many messages one WebSocket connection may send in a second; twice as many may come at once.",
+    rule: "must be a whole number from 1 to 100000",
+  },
+  {
+    key: "stream_slow_seconds",
+    schema: Type.Integer({ minimum: 1, maximum: 600 }),
+    default: 10,
+    description:
+      "How long a WebSocket client that was taken off its channels may take to catch up before it is closed.",
+    rule: "must be a whole number from 1 to 600",
+  },
+] as const satisfies readonly Setting[];
 
 /** The live market's part of the configuration. */
-export type MarketConfig = Readonly<Record<never, never>>;
+export interface MarketConfig {
+  readonly stream: {
+    readonly bufferBytesMax: number;
+    readonly slowMillisecondsMax: number;
+    readonly messageBytesMax: number;
+    readonly messagesPerSecond: number;
+    readonly channelsPerConnectionMax: number;
+    readonly connectionsMax: number;
+    readonly connectionsPerUserMax: number;
+    readonly connectionsPerAddressMax: number;
+  };
+}
 
 /** What the settings' values say. */
-export function marketConfigOf(_get: <T>(key: (typeof marketSettings)[number]["key"]) => T): MarketConfig {
-  return Object.freeze({});
+export function marketConfigOf(get: <T>(key: (typeof marketSettings)[number]["key"]) => T): MarketConfig {
+  return Object.freeze({
+    stream: Object.freeze({
+      bufferBytesMax: get<number>("stream_buffer_bytes"),
+      slowMillisecondsMax: get<number>("stream_slow_seconds") * 1000,
+      messageBytesMax: get<number>("stream_message_bytes_max"),
+      messagesPerSecond: get<number>("stream_messages_per_second"),
+      channelsPerConnectionMax: get<number>("stream_channels_per_connection_max"),
+      connectionsMax: get<number>("stream_connections_max"),
+      connectionsPerUserMax: get<number>("stream_connections_per_user_max"),
+      connectionsPerAddressMax: get<number>("stream_connections_per_address_max"),
+    }),
+  });
 }

@@ -1,6 +1,7 @@
 // Who a request acts for, after authentication. Pure data, frozen for the request's life.
 
 import { unreachable } from "../foundation/assert";
+import type { EpochMicroseconds } from "../foundation/clock";
 import type { Access, Permission, Role } from "./permission";
 
 export type RateClass = "standard" | "bot" | "unlimited";
@@ -15,6 +16,8 @@ export interface Principal {
   readonly permissions: ReadonlySet<Permission>;
   readonly credential: Credential;
   readonly rateClass: RateClass;
+  /** When what was shown ends by itself, where it says so: an access token. */
+  readonly expiresAt?: EpochMicroseconds;
 }
 
 /** What a caller has proven to hold. */
@@ -56,6 +59,8 @@ export interface Credentials {
   readonly bearerToken?: string;
   /** The session cookie, where no header shows anything. */
   readonly sessionCookie?: string;
+  /** A single-use ticket, which a socket's handshake may show instead. */
+  readonly ticket?: string;
   /** What shows that a request by cookie was meant: there exactly where it is by cookie and may change something. */
   readonly intent?: RequestIntent;
   /** The socket's peer, for keys tied to addresses. */
@@ -81,6 +86,11 @@ export interface Authenticator {
    * let nobody in.
    */
   requireRecentSignIn?(principal: Principal): Promise<void>;
+  /**
+   * What a principal admitted earlier, from that address, may do now: at most what it could then. Throws reason `unauthenticated` where what
+   * it showed holds no more. Synchronous where a cache can answer. Left out, nobody can tell: whoever is in stays.
+   */
+  stillHolds?(principal: Principal, peerAddress: string): ReadonlySet<Permission> | Promise<ReadonlySet<Permission>>;
 }
 
 /** Where a request came from, as audit lines keep it. */

@@ -41,7 +41,7 @@ export function credentialsOf(request: Request, context: { host: string | null; 
     if (token === undefined) {
       throw unauthenticated("CREDENTIALS_MALFORMED", "Authorization must be Bearer and a token");
     }
-    return new Shown(context, token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token });
+    return new Shown(context, tokenCredential(token));
   }
   const cookie = sessionCookieIn(headers.get("cookie"));
   if (cookie === null) {
@@ -52,6 +52,11 @@ export function credentialsOf(request: Request, context: { host: string | null; 
   }
   if (safeMethods.has(request.method)) return new Shown(context, { sessionCookie: cookie });
   return new Shown(context, { sessionCookie: cookie, intent: intentOf(headers, context.host) });
+}
+
+/** A token as it is shown: an API key by its beginning, else an access token. */
+export function tokenCredential(token: string): { apiKey: string } | { bearerToken: string } {
+  return token.startsWith(apiKeyPrefix) ? { apiKey: token } : { bearerToken: token };
 }
 
 /** A class for its getter: most checks never ask for the address, and an object with a getter of its own takes twice as long to make. */
@@ -133,7 +138,11 @@ function isSameOrigin(headers: Headers, host: string | null): boolean {
   const origin = headers.get("origin");
   if (site === null && origin === null) return false;
   if (site !== null && site !== "same-origin") return false;
-  if (origin === null) return true;
+  return origin === null || isFromHost(origin, host);
+}
+
+/** Whether an Origin header names the very host that was asked. */
+export function isFromHost(origin: string, host: string | null): boolean {
   const originHost = /^https?:\/\/([^/?#@\s]+)$/i.exec(origin)?.[1];
   return originHost !== undefined && host !== null && originHost.toLowerCase() === host.toLowerCase();
 }

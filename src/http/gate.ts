@@ -25,6 +25,7 @@ import type { RequestContext } from "./request-context";
 import type { TableDetail } from "./route-detail";
 import type { Route, RouteMatch, RouteTable } from "./routes";
 import { faultsMax, faultsOf } from "./schema-faults";
+import { requireUpgrade, socketCredentialsOf } from "./socket-upgrade";
 
 export interface GateOptions {
   readonly hosts: HostRule;
@@ -81,6 +82,7 @@ export function createGate(options: GateOptions): Gate {
     if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context);
     else if (route.body !== null) context.body = await bodyFor(request, route, context);
     requireKnownQuery(request, route);
+    if (route.isSocket) requireUpgrade(request);
     if (route.isIdempotent && context.principal !== null) {
       const replay = await hold(request, context, context.principal);
       if (replay) return replay;
@@ -101,8 +103,9 @@ export function createGate(options: GateOptions): Gate {
     const counted = route.isUnlimited ? null : route;
     let principal: Principal;
     try {
-      const credentials = credentialsOf(request, context);
-      credential = credentials.apiKey ?? credentials.bearerToken ?? credentials.sessionCookie ?? "";
+      const credentials = route.isSocket ? socketCredentialsOf(request, context) : credentialsOf(request, context);
+      const { apiKey, bearerToken, sessionCookie, ticket } = credentials;
+      credential = apiKey ?? bearerToken ?? sessionCookie ?? ticket ?? "";
       const spent = limits.spentAddress(context);
       const verdict = spent instanceof Promise ? await spent : spent;
       if (verdict !== null && !limits.mayBeClassed(context, credential)) requireAllowed(context, verdict);

@@ -416,6 +416,7 @@ const problemDescriptions: Readonly<Record<ProblemStatus, string>> = {
   413: "The body is larger than the route takes.",
   415: "The body is of a media type, or under a coding, that the route does not take.",
   422: "Well-formed, but not what the schema or the rules allow.",
+  426: "The address speaks another protocol.",
   429: "Too many requests; Retry-After tells when to come back.",
   500: "A fault of the server; the trace id finds it in the log.",
   503: "Not available now; Retry-After tells when to come back.",

@@ -21,6 +21,7 @@ export type RefusalKind =
   | "media-unsupported"
   | "schema-mismatch"
   | "too-many-requests"
+  | "upgrade-needed"
   | "unavailable";
 
 export interface RefusalOptions {
@@ -77,6 +78,7 @@ export const problemTitles = {
   413: "Too large",
   415: "Unsupported media type",
   422: "Not processable",
+  426: "Upgrade required",
   429: "Too many requests",
   500: "Internal error",
   503: "Unavailable",
@@ -242,6 +244,8 @@ function statusOfRefusal(kind: RefusalKind): ProblemStatus {
       return 422;
     case "too-many-requests":
       return 429;
+    case "upgrade-needed":
+      return 426;
     case "unavailable":
       return 503;
     default:

@@ -47,6 +47,8 @@ export interface RequestContext {
   traceId: string | null;
   /** Set where the request is followed. */
   trace: Trace | null;
+  /** It has become a socket, and the runtime has answered. */
+  isSwitched: boolean;
   /** The answer stands, but tells that the server is unavailable. */
   isUnavailable: boolean;
   /** What a handler threw, until the answer is made of it. */
@@ -80,6 +82,7 @@ export class ReceivedContext implements RequestContext {
   optionCount: number | null = null;
   traceId: string | null = null;
   trace: Trace | null = null;
+  isSwitched = false;
   isUnavailable = false;
   failure: RequestContext["failure"] = null;
   problem: Problem | null = null;

@@ -38,6 +38,8 @@ declare module "elysia/types" {
     conditional?: true;
     /** The route is to go: every answer says since when, until when, and what takes its place. */
     deprecation?: DeprecationDetail;
+    /** The route is a WebSocket's handshake, which may show its credential in other ways too. */
+    upgrade?: true;
     /** The route makes something: it honours the Idempotency-Key header. */
     idempotent?: true;
   }

@@ -29,6 +29,8 @@ export interface Route {
   readonly isIdempotent: boolean;
   /** Null: it stays. */
   readonly deprecation: Deprecation | null;
+  /** What the handshake of a WebSocket asks for. */
+  readonly isSocket: boolean;
   /** Only for whoever has shown the password or a code lately. */
   readonly needsRecentSignIn: boolean;
   /** Health routes answer whatever host a probe names. */
@@ -202,6 +204,7 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     takesForm: detail.form === true,
     isIdempotent: detail.idempotent === true,
     deprecation: detail.deprecation ? readDeprecation(name, declared.path, detail.deprecation) : null,
+    isSocket: detail.upgrade === true,
     needsRecentSignIn: detail.recentSignIn === true,
     isHostExempt: hostExemptPatterns.has(declared.path),
     isUnlimited: unlimitedPatterns.has(declared.path),

@@ -45,6 +45,7 @@ import {
 } from "./request-context";
 import { buildRouteTable, type Route, type RouteTable } from "./routes";
 import { createShedAnswer, shedCode } from "./shed-answer";
+import type { Connection, Sockets } from "./socket";
 import { finishedTable } from "./table-answer";
 import { requestNames, traceParentOf } from "./trace";
 
@@ -59,6 +60,8 @@ export interface HttpServerOptions {
   readonly documents: DocumentInfo;
   /** Default: nothing is limited. */
   readonly limits?: Limits;
+  /** Makes sockets of requests that ask for one; left out, no route may be a handshake. */
+  readonly sockets?: Sockets;
   /** Follows requests; left out, none is followed. */
   readonly tracing?: Tracing;
   /** Told of every answer; must return at once and never throw. */
@@ -138,6 +141,12 @@ export interface HttpServer {
  */
 const serverBodyBytesMax = Number.MAX_SAFE_INTEGER;
 
+/** Undefined: the request has become a socket. */
+type Answering = Response | Promise<Response | undefined>;
+
+/** What the runtime answers to a handshake. */
+const switchedStatus = 101;
+
 /** Seconds a connection may be silent; slow senders are cut sooner by Bun's own header timeout. */
 const idleTimeoutSeconds = 10;
 
@@ -153,7 +162,7 @@ const apiContentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none
  * permission or could be routed in two ways (see routes.ts): a server that would guess does not start.
  */
 export function createServer(options: HttpServerOptions): HttpServer {
-  const { config, log, clock, random, idempotencyStore, tracing, onAnswered, onFailed, onRefused } = options;
+  const { config, log, clock, random, idempotencyStore, tracing, sockets, onAnswered, onFailed, onRefused } = options;
   const names = requestNames(random);
   const overload = createOverload({
     clock,
@@ -168,7 +177,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   const running = new RunningTickets();
   const unavailable = new RepeatCounter<object>({ windowMilliseconds: 10_000, kindCountMax: 100 });
   const crossOrigin = crossOriginOf(config);
-  let socket: Bun.Server<unknown> | null = null;
+  let socket: Bun.Server<Connection> | null = null;
   let isDraining = false;
   let underWayCount = 0;
   let shedCount = 0;
@@ -231,7 +240,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   });
   app.compile();
 
-  function handle(received: Request): Response | Promise<Response> {
+  function handle(received: Request): Answering {
     // Probes and the metrics are answered whatever the load: whoever watches must see it.
     if (overload.servesNow(underWayCount) || isAlwaysAnswered(pathOf(received.url))) return answered(received);
     const verdict = overload.wait(announcedBytes(received));
@@ -253,7 +262,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     return answer;
   }
 
-  async function answered(received: Request): Promise<Response> {
+  async function answered(received: Request): Promise<Response | undefined> {
     const request = addressed(received);
     const hostHeader = request.headers.get("host");
     const context = new ReceivedContext(received, peers, {
@@ -271,8 +280,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
     let response: Response;
     try {
       response = trace
-        ? await tracing!.run(trace, () => admittedAnswer(request, context))
-        : ((await gate(request, context)) ?? (await app.fetch(request)));
+        ? await tracing!.run(trace, () => admittedAnswer(received, request, context))
+        : ((await gate(request, context)) ??
+          (context.route?.isSocket ? switched(received, request, context) : await app.fetch(request)));
       if (context.failure !== null) response = await failedOrReplayed(request, context);
       else if (context.isUnavailable) response = unavailableResponse(response);
     } catch (error) {
@@ -281,6 +291,13 @@ export function createServer(options: HttpServerOptions): HttpServer {
       underWayCount -= 1;
       if (context.ticketHeld && context.ticket) running.release(context.ticket);
     }
+    if (context.isSwitched) {
+      const total = clock.monotonicMilliseconds() - context.startMilliseconds;
+      const answer = { status: switchedStatus };
+      if (context.trace !== null) endTrace(context.trace, answer, request, context, total);
+      if (onAnswered) tellAnswer(answer, request, context, total, onAnswered);
+      return undefined;
+    }
     if (context.route?.tables) {
       if (response.ok && context.tableBytes) letGo(context.tableBytes);
       response = finishedTable(response, request, context.bodyLease);
@@ -288,8 +305,17 @@ export function createServer(options: HttpServerOptions): HttpServer {
     return finished(response, request, context);
   }
 
-  async function admittedAnswer(request: Request, context: RequestContext): Promise<Response> {
-    return (await gate(request, context)) ?? (await app.fetch(request));
+  async function admittedAnswer(received: Request, request: Request, context: RequestContext): Promise<Response> {
+    const told = await gate(request, context);
+    return told ?? (context.route?.isSocket ? switched(received, request, context) : await app.fetch(request));
+  }
+
+  /** The runtime has answered the handshake by itself: what is returned here tells nobody anything. */
+  function switched(received: Request, request: Request, context: RequestContext): Response {
+    assert(sockets !== undefined && socket !== null, "a handshake came, and there are no sockets");
+    sockets.upgrade(received, request, context);
+    context.isSwitched = true;
+    return new Response(null, { status: 204 });
   }
 
   /** A loser of a race between processes answers what the winner stored; every other failure is a problem. */
@@ -383,7 +409,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   }
 
   function tellAnswer(
-    { status }: Response,
+    { status }: Pick<Response, "status">,
     { method }: Request,
     context: RequestContext,
     milliseconds: number,
@@ -421,7 +447,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
   function listen(address: { host: string; port: number }): { url: string; port: number } {
     assert(socket === null, "listen() was called twice");
     try {
-      socket = Bun.serve({
+      socket = Bun.serve<Connection>({
         hostname: address.host,
         port: address.port,
         fetch: handle,
@@ -430,7 +456,8 @@ export function createServer(options: HttpServerOptions): HttpServer {
         idleTimeout: idleTimeoutSeconds,
         development: false,
         reusePort: config.reusePort,
-      });
+        ...(sockets && { websocket: sockets.handler }),
+      } as Bun.Serve.Options<Connection>);
     } catch (cause) {
       throw new BsoptError({
         reason: "unavailable",
@@ -440,6 +467,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
         cause,
       });
     }
+    sockets?.attach(socket);
     app.server = socket as typeof app.server;
     return { url: socket.url.origin, port: socket.port ?? address.port };
   }
@@ -449,7 +477,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     isDraining = true;
     tellRepeats(Number.POSITIVE_INFINITY);
     if (socket === null) return;
-    await clock.sleep(config.drainMilliseconds);
+    await Promise.all([clock.sleep(config.drainMilliseconds), sockets?.drain(config.drainMilliseconds)]);
     const stopping = socket.stop(false);
     const deadline = new AbortController();
     await Promise.race([stopping, clock.sleep(config.stopDeadlineMilliseconds, deadline.signal)]);
@@ -461,7 +489,11 @@ export function createServer(options: HttpServerOptions): HttpServer {
     app,
     routes,
     listen,
-    handle: async (request) => handle(request),
+    handle: async (request) => {
+      const answer = await handle(request);
+      assert(answer !== undefined, "a socket was made of a request that came over none");
+      return answer;
+    },
     drain,
     *warmUp() {
       for (const { body } of routes.routes) {
@@ -488,7 +520,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
 /** OpenTelemetry's names for a request's span (semantic conventions for HTTP 1.x); nothing of who asked. */
 function endTrace(
   trace: Trace,
-  { status }: Response,
+  { status }: Pick<Response, "status">,
   { method }: Request,
   { route, requestId, problem, optionCount }: RequestContext,
   milliseconds: number,

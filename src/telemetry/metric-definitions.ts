@@ -221,6 +221,43 @@ export const metricDefinitions = {
       wasm_sha256: "SHA-256 of the kernel",
     },
   },
+  bsopt_stream_connections: { kind: "gauge", help: "WebSocket connections that are open.", labels: {} },
+  bsopt_stream_connections_opened_total: {
+    kind: "counter",
+    help: "WebSocket connections that were opened.",
+    labels: {},
+  },
+  bsopt_stream_connections_closed_total: {
+    kind: "counter",
+    help: "WebSocket connections that ended.",
+    labels: {
+      by: "draining, unsupported, too_big, expired, forbidden, rate or too_slow: the reason they were closed for; protocol: a frame that no client may send; silent: no answer to pings; client: the client went",
+    },
+  },
+  bsopt_stream_messages_total: {
+    kind: "counter",
+    help: "Messages from WebSocket clients that were answered.",
+    labels: { outcome: "accepted or refused" },
+  },
+  bsopt_stream_channels: {
+    kind: "gauge",
+    help: "Channels that somebody listens to, or did half a minute ago.",
+    labels: {},
+  },
+  bsopt_stream_subscriptions: { kind: "gauge", help: "Channels that connections listen to, all together.", labels: {} },
+  bsopt_stream_frames_published_total: { kind: "counter", help: "Frames that were published to channels.", labels: {} },
+  bsopt_stream_frames_sent_total: {
+    kind: "counter",
+    help: "Frames handed to connections, each counted once for each.",
+    labels: {},
+  },
+  bsopt_stream_bytes_sent_total: { kind: "counter", help: "Bytes of those frames.", labels: {} },
+  bsopt_stream_lags_total: {
+    kind: "counter",
+    help: "Times that a client read too slowly and was told what it missed.",
+    labels: {},
+  },
+  bsopt_stream_replay_bytes: { kind: "gauge", help: "Bytes of frames kept for clients that resume.", labels: {} },
   process_cpu_seconds_total: { kind: "counter", help: "Processor time of the process, user and system.", labels: {} },
   process_resident_memory_bytes: { kind: "gauge", help: "Resident memory.", labels: {} },
   process_start_time_seconds: { kind: "gauge", help: "When the process started, in seconds since 1970.", labels: {} },

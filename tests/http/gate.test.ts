@@ -615,6 +615,7 @@ test("a request that the gate has not admitted reaches no handler, even inside t
     traceId: null,
     trace: null,
     isUnavailable: false,
+    isSwitched: false,
     failure: null,
     problem: null,
   });

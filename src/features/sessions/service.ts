@@ -210,9 +210,23 @@ export function createSessions(options: SessionsOptions): Sessions {
           ? ({ kind: "login_session", id: meaning.sessionId, via: "token" } as const)
           : ({ kind: "api_key", id: meaning.keyId, tokenId: meaning.tokenId } as const),
       rateClass,
+      expiresAt: meaning.expiresAt,
     });
     narrowed.set(meaning, { from, principal });
     return principal;
+  }
+
+  /** The session or the key as it is now; a token's own end is its principal's to tell. */
+  function stillHolds(principal: Principal, peerAddress: string): ReturnType<Required<Authenticator>["stillHolds"]> {
+    const { credential, expiresAt } = principal;
+    if (expiresAt !== undefined && clock.nowMicroseconds() >= expiresAt) throw sessionEnded();
+    if (credential.kind === "api_key") {
+      const held = keys.admitKey(credential.id, peerAddress);
+      return held instanceof Promise ? held.then(({ permissions }) => permissions) : held.permissions;
+    }
+    const now = (found: Admission | null) => permissionsOfRole[live(found).user.role];
+    const known = knownAdmission(credential.id);
+    return known ? now(known) : lookUp(credential.id, () => findSession(storage.read, credential.id)).then(now);
   }
 
   function byCookie(cookie: string, intent: RequestIntent | undefined): Principal | Promise<Principal> {
@@ -529,6 +543,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   return {
     authenticate,
     requireRecentSignIn,
+    stillHolds,
     noteReauthenticated,
     open,
     pairOf,
