@@ -4,6 +4,7 @@ import { auditCheckpoints, auditErasures, auditEvents, auditPersonal } from "../
 import { changedSettings } from "../features/configuration/table";
 import { trackedErrors } from "../features/errors/table";
 import { users } from "../features/identity/table";
+import { instrumentQuarantine, instruments } from "../features/instruments/table";
 import { apiKeys } from "../features/keys/table";
 import { loginChallenges, recoveryCodes, totpFactors } from "../features/login/table";
 import { mailedTokens, passwords } from "../features/registration/table";
@@ -30,6 +31,8 @@ export const everyTable = [
   changedSettings,
   auditErasures,
   trackedErrors,
+  instruments,
+  instrumentQuarantine,
   subscriptions,
   outboxMessages,
   idempotencyAnswers,

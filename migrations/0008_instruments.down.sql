@@ -1,0 +1,3 @@
+DROP TABLE `instruments`;
+--> statement-breakpoint
+DROP TABLE `instrument_quarantine`;

@@ -1,0 +1,218 @@
+// The SQL of instruments. Every function takes the database it works on. No statement reads more than a window of rows, whatever is asked for.
+
+import { and, asc, count, desc, eq, gt, gte, inArray, isNull, lte, or, type SQL, sql } from "drizzle-orm";
+import type { Instrument } from "../../domain/instrument";
+import type { EpochMicroseconds } from "../../foundation/clock";
+import type { PageMark } from "../../foundation/page-mark";
+import type { ReadDatabase, Tx } from "../../storage/storage";
+import { multiplierDecimals, priceDecimals, scaledOf, unscaled } from "./rules";
+import { type InstrumentSource, instrumentQuarantine, instruments } from "./table";
+
+export type InstrumentRow = typeof instruments.$inferSelect;
+export type QuarantineRow = typeof instrumentQuarantine.$inferSelect;
+
+/** What a page is asked for; null or absent: everything. */
+export interface InstrumentFilter {
+  readonly underlying: string | null;
+  readonly kind: Instrument["kind"] | null;
+  readonly optionType: Instrument["optionType"];
+  readonly expiryFrom: EpochMicroseconds | null;
+  readonly expiryTo: EpochMicroseconds | null;
+  readonly strikeFrom: number | null;
+  readonly strikeTo: number | null;
+  /** The moment that it is to have been listed at; null: now. */
+  readonly asOf: EpochMicroseconds | null;
+}
+
+export function instrumentOf(row: InstrumentRow): Instrument {
+  const { symbol, kind, underlying, root, expiry, optionType, style, settlement, currency, calendar } = row;
+  return {
+    ...{ symbol, kind, underlying, root, expiry },
+    strike: row.strike === null ? null : unscaled(row.strike, priceDecimals),
+    ...{ optionType, style, settlement },
+    multiplier: unscaled(row.multiplier, multiplierDecimals),
+    tickSize: row.tickSize === null ? null : unscaled(row.tickSize, priceDecimals),
+    ...{ currency, calendar },
+  };
+}
+
+/** One more than the greatest revision of any row. */
+export async function nextRevision(tx: Tx): Promise<number> {
+  return (await lastRevision(tx)) + 1;
+}
+
+export async function lastRevision(database: ReadDatabase): Promise<number> {
+  const rows = await database
+    .select({ revision: instruments.revision })
+    .from(instruments)
+    .orderBy(desc(instruments.revision))
+    .limit(1);
+  return rows[0]?.revision ?? 0;
+}
+
+/** The rows that hold for these symbols. */
+export async function listedRows(database: ReadDatabase, symbols: readonly string[]): Promise<InstrumentRow[]> {
+  return database
+    .select()
+    .from(instruments)
+    .where(and(inArray(instruments.symbol, [...symbols]), isNull(instruments.endedAt)));
+}
+
+export interface NewRow {
+  readonly instrument: Instrument;
+  readonly source: InstrumentSource;
+  readonly listedAt: EpochMicroseconds;
+  readonly revision: number;
+}
+
+export async function insertInstruments(tx: Tx, rows: readonly NewRow[]): Promise<void> {
+  await tx.insert(instruments).values(
+    rows.map(({ instrument, source, listedAt, revision }) => ({
+      ...instrument,
+      strike: instrument.strike === null ? null : scaledOf(instrument.strike, priceDecimals),
+      multiplier: scaledOf(instrument.multiplier, multiplierDecimals)!,
+      tickSize: instrument.tickSize === null ? null : scaledOf(instrument.tickSize, priceDecimals),
+      ...{ source, listedAt, revision, endedAt: null, endReason: null },
+    })),
+  );
+}
+
+/** Ends a row that holds. */
+export async function endRow(
+  tx: Tx,
+  row: { symbol: string; listedAt: EpochMicroseconds },
+  end: { at: EpochMicroseconds; reason: "expired" | "replaced"; revision: number },
+): Promise<void> {
+  await tx
+    .update(instruments)
+    .set({ endedAt: end.at, endReason: end.reason, revision: end.revision })
+    .where(and(eq(instruments.symbol, row.symbol), eq(instruments.listedAt, row.listedAt)));
+}
+
+/** Rows that hold though their instrument has expired. */
+export async function expiredRows(
+  database: ReadDatabase,
+  now: EpochMicroseconds,
+  limit: number,
+): Promise<{ symbol: string; listedAt: EpochMicroseconds; expiry: EpochMicroseconds | null }[]> {
+  const { symbol, listedAt, expiry, endedAt } = instruments;
+  return database
+    .select({ symbol, listedAt, expiry })
+    .from(instruments)
+    .where(and(isNull(endedAt), lte(expiry, now)))
+    .orderBy(asc(expiry))
+    .limit(limit);
+}
+
+/** The rows that hold, in their symbols' order, from behind one on. */
+export async function rowsListedAfter(database: ReadDatabase, symbol: string, limit: number): Promise<InstrumentRow[]> {
+  return database
+    .select()
+    .from(instruments)
+    .where(and(isNull(instruments.endedAt), gt(instruments.symbol, symbol)))
+    .orderBy(asc(instruments.symbol))
+    .limit(limit);
+}
+
+/** Rows that were changed after a revision, the earliest first. */
+export async function rowsChangedAfter(
+  database: ReadDatabase,
+  revision: number,
+  limit: number,
+): Promise<InstrumentRow[]> {
+  return database
+    .select()
+    .from(instruments)
+    .where(gt(instruments.revision, revision))
+    .orderBy(asc(instruments.revision))
+    .limit(limit);
+}
+
+/** The rows that are asked for, in their symbols' order, behind `after` and within a window of rows; where the window ends. */
+export async function windowOfRows(
+  database: ReadDatabase,
+  ask: { filter: InstrumentFilter; after: string; windowRows: number; limit: number },
+): Promise<{ rows: InstrumentRow[]; end: string | null }> {
+  const { filter, after, windowRows, limit } = ask;
+  const { symbol, listedAt, endedAt, underlying } = instruments;
+  const place = [
+    filter.underlying === null ? undefined : eq(underlying, filter.underlying),
+    filter.asOf === null ? isNull(endedAt) : undefined,
+    gt(symbol, after),
+  ];
+  const [last] = await database
+    .select({ symbol })
+    .from(instruments)
+    .where(and(...place))
+    .orderBy(asc(symbol))
+    .limit(1)
+    .offset(windowRows - 1);
+  const end = last?.symbol ?? null;
+  const rows = await database
+    .select()
+    .from(instruments)
+    .where(and(...place, end === null ? undefined : lte(symbol, end), ...conditionsOf(filter)))
+    .orderBy(asc(symbol), asc(listedAt))
+    .limit(limit);
+  return { rows, end };
+}
+
+function conditionsOf(filter: InstrumentFilter): (SQL | undefined)[] {
+  const { listedAt, endedAt, kind, optionType, expiry, strike } = instruments;
+  const { asOf, expiryFrom, expiryTo, strikeFrom, strikeTo } = filter;
+  return [
+    ...(asOf === null ? [] : [lte(listedAt, asOf), or(isNull(endedAt), gt(endedAt, asOf))]),
+    filter.kind === null ? undefined : eq(kind, filter.kind),
+    filter.optionType === null ? undefined : eq(optionType, filter.optionType),
+    expiryFrom === null ? undefined : gte(expiry, expiryFrom),
+    expiryTo === null ? undefined : lte(expiry, expiryTo),
+    strikeFrom === null ? undefined : gte(strike, scaledOf(strikeFrom, priceDecimals)!),
+    strikeTo === null ? undefined : lte(strike, scaledOf(strikeTo, priceDecimals)!),
+  ];
+}
+
+/** The last row of a symbol that was known at a moment, or of all. */
+export async function findInstrumentRow(
+  database: ReadDatabase,
+  symbol: string,
+  asOf: EpochMicroseconds | null,
+): Promise<InstrumentRow | null> {
+  const rows = await database
+    .select()
+    .from(instruments)
+    .where(and(eq(instruments.symbol, symbol), asOf === null ? undefined : lte(instruments.listedAt, asOf)))
+    .orderBy(desc(instruments.listedAt))
+    .limit(1);
+  return rows[0] ?? null;
+}
+
+export async function insertQuarantine(tx: Tx, rows: readonly QuarantineRow[]): Promise<void> {
+  await tx.insert(instrumentQuarantine).values([...rows]);
+}
+
+/** Deletes what is past so many rows, the oldest first. */
+export async function keepQuarantineAtMost(tx: Tx, countMax: number): Promise<void> {
+  const [row] = await tx.select({ count: count() }).from(instrumentQuarantine);
+  const surplus = Number(row?.count ?? 0) - countMax;
+  if (surplus <= 0) return;
+  const doomed = tx
+    .select({ id: instrumentQuarantine.id })
+    .from(instrumentQuarantine)
+    .orderBy(asc(instrumentQuarantine.receivedAt), asc(instrumentQuarantine.id))
+    .limit(surplus);
+  await tx.delete(instrumentQuarantine).where(inArray(instrumentQuarantine.id, doomed));
+}
+
+/** A page, the newest first. */
+export async function pageOfQuarantine(
+  database: ReadDatabase,
+  { after, limit }: { after: PageMark | null; limit: number },
+): Promise<QuarantineRow[]> {
+  const { receivedAt, id } = instrumentQuarantine;
+  return database
+    .select()
+    .from(instrumentQuarantine)
+    .where(after === null ? undefined : sql`(${receivedAt}, ${id}) < (${after.createdAt}, ${after.id})`)
+    .orderBy(desc(receivedAt), desc(id))
+    .limit(limit);
+}
