@@ -5,7 +5,7 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "sqlite",
-  schema: ["./src/storage/table.ts", "./src/features/*/table.ts"],
+  schema: ["./src/storage/table.ts", "./src/features/!(archive|history)/table.ts"],
   out: "./migrations",
   breakpoints: true,
 });

@@ -68,3 +68,10 @@ export const flag = customType<{ data: boolean; driverData: bigint }>({
     return number === 1;
   },
 });
+
+/** Bytes, as they are. */
+export const bytes = customType<{ data: Uint8Array; driverData: ArrayBuffer | Uint8Array }>({
+  dataType: () => "blob",
+  toDriver: (value) => value,
+  fromDriver: (value) => new Uint8Array(value as ArrayBuffer),
+});

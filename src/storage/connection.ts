@@ -17,6 +17,12 @@ import { type TurnGuard, turnOfGroup } from "./turn-guard";
 
 export type ConnectionRole = "writer" | "reader";
 
+/**
+ * What an acknowledged write survives. `full`: a power cut. `batched`: the process's end; a power cut may take what was committed since the log's content
+ * was last moved into the file, which somebody else does (moveLog of database-copy.ts): no commit waits for the disk.
+ */
+export type CommitDurability = "full" | "batched";
+
 /** A way to one database, a file here or a server in remote-connection.ts. */
 export interface DatabaseConnection {
   readonly client: DatabaseClient;
@@ -47,6 +53,9 @@ const common = [
   "PRAGMA temp_store = MEMORY",
   "PRAGMA trusted_schema = OFF",
 ];
+
+/** After those of a writer. */
+const batched = ["PRAGMA synchronous = NORMAL", "PRAGMA wal_autocheckpoint = 0"];
 
 const settings: Readonly<Record<ConnectionRole, readonly string[]>> = {
   writer: [
@@ -79,15 +88,22 @@ export class Connection implements DatabaseConnection {
   readonly client: Client;
   readonly role: ConnectionRole;
   readonly #place: FilePlace | null;
+  readonly #durability: CommitDurability;
   #isTuned = false;
   #isSound = true;
   #isClosed = false;
   #generation = 0;
 
   /** Opens without touching the file's content; `tune` is the first to do so. `place`: where it is, for whoever acknowledges. */
-  constructor(clientUrl: string, role: ConnectionRole, place: FilePlace | null = null) {
+  constructor(
+    clientUrl: string,
+    role: ConnectionRole,
+    place: FilePlace | null = null,
+    durability: CommitDurability = "full",
+  ) {
     this.role = role;
     this.#place = place;
+    this.#durability = durability;
     try {
       this.client = createClient({ url: clientUrl, intMode: "bigint", concurrency: 1 });
     } catch (error) {
@@ -127,7 +143,8 @@ export class Connection implements DatabaseConnection {
     this.#place?.forgetLog();
     this.#generation += 1;
     // Through `exec`, which finalises what fails: after SQLITE_BUSY the same connection may try again.
-    await this.client.executeMultiple(settings[this.role].join(";\n"));
+    const isBatched = this.role === "writer" && this.#durability === "batched";
+    await this.client.executeMultiple([...settings[this.role], ...(isBatched ? batched : [])].join(";\n"));
     if (this.role === "writer") await this.#requireWriteAheadLog();
     this.#isTuned = true;
   }

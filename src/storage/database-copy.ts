@@ -35,21 +35,52 @@ export interface CopyFacts extends DatabaseFacts {
 /** A piece of long work, as it is sent to the thread. */
 export type LongJob =
   | { readonly kind: "copy"; readonly path: string; readonly to: string }
-  | { readonly kind: "inspect"; readonly path: string; readonly depth: "quick" | "whole" };
+  | { readonly kind: "inspect"; readonly path: string; readonly depth: "quick" | "whole" }
+  | { readonly kind: "move-log"; readonly path: string };
 
-export type LongResult<J extends LongJob> = J extends { readonly kind: "copy" } ? CopyFacts : DatabaseFacts;
+export type LongResult<J extends LongJob> = J extends { readonly kind: "copy" }
+  ? CopyFacts
+  : J extends { readonly kind: "move-log" }
+    ? LogFacts
+    : DatabaseFacts;
+
+/** What became of a write-ahead log. */
+export interface LogFacts {
+  /** Its content is in the database, durably, and the log is empty. False: a reader or a writer was in the way for too long. */
+  readonly isMoved: boolean;
+}
 
 const damageCountMax = 10;
 /** A thread may wait inside SQLite: no event loop stands still. */
 const busyMilliseconds = 30_000;
 
 /** Does one job. Throws BsoptErrors; an aborted copy leaves its unfinished file to its caller. */
-export function runLongJob(job: LongJob): Promise<CopyFacts | DatabaseFacts> {
+export function runLongJob(job: LongJob): Promise<CopyFacts | DatabaseFacts | LogFacts> {
   switch (job.kind) {
     case "copy":
       return copyDatabase(job.path, job.to);
     case "inspect":
       return inspectDatabase(job.path, job.depth);
+    case "move-log":
+      return moveLog(job.path);
+  }
+}
+
+/**
+ * Moves the content of a database's log into its file while others go on writing. The most of it is moved while they write; for the rest, which is what
+ * came meanwhile, this connection takes the write lock: else a log that is written all the time would grow for ever.
+ */
+export async function moveLog(path: string): Promise<LogFacts> {
+  requireThere(path);
+  const client = open(path);
+  try {
+    await client.executeMultiple("PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(PASSIVE)");
+    const answer = await client.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    return { isMoved: Number(answer.rows[0]?.[0]) === 0 };
+  } catch (error) {
+    throw asBsoptError(error);
+  } finally {
+    client.close();
   }
 }
 

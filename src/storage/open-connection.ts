@@ -1,7 +1,7 @@
 // The way in to a database: a file, whose folder is made and whose lock is held while it is open, or a server, which needs
 // neither. Separate so that the two kinds of connection do not know each other.
 
-import { Connection, type ConnectionRole, type DatabaseConnection } from "./connection";
+import { type CommitDurability, Connection, type ConnectionRole, type DatabaseConnection } from "./connection";
 import { FilePlace } from "./file-place";
 import { isLeftOpen, leaveFolder, lockFolder } from "./folder-lock";
 import { type DatabaseAddress, prepareFiles, requireRestored } from "./location";
@@ -20,7 +20,11 @@ export interface DatabaseDoor {
 }
 
 /** Makes folder and file where they are missing, and shares their lock. Reaches no server yet: the first statement does. */
-export async function enterDatabase(address: DatabaseAddress, patience: Patience): Promise<DatabaseDoor> {
+export async function enterDatabase(
+  address: DatabaseAddress,
+  patience: Patience,
+  commits: CommitDurability = "full",
+): Promise<DatabaseDoor> {
   if (address.kind === "server") {
     const nothing = () => Promise.resolve();
     const { durability, limits = {} } = address;
@@ -34,7 +38,7 @@ export async function enterDatabase(address: DatabaseAddress, patience: Patience
   const place = new FilePlace(address.path);
   return {
     wasLeftOpen,
-    open: (role) => new Connection(address.clientUrl, role, place),
+    open: (role) => new Connection(address.clientUrl, role, place, commits),
     giveUp: () => lock.release(),
     async leave(writer) {
       if (writer instanceof Connection) await leaveFolder(address, lock, writer, patience);

@@ -11,7 +11,7 @@ import type { Log } from "../foundation/log";
 import { isLoopbackHost } from "../foundation/loopback";
 import type { Random } from "../foundation/random";
 import type { ReadDatabase, Tx } from "./bind";
-import type { DatabaseConnection } from "./connection";
+import type { CommitDurability, DatabaseConnection } from "./connection";
 import { asBsoptError, databaseCorrupt, databaseFailed } from "./database-error";
 import { answerKeptMicroseconds, sweep, sweepCountMax } from "./idempotency";
 import { type DatabaseServer, type DatabaseServerOptions, parseDatabaseAddress, requireWritable } from "./location";
@@ -80,6 +80,8 @@ export interface StorageOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** What an acknowledged write survives; `full` unless given. A batched file has no stored answers to sweep. */
+  readonly durability?: CommitDurability;
   /** Apply pending migrations (default), or refuse to open where some are pending. */
   readonly migrate?: boolean;
   /**
@@ -117,7 +119,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   const startPatience = { clock, random, log, busyMillisecondsMax: startBusyMillisecondsMax };
   const readPatience = { clock, random, log, busyMillisecondsMax: limits.busyMillisecondsMax };
 
-  const door = await enterDatabase(address, startPatience);
+  const door = await enterDatabase(address, startPatience, options.durability);
   // Whoever migrates serves; reading what lies on a read-only disk is for commands.
   if (address.kind === "file" && (options.migrate ?? true)) await orLeave(door, () => requireWritable(address));
   const writerConnection = door.open("writer");
@@ -215,7 +217,7 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
     get writesRefusedBy() {
       return writability.refusedBy;
     },
-    agents: [watch, sweeper, writability.agent],
+    agents: options.durability === "batched" ? [watch, writability.agent] : [watch, sweeper, writability.agent],
     statistics: () => ({
       ...writer.statistics,
       isWritable: writability.refusedBy === null,

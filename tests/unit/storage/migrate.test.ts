@@ -5,10 +5,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "@libsql/client/sqlite3";
 import { sql } from "drizzle-orm";
-import { manifestPath, manifestText, migrationTags } from "../../../build/migrations";
+import { manifestPathOf, manifestText, migrationSets, migrationTags } from "../../../build/migrations";
 import { systemClock } from "../../../src/foundation/clock";
 import { silentLog } from "../../../src/foundation/log";
 import { seededRandom } from "../../../src/foundation/random";
+import { migrations as marketMigrations } from "../../../src/storage/market-migrations-manifest";
 import { type Migration, migrateDown, migrateUp, migrationStatus } from "../../../src/storage/migrate";
 import { migrations as embedded } from "../../../src/storage/migrations-manifest";
 import { openStorage } from "../../../src/storage/storage";
@@ -266,10 +267,15 @@ describe("S2.21 refused before anything is touched", () => {
   });
 });
 
-describe("the migrations this program carries", () => {
+const carried = [
+  { database: "bsopt.db", set: migrationSets.main, embedded },
+  { database: "market.db", set: migrationSets.market, embedded: marketMigrations },
+];
+
+describe.each(carried)("the migrations this program carries for $database", ({ set, embedded }) => {
   test("S2.21 the manifest is what build/migrations.ts makes of the folder", () => {
-    expect(readFileSync(manifestPath, "utf8")).toBe(manifestText(migrationTags()));
-    expect(embedded.map(({ tag }) => tag)).toEqual(migrationTags());
+    expect(readFileSync(manifestPathOf(set), "utf8")).toBe(manifestText(set, migrationTags(set)));
+    expect(embedded.map(({ tag }) => tag)).toEqual(migrationTags(set));
   });
 
   test("S2.21 go up, all the way down and up again, each down leaving the schema its up had found", async () => {
