@@ -6,13 +6,18 @@ import { join } from "node:path";
 
 const folder = process.env.BSOPT_TEST_DATA ?? join(import.meta.dir, "..", "..", "..", "shared", "data");
 
+/** One folder of market data, or null (with the reason printed) where it is absent. */
+export function marketDataFolder(name: string): string | null {
+  const path = join(folder, name);
+  if (existsSync(path)) return path;
+  process.stderr.write(`left out: there is no market data in ${path} (BSOPT_TEST_DATA names another folder)\n`);
+  return null;
+}
+
 /** The CSV files of one folder of market data by name, or null (with the reason printed) where it is absent. */
 export function marketData(name: string): Readonly<Record<string, string>> | null {
-  const path = join(folder, name);
-  if (!existsSync(path)) {
-    process.stderr.write(`left out: there is no market data in ${path} (BSOPT_TEST_DATA names another folder)\n`);
-    return null;
-  }
+  const path = marketDataFolder(name);
+  if (path === null) return null;
   const names = readdirSync(path).filter((file) => file.endsWith(".csv"));
   return Object.fromEntries(names.sort().map((file) => [file, readFileSync(join(path, file), "utf8")]));
 }
