@@ -16,6 +16,7 @@ CREATE TABLE `archive_checkpoints` (
 	`sequence` integer NOT NULL,
 	`at` integer NOT NULL,
 	`gap_from` integer,
+	`is_start` integer NOT NULL,
 	`body` blob NOT NULL,
 	PRIMARY KEY(`underlying_id`, `sequence`),
 	FOREIGN KEY (`underlying_id`) REFERENCES `archive_underlyings`(`id`) ON UPDATE no action ON DELETE no action

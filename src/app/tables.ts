@@ -1,5 +1,6 @@
 // Every table of every room: what the database must hold, compared with it at the start. Separate from app.ts because it is a list.
 
+import { archiveBlocks, archiveCheckpoints, archiveUnderlyings } from "../features/archive/table";
 import { auditCheckpoints, auditErasures, auditEvents, auditPersonal } from "../features/audit/table";
 import { changedSettings } from "../features/configuration/table";
 import { trackedErrors } from "../features/errors/table";
@@ -38,3 +39,6 @@ export const everyTable = [
   idempotencyAnswers,
   leases,
 ];
+
+/** The same of the market's own database. */
+export const everyMarketTable = [archiveUnderlyings, archiveBlocks, archiveCheckpoints];

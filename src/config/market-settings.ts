@@ -6,6 +6,28 @@ import type { Setting } from "./setting";
 
 export const marketSettings = [
   {
+    key: "market_candles_days",
+    schema: Type.Integer({ minimum: 1, maximum: 36_500 }),
+    default: 1_825,
+    description: "For how many days candles are kept.",
+    rule: "must be a whole number from 1 to 36500",
+  },
+  {
+    key: "market_checkpoints_hours",
+    schema: Type.Integer({ minimum: 1, maximum: 876_000 }),
+    default: 24,
+    description:
+      "For how many hours every checkpoint of a chain is kept; of older ones the first of each hour is, so that past moments take longer to look up.",
+    rule: "must be a whole number from 1 to 876000",
+  },
+  {
+    key: "market_quotes_days",
+    schema: Type.Integer({ minimum: 1, maximum: 36_500 }),
+    default: 30,
+    description: "For how many days quotes are kept: any moment since can be asked for by as_of.",
+    rule: "must be a whole number from 1 to 36500",
+  },
+  {
     key: "stream_buffer_bytes",
     schema: Type.Integer({ minimum: 4096, maximum: 524_288 }),
     default: 65_536,
@@ -68,6 +90,11 @@ export const marketSettings = [
 
 /** The live market's part of the configuration. */
 export interface MarketConfig {
+  readonly history: {
+    readonly quotesDays: number;
+    readonly checkpointsHours: number;
+    readonly candlesDays: number;
+  };
   readonly stream: {
     readonly bufferBytesMax: number;
     readonly slowMillisecondsMax: number;
@@ -83,6 +110,11 @@ export interface MarketConfig {
 /** What the settings' values say. */
 export function marketConfigOf(get: <T>(key: (typeof marketSettings)[number]["key"]) => T): MarketConfig {
   return Object.freeze({
+    history: Object.freeze({
+      quotesDays: get<number>("market_quotes_days"),
+      checkpointsHours: get<number>("market_checkpoints_hours"),
+      candlesDays: get<number>("market_candles_days"),
+    }),
     stream: Object.freeze({
       bufferBytesMax: get<number>("stream_buffer_bytes"),
       slowMillisecondsMax: get<number>("stream_slow_seconds") * 1000,

@@ -30,13 +30,15 @@ export const noteWords: BookWords<NoteBook, Note> = {
   decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)) as Note[],
   timeOf: ({ at }) => (at === null ? null : BigInt(at)),
   weightOf: ({ text }) => (text.startsWith("dear") ? 100 : 1),
-  create: (underlying) => ({ underlying, count: 0, hash: "" }),
+  begin: (underlying) => bytesOf(newBook(underlying)),
   restore: (_underlying, bytes) => JSON.parse(new TextDecoder().decode(bytes)) as NoteBook,
   enter(book, { text, at }) {
     book.count += 1;
     book.hash = createHash("sha256").update(`${book.hash} ${text} ${at}`).digest("hex").slice(0, 16);
   },
 };
+
+export const newBook = (underlying: string): NoteBook => ({ underlying, count: 0, hash: "" });
 
 export const bytesOf = (book: NoteBook) => new TextEncoder().encode(JSON.stringify(book));
 
@@ -62,7 +64,7 @@ export function openTestArchive(changes: Changes = {}): TestArchive {
     longWork: { run: <J extends LongJob>(job: J) => runLongJob(job) as Promise<LongResult<J>> },
     ...(logBytesMax !== undefined && { logBytesMax }),
   });
-  const { limits = {}, retention = { quotesDays: 30, checkpointsDays: 1 } } = changes;
+  const { limits = {}, retention = { quotesDays: 30, checkpointsHours: 24 } } = changes;
   const archive = createArchive({ file, words: noteWords, retention, clock, log, limits });
   afterAll(() => archive.close());
   return { archive, file, path, log };

@@ -67,11 +67,14 @@ export async function insertBlock(tx: Tx, row: BlockRow): Promise<void> {
 }
 
 export async function putCheckpoint(tx: Tx, row: CheckpointRow): Promise<void> {
-  const { at, gapFrom, body } = row;
+  const { at, gapFrom, isStart, body } = row;
   await tx
     .insert(checkpoints)
     .values(row)
-    .onConflictDoUpdate({ target: [checkpoints.underlyingId, checkpoints.sequence], set: { at, gapFrom, body } });
+    .onConflictDoUpdate({
+      target: [checkpoints.underlyingId, checkpoints.sequence],
+      set: { at, gapFrom, isStart, body },
+    });
 }
 
 /** The newest that was known at that moment. */
@@ -96,12 +99,12 @@ export async function checkpointAfter(
   at: EpochMicroseconds,
 ): Promise<{ gapFrom: EpochMicroseconds | null; isStart: boolean } | null> {
   const [row] = await database
-    .select({ gapFrom: checkpoints.gapFrom, bodyBytes: sql<bigint>`length(${checkpoints.body})` })
+    .select({ gapFrom: checkpoints.gapFrom, isStart: checkpoints.isStart })
     .from(checkpoints)
     .where(and(eq(checkpoints.underlyingId, id), gt(checkpoints.at, at)))
     .orderBy(asc(checkpoints.at), asc(checkpoints.sequence))
     .limit(1);
-  return row === undefined ? null : { gapFrom: row.gapFrom, isStart: Number(row.bodyBytes) === 0 };
+  return row ?? null;
 }
 
 /** Blocks from the one on that holds this number (or the next after it), in order. */
@@ -179,13 +182,13 @@ export function checkpointHeads(
   database: ReadDatabase,
   id: number,
   page: { before: EpochMicroseconds; limit: number },
-): Promise<{ sequence: number; at: bigint; gapFrom: bigint | null; bodyBytes: bigint }[]> {
+): Promise<{ sequence: number; at: bigint; gapFrom: bigint | null; isStart: boolean }[]> {
   return database
     .select({
       sequence: checkpoints.sequence,
       at: checkpoints.at,
       gapFrom: checkpoints.gapFrom,
-      bodyBytes: sql<bigint>`length(${checkpoints.body})`,
+      isStart: checkpoints.isStart,
     })
     .from(checkpoints)
     .where(and(eq(checkpoints.underlyingId, id), lt(checkpoints.at, page.before)))
@@ -277,13 +280,14 @@ export interface Retention {
   /** Any moment of so many last days can be asked for. */
   readonly quotesDays: number;
   /** Checkpoints older than this are thinned to one an hour: the same answers, later. */
-  readonly checkpointsDays: number;
+  readonly checkpointsHours: number;
 }
 
 const compress = promisify(zstdCompress);
 const headsPerRoundMax = 2_000;
 const deletedPerWriteMax = 200;
 const dayMicroseconds = 86_400_000_000n;
+const hourMicroseconds = 3_600_000_000n;
 /** Younger blocks are left alone: more of them are coming. */
 const mergeAfterMicroseconds = 30_000_000n;
 
@@ -300,9 +304,9 @@ export async function forget(
     while (!signal?.aborted && (await some()) === deletedPerWriteMax) await nextTurn();
     await storage.write((tx) => deleteCheckpointsBefore(tx, id, oldest.sequence));
   }
-  const before = now - BigInt(retention.checkpointsDays) * dayMicroseconds;
+  const before = now - BigInt(retention.checkpointsHours) * hourMicroseconds;
   const heads = await checkpointHeads(storage.read, id, { before, limit: headsPerRoundMax });
-  const surplus = thinnedCheckpoints(heads.map((head) => ({ ...head, isStart: Number(head.bodyBytes) === 0 })));
+  const surplus = thinnedCheckpoints(heads);
   if (surplus.length > 0) await storage.write((tx) => deleteCheckpoints(tx, id, surplus));
 }
 

@@ -13,7 +13,8 @@ export interface BookWords<Book, Entry> {
   timeOf(entry: Entry): EpochMicroseconds | null;
   /** What entering it costs, in quotes. */
   weightOf(entry: Entry): number;
-  create(underlying: string): Book;
+  /** A checkpoint of a new book. */
+  begin(underlying: string): Uint8Array;
   restore(underlying: string, bytes: Uint8Array): Book;
   enter(book: Book, entry: Entry): void;
 }

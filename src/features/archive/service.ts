@@ -68,7 +68,7 @@ export interface ArchiveLimits {
 export const defaultArchiveLimits: ArchiveLimits = {
   flushMilliseconds: 50,
   pendingEntriesMax: 200_000,
-  checkpointWeight: 50_000,
+  checkpointWeight: 200_000,
   rebuildsMax: 32,
   rebuiltMax: 8,
 };
@@ -386,7 +386,8 @@ export function createArchive<Book, Entry>(options: ArchiveOptions<Book, Entry>)
     const first = line.inFlight[0]!;
     if (!line.isContinued && first.kind === "segment") {
       sequence += 1;
-      checkpoints.push({ sequence, at: first.firstAt, gapFrom: null, body: new Uint8Array() });
+      const body = new Uint8Array(await compress(words.begin(line.underlying)));
+      checkpoints.push({ sequence, at: first.firstAt, gapFrom: null, isStart: true, body });
     }
     const firstSequence = sequence + 1;
     for (const item of line.inFlight) {
@@ -398,7 +399,7 @@ export function createArchive<Book, Entry>(options: ArchiveOptions<Book, Entry>)
       } else {
         const { body, at, gapFrom } = item;
         // A block has no hole: the number that a gap's end takes stands behind all blocks so far.
-        checkpoints.push({ sequence, at, gapFrom, body: new Uint8Array(await compress(body)) });
+        checkpoints.push({ sequence, at, gapFrom, isStart: false, body: new Uint8Array(await compress(body)) });
       }
     }
     const plain = packSegments(segments);
@@ -448,8 +449,7 @@ export function createArchive<Book, Entry>(options: ArchiveOptions<Book, Entry>)
     }
     if (after !== null && after.gapFrom !== null && after.gapFrom <= at) throw gap();
     counts.rebuildCount += 1;
-    const { body } = checkpoint;
-    const book = body.byteLength === 0 ? words.create(underlying) : words.restore(underlying, zstdDecompressSync(body));
+    const book = words.restore(underlying, zstdDecompressSync(checkpoint.body));
     let sliceBegan = clock.monotonicMilliseconds();
     for await (const { entries } of entriesKnown({ read, words, id, from: checkpoint, at })) {
       for (const entry of entries) {

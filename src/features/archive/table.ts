@@ -2,7 +2,7 @@
 // book's state every so often. A row a tick would cost more than the tick.
 
 import { index, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { bytes, microseconds, wholeNumber } from "../../storage/columns";
+import { bytes, flag, microseconds, wholeNumber } from "../../storage/columns";
 
 /** Names become numbers: every block names one. */
 export const archiveUnderlyings = sqliteTable("archive_underlyings", {
@@ -42,7 +42,9 @@ export const archiveCheckpoints = sqliteTable(
     at: microseconds("at").notNull(),
     /** Set: from that moment until `at` entries were not kept, and nobody can tell what was known. */
     gapFrom: microseconds("gap_from"),
-    /** In a zstd frame; empty: a new book. */
+    /** A new book, which goes on from nothing before it. */
+    isStart: flag("is_start").notNull(),
+    /** In a zstd frame. */
     body: bytes("body").notNull(),
   },
   (table) => [

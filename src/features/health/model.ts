@@ -35,6 +35,8 @@ const CheckMessage = Type.Union([
   Type.Literal("damaged"),
   Type.Literal("the last backup failed"),
   Type.Literal("takes no writes"),
+  Type.Literal("entries are not kept"),
+  Type.Literal("out of use until the next start"),
 ]);
 
 export const ComponentCheck = Type.Object(

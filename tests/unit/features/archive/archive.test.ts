@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ManualClock } from "../../../../src/foundation/clock";
 import { seededRandom } from "../../../../src/foundation/random";
-import { bytesOf, type Note, type NoteBook, noteWords, openTestArchive } from "../../../harness/archive";
+import { bytesOf, type Note, type NoteBook, newBook, noteWords, openTestArchive } from "../../../harness/archive";
 import { temporaryFolder, until } from "../../../harness/storage";
 
 const seed = BigInt(process.env.BSOPT_TEST_SEED ?? 20_261_121);
@@ -14,7 +14,7 @@ const day = 86_400_000_000;
 
 /** A live book beside its archive, and what it was after each entry. */
 function observer(underlying: string) {
-  const book = noteWords.create(underlying);
+  const book = newBook(underlying);
   const seen: { at: bigint; hash: string }[] = [];
   let known = 0n;
   return {
@@ -206,7 +206,7 @@ describe("S4.34 a buffer that is full", () => {
   test("entries past it are a gap: counted, refused to who asks for such a moment, ended by a checkpoint", async () => {
     const clock = new ManualClock();
     const { archive } = openTestArchive({ clock, limits: { pendingEntriesMax: 3 } });
-    const book = noteWords.create("SPX");
+    const book = newBook("SPX");
     const enter = (text: string, at: number) => {
       noteWords.enter(book, { text, at });
       archive.append("SPX", [{ text, at }]);
@@ -241,7 +241,7 @@ describe("S4.34 a buffer that is full", () => {
 describe("S4.36 retention", () => {
   test("moments past the days asked for are refused; the rest answers as before; checkpoints are thinned to one an hour", async () => {
     const clock = new ManualClock(1_700_000_000_000_000n);
-    const retention = { quotesDays: 2, checkpointsDays: 1 };
+    const retention = { quotesDays: 2, checkpointsHours: 24 };
     const { archive, path } = openTestArchive({ clock, retention });
     const one = observer("SPX");
     for (let hour = 0; hour < 24 * 5; hour++) {
