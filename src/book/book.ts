@@ -215,6 +215,12 @@ export class UnderlyingBook {
     this.#state.version += 1;
   }
 
+  /** Whether an instrument is listed here, the underlying itself included. */
+  has(symbol: string): boolean {
+    const { underlying, ownInstrument, rows } = this.#state;
+    return symbol === underlying ? ownInstrument !== null : rows.rowOf(symbol) >= 0;
+  }
+
   /** Takes a quote in, unless it is one already had, older than the last, or of nothing listed here. */
   apply(quote: Quote, receivedAt: EpochMicroseconds): Applied {
     const state = this.#state;

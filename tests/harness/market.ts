@@ -1,17 +1,21 @@
 // The market over parts that a test can watch and break: an instrument master of a few names, an archive in memory, and books that write down what
 // they are told. For the flow alone: what real books make of quotes is judged by the tests of the books.
 
+import {
+  type Applied,
+  type BookEntry,
+  type BookSettings,
+  defaultBookSettings,
+  type ValuationReport,
+} from "../../src/book/entries";
 import type { Instrument } from "../../src/domain/instrument";
 import type { Quote } from "../../src/domain/quote";
 import {
-  type Applied,
   createMarket,
   type LaneBook,
-  type LaneEntry,
   type Market,
   type MarketLimits,
   type MarketWatch,
-  type ValuationReport,
 } from "../../src/features/market/service";
 import { type Clock, type EpochMicroseconds, systemClock } from "../../src/foundation/clock";
 import { createEventBus, type EventBus } from "../../src/foundation/event-bus";
@@ -50,9 +54,22 @@ export class NotedBook implements LaneBook {
     return "applied";
   }
 
-  *refitSteps(): Generator<void> {
+  *refitSteps(at: EpochMicroseconds, record: (entry: BookEntry) => void = () => {}): Generator<void, void> {
+    record({ kind: "refit_begin", at });
     for (let step = 1; step < this.stepsOfRefit; step++) yield;
     this.notes.push("refit");
+    record({ kind: "refit", at });
+  }
+
+  settings: BookSettings = defaultBookSettings;
+
+  configure(settings: BookSettings): void {
+    this.settings = settings;
+    this.notes.push("settings");
+  }
+
+  checkpoint(): Uint8Array {
+    return new TextEncoder().encode(this.notes.join());
   }
 
   value(): ValuationReport {
@@ -62,13 +79,18 @@ export class NotedBook implements LaneBook {
 }
 
 export class MemoryArchive {
-  readonly records = new Map<string, LaneEntry[]>();
+  readonly records = new Map<string, BookEntry[]>();
   keptCount = 0;
   /** Rejects while set. */
   fault: Error | null = null;
   gate: Promise<void> = Promise.resolve();
+  checkpointOf: (underlying: string) => Uint8Array | null = () => null;
 
-  append(underlying: string, entries: readonly LaneEntry[]): void {
+  checkpointsFrom(source: (underlying: string) => Uint8Array | null): void {
+    this.checkpointOf = source;
+  }
+
+  append(underlying: string, entries: readonly BookEntry[]): void {
     this.records.set(underlying, [...(this.records.get(underlying) ?? []), ...entries]);
   }
 
@@ -94,17 +116,18 @@ export class MemoryArchive {
   }
 }
 
-const timeOf = (entry: LaneEntry): EpochMicroseconds =>
+const timeOf = (entry: BookEntry): EpochMicroseconds =>
   "at" in entry ? entry.at : "receivedAt" in entry ? entry.receivedAt : 0n;
 
-function replayed(entries: readonly LaneEntry[]): NotedBook {
+function replayed(entries: readonly BookEntry[]): NotedBook {
   const book = new NotedBook();
   for (const entry of entries) {
     if (entry.kind === "list") book.list(entry.instruments);
     else if (entry.kind === "unlist") book.unlist(entry.symbols);
     else if (entry.kind === "quote") book.apply(entry.quote);
-    else if (entry.kind === "refit") for (const _ of book.refitSteps());
+    else if (entry.kind === "refit") for (const _ of book.refitSteps(entry.at));
     else if (entry.kind === "value") book.value();
+    else if (entry.kind === "settings") book.configure(entry.settings);
   }
   return book;
 }
@@ -151,7 +174,7 @@ export class MemoryInstruments {
   }
 
   ofUnderlying(underlying: string): Instrument[] {
-    return [...this.#all.values()].filter((instrument) => instrument.underlying === underlying);
+    return [...this.#all.values()].filter((one) => one.underlying === underlying && one.symbol !== underlying);
   }
 
   onListed(told: (some: readonly Instrument[]) => void): void {
@@ -182,6 +205,7 @@ export interface MarketFixture {
 export function openMarket(
   instruments: readonly Instrument[],
   options: {
+    settings?: BookSettings;
     limits?: Partial<MarketLimits>;
     clock?: Clock;
     archive?: MemoryArchive;
@@ -211,6 +235,7 @@ export function openMarket(
       random: seededRandom(3n),
       log: silentLog,
     },
+    settings: options.settings ?? defaultBookSettings,
     judge: (quote, instrument) => (instrument === null ? "unknown_symbol" : quote.bid < 0 ? "out_of_bounds" : "ok"),
     limits: {
       ...{ queueMax: 1000, batchMax: 100, flushMilliseconds: 0, valuationsPerSecond: 100, refitMilliseconds: 1000 },

@@ -2,41 +2,19 @@
 // Separate from the service, which waits, stores and tells. Pure: time comes in, nothing is awaited, so that the same calls give the same
 // record. It must record only what its book has taken, in the order it took it.
 
+import type { UnderlyingBook } from "../../book/book";
+import type { Applied, BookEntry, BookSettings, ValuationReport } from "../../book/entries";
 import type { Instrument } from "../../domain/instrument";
 import type { Quote } from "../../domain/quote";
 import type { EpochMicroseconds } from "../../foundation/clock";
 import type { IntakeCounts } from "../../foundation/intake";
 import { Pace } from "../../foundation/pace";
 
-/** What became of a quote that a book was given. */
-export type Applied = "applied" | "duplicate" | "late" | "unknown";
-
-/** What one valuation came to. */
-export interface ValuationReport {
-  readonly optionCount: number;
-  readonly nullCount: number;
-}
-
-/** One line of a book's record, as far as a lane writes them. */
-export type LaneEntry =
-  | { readonly kind: "list"; readonly instruments: readonly Instrument[] }
-  | { readonly kind: "unlist"; readonly symbols: readonly string[] }
-  | { readonly kind: "quote"; readonly quote: Quote; readonly receivedAt: EpochMicroseconds }
-  | { readonly kind: "refit_begin"; readonly at: EpochMicroseconds }
-  | { readonly kind: "refit"; readonly at: EpochMicroseconds }
-  | { readonly kind: "value"; readonly at: EpochMicroseconds };
-
-/** What a lane needs of a book. */
-export interface LaneBook {
-  /** Whether this is listed. */
-  has(symbol: string): boolean;
-  list(instruments: readonly Instrument[]): void;
-  unlist(symbols: readonly string[]): void;
-  apply(quote: Quote, receivedAt: EpochMicroseconds): Applied;
-  /** Fits what is quoted at this moment; what was fitted holds once the steps are done. */
-  refitSteps(at: EpochMicroseconds): Iterator<unknown>;
-  value(at: EpochMicroseconds): ValuationReport;
-}
+/** What a lane needs of a book: the real one, or a test's. */
+export type LaneBook = Pick<
+  UnderlyingBook,
+  "has" | "list" | "unlist" | "apply" | "refitSteps" | "value" | "checkpoint" | "configure" | "settings"
+>;
 
 export interface LanePace {
   /** Between two valuations of one underlying. */
@@ -56,8 +34,9 @@ export class Lane<Book extends LaneBook> {
   readonly book: Book;
   readonly #valuation: Pace;
   readonly #refit: Pace;
-  #entries: LaneEntry[] = [];
-  #steps: Iterator<unknown> | null = null;
+  #entries: BookEntry[] = [];
+  #steps: Generator<void, void> | null = null;
+  #hasRefitted = false;
 
   constructor(underlying: string, book: Book, pace: LanePace) {
     this.underlying = underlying;
@@ -67,14 +46,26 @@ export class Lane<Book extends LaneBook> {
   }
 
   /** What the book has taken since the last look, in order. */
-  takeEntries(): readonly LaneEntry[] {
+  takeEntries(): readonly BookEntry[] {
     const entries = this.#entries;
     this.#entries = [];
     return entries;
   }
 
-  get isFitting(): boolean {
-    return this.#steps !== null;
+  /** Everything the book has taken was handed out. */
+  get isRecorded(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /** The book judges and values by these from here on; what it does already is not said again. */
+  configure(settings: BookSettings): void {
+    const isSame = Object.entries(settings).every(
+      ([name, value]) => this.book.settings[name as keyof BookSettings] === value,
+    );
+    if (isSame) return;
+    this.book.configure(settings);
+    this.#entries.push({ kind: "settings", settings });
+    this.wake();
   }
 
   list(instruments: readonly Instrument[]): void {
@@ -86,7 +77,7 @@ export class Lane<Book extends LaneBook> {
   unlist(symbols: readonly string[]): void {
     this.book.unlist(symbols);
     this.#entries.push({ kind: "unlist", symbols });
-    this.#valuation.ask();
+    this.wake();
   }
 
   /** An option's quote moves its volatility, hence the next fit; any other moves spot or forward, hence every option's value. */
@@ -123,18 +114,22 @@ export class Lane<Book extends LaneBook> {
     return report;
   }
 
-  /** Begins a fit where that is due, or goes on with the one under way, one step; true where it did anything. */
-  refitStep({ milliseconds, at }: Moment): boolean {
+  /** Begins a fit where that is due, or goes on with the one under way, one step. */
+  refitStep({ milliseconds, at }: Moment): "none" | "step" | "fitted" {
     if (this.#steps === null) {
-      if (!this.#refit.grant(milliseconds)) return false;
-      this.#steps = this.book.refitSteps(at);
-      this.#entries.push({ kind: "refit_begin", at });
+      if (!this.#refit.grant(milliseconds)) return "none";
+      this.#hasRefitted = false;
+      this.#steps = this.book.refitSteps(at, (entry) => {
+        if (entry.kind === "refit") this.#hasRefitted = true;
+        this.#entries.push(entry);
+      });
     }
-    if (this.#steps.next().done !== true) return true;
+    if (this.#steps.next().done !== true) return "step";
     this.#steps = null;
-    this.#entries.push({ kind: "refit", at });
+    // What is listed or gone meanwhile ends a fit without a result; it is asked for again by that.
+    if (!this.#hasRefitted) return "step";
     this.#valuation.ask();
-    return true;
+    return "fitted";
   }
 }
 
@@ -229,11 +224,30 @@ export interface MarketInstruments {
 
 /** What a market needs of the archive. */
 export interface MarketArchive<Book> {
-  append(underlying: string, entries: readonly LaneEntry[]): void;
-  kept(): Promise<void>;
+  append(underlying: string, entries: readonly BookEntry[]): void;
+  /** Of these underlyings, of any where none are named. */
+  kept(underlyings?: readonly string[]): Promise<void>;
   bookAt(underlying: string, asOf: EpochMicroseconds): Promise<Book | null>;
   /** The newest book there is, or null. */
   latest(underlying: string): Promise<Book | null>;
   /** Those that it has books of. */
   underlyings(): Promise<readonly string[]>;
+  /** Who is asked for a checkpoint where one is due; null: not now. */
+  checkpointsFrom(source: (underlying: string) => Uint8Array | null): void;
+}
+
+/** Quotes that a book has taken. */
+export interface Ticked {
+  readonly underlying: string;
+  readonly quotes: readonly Quote[];
+  readonly at: EpochMicroseconds;
+}
+
+/** A chain that was valued. */
+export interface Valued {
+  readonly underlying: string;
+  readonly at: EpochMicroseconds;
+  readonly report: ValuationReport;
+  /** A fit was finished since the valuation before. */
+  readonly isRefitted: boolean;
 }

@@ -3,6 +3,7 @@
 // books, which know no time, and from the archive and the streams, which know no quotes. It must never apply what it does not record, nor say
 // that a quote is kept before the archive has said so.
 
+import type { Applied, BookSettings, ValuationReport } from "../../book/entries";
 import type { Instrument } from "../../domain/instrument";
 import type { Quote } from "../../domain/quote";
 import { backoffMilliseconds } from "../../foundation/backoff";
@@ -16,12 +17,10 @@ import type { Log } from "../../foundation/log";
 import type { Random } from "../../foundation/random";
 import { nextTurn } from "../../foundation/turn";
 import {
-  type Applied,
   type IngestAnswer,
   type IngestReport,
   Lane,
   type LaneBook,
-  type LaneEntry,
   type LaneState,
   type MarketArchive,
   type MarketInstruments,
@@ -33,16 +32,15 @@ import {
   type Rejection,
   rejectionOf,
   type Stage,
-  type ValuationReport,
+  type Ticked,
+  type Valued,
 } from "./rules";
 
 export { quoteSources, stages } from "./rules";
 export type {
-  Applied,
   IngestAnswer,
   IngestReport,
   LaneBook,
-  LaneEntry,
   MarketArchive,
   MarketInstruments,
   MarketLimits,
@@ -51,24 +49,9 @@ export type {
   QuoteSource,
   Rejection,
   Stage,
-  ValuationReport,
+  Ticked,
+  Valued,
 };
-
-/** Quotes that a book has taken. */
-export interface Ticked {
-  readonly underlying: string;
-  readonly quotes: readonly Quote[];
-  readonly at: EpochMicroseconds;
-}
-
-/** A chain that was valued. */
-export interface Valued {
-  readonly underlying: string;
-  readonly at: EpochMicroseconds;
-  readonly report: ValuationReport;
-  /** A fit was finished since the valuation before. */
-  readonly isRefitted: boolean;
-}
 
 export interface Market<Book extends LaneBook = LaneBook> {
   /** Takes what it can of a batch, at once; whatever is late or double is found later. "full": none of it was taken, come again. */
@@ -103,6 +86,8 @@ export interface MarketOptions<Book extends LaneBook> {
   /** Null: nothing is kept. */
   readonly archive: MarketArchive<Book> | null;
   readonly newBook: (underlying: string) => Book;
+  /** What every book judges and values by. */
+  readonly settings: BookSettings;
   /** What is wrong with a quote by itself, or "ok". */
   readonly judge: (quote: Quote, instrument: Instrument | null, now: EpochMicroseconds) => string;
   readonly bus: EventBus;
@@ -211,6 +196,10 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
       queueMax: 10_000,
     });
     this.valued = options.bus.topic<Valued>({ name: "market.valued", overflow: "conflate", keyOf });
+    options.archive?.checkpointsFrom((underlying) => {
+      const lane = this.#places.get(underlying)?.lane ?? null;
+      return lane?.isRecorded ? lane.book.checkpoint() : null;
+    });
     options.instruments.onListed((listed) => this.#changeListing(listed, (lane, some) => lane.list(some)));
     options.instruments.onUnlisted((gone) =>
       this.#changeListing(gone, (lane, some) => lane.unlist(some.map(({ symbol }) => symbol))),
@@ -327,7 +316,11 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
     for (const [underlying, some] of Map.groupBy(instruments, ({ underlying }) => underlying)) {
       const place = this.#places.get(underlying);
       // Where there is no lane yet, it begins with all that is listed by then.
-      if (place?.lane) this.#guarded(place, "batch", () => change(place.lane!, some));
+      const lane = place?.lane;
+      if (!place || !lane || !this.#guarded(place, "batch", () => change(lane, some))) continue;
+      this.#record(lane);
+      this.#restless.add(place);
+      this.#wake();
     }
   }
 
@@ -350,7 +343,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
 
   /** Brings a lane's book back; tries again and again, as long as the market runs. */
   async #load(place: Place<Book>, waitMilliseconds: number): Promise<void> {
-    const { archive, instruments, newBook, limits, clock, log, random } = this.#options;
+    const { archive, instruments, newBook, settings, limits, clock, log, random } = this.#options;
     const { underlying } = place;
     const { signal } = this.#stop;
     let wait = waitMilliseconds;
@@ -363,7 +356,10 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
           valuationMilliseconds: 1000 / limits.valuationsPerSecond,
           refitMilliseconds: limits.refitMilliseconds,
         });
-        const unknown = instruments.ofUnderlying(underlying).filter(({ symbol }) => !lane.book.has(symbol));
+        const own = instruments.find(underlying);
+        const listed = [...(own ? [own] : []), ...instruments.ofUnderlying(underlying)];
+        const unknown = listed.filter(({ symbol }) => !lane.book.has(symbol));
+        lane.configure(settings);
         if (unknown.length > 0) lane.list(unknown);
         lane.wake();
         place.lane = lane;
@@ -457,8 +453,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
   #fitStep(place: Place<Book>, lane: Lane<Book>): void {
     const started = this.#options.clock.monotonicMilliseconds();
     this.#guarded(place, "greeks", () => {
-      if (!lane.refitStep(this.#now())) return;
-      if (lane.isFitting) return;
+      if (lane.refitStep(this.#now()) !== "fitted") return;
       place.isRefitted = true;
       this.#count.refits += 1;
     });

@@ -2,6 +2,7 @@
 // others (nothing). Books here only write down what they are told.
 
 import { afterEach, describe, expect, test } from "bun:test";
+import { defaultBookSettings } from "../../../../src/book/entries";
 import { ManualClock } from "../../../../src/foundation/clock";
 import { nextTurn } from "../../../../src/foundation/turn";
 import {
@@ -246,6 +247,27 @@ describe("market flow", () => {
     clock.advance(100);
     await turns();
     expect(market.bookOf("AAA")!.notes).toContain("AAA=99");
+  });
+
+  test("settings that changed between two starts enter the record; the same ones do not", async () => {
+    const archive = new MemoryArchive();
+    const first = openMarket(names, { archive });
+    await first.market.ingestKept([quoteOf("AAA", 99, 5)], "post");
+    await first.market.stop();
+    expect(archive.records.get("AAA")!.map(({ kind }) => kind)).not.toContain("settings");
+    const settings = { ...defaultBookSettings, volatility: "quote" as const };
+    const { market } = opened(names, { archive, settings });
+    await market.restore();
+    await market.drain();
+    expect(market.bookOf("AAA")!.settings).toEqual(settings);
+    expect(archive.records.get("AAA")!.map(({ kind }) => kind)).toContain("settings");
+  });
+
+  test("a checkpoint is given between two steps, of a book whose every entry was handed on", async () => {
+    const { market, archive } = opened(names);
+    expect(archive.checkpointOf("AAA")).toBeNull();
+    await market.ingestKept([quoteOf("AAA", 99, 5)], "post");
+    expect(new TextDecoder().decode(archive.checkpointOf("AAA")!)).toBe(market.bookOf("AAA")!.notes.join());
   });
 
   test("what is listed or gone while it runs reaches the book, in the record's order", async () => {
