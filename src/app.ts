@@ -265,7 +265,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   });
   agents.push(health.heartbeat);
   const streaming = openStreaming({
-    ...{ ...surroundings, authenticator: sessions, audit, metrics },
+    ...{ ...surroundings, storage, sessions, audit, metrics },
     readiness: () => health.readiness().then(healthView),
   });
   agents.push(...streaming.agents);
@@ -314,10 +314,11 @@ export async function createApp(options: AppOptions): Promise<App> {
         sessions,
         login,
         pricing,
+        tickets: streaming.tickets,
       },
       config,
     ),
-    authenticator: sessions,
+    authenticator: streaming.authenticator,
     sockets: streaming.sockets,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
     limits,

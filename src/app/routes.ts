@@ -29,6 +29,7 @@ import type { Registration } from "../features/registration/service";
 import { sessionsRoutes } from "../features/sessions";
 import type { Sessions } from "../features/sessions/service";
 import { streamingRoutes } from "../features/streaming";
+import type { Tickets } from "../features/streaming/service";
 import { tokensRoutes } from "../features/tokens";
 import type { Tokens } from "../features/tokens/service";
 import { InvariantError } from "../foundation/assert";
@@ -64,6 +65,7 @@ export interface Services {
   readonly sessions: Sessions;
   readonly login: Login;
   readonly pricing: PricingService;
+  readonly tickets: Tickets;
 }
 
 /** Every route there is. A new feature is one line here. */
@@ -81,6 +83,7 @@ export function featureRoutes(services: Services, config: Config) {
     sessions,
     login,
     pricing,
+    tickets,
   } = services;
   return [
     healthRoutes({ health, markUnavailable }),
@@ -94,7 +97,7 @@ export function featureRoutes(services: Services, config: Config) {
     registrationRoutes({ registration, principalOf, originOf, idempotencyOf }),
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
     sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
-    streamingRoutes(),
+    streamingRoutes({ tickets, principalOf }),
     loginRoutes({ login, principalOf, originOf, sessionCookie, basicCredentialsOf }),
     pricingRoutes({
       pricing,
@@ -158,6 +161,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     sessions: absent(),
     login: absent(),
     pricing: absent(),
+    tickets: absent(),
   };
   return createServer({
     features: featureRoutes(services, config),

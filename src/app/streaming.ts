@@ -5,18 +5,23 @@ import type { Config } from "../config/config";
 import type { Authenticator } from "../domain/principal";
 import type { Audit } from "../features/audit/service";
 import type { Readiness } from "../features/health/model";
-import { createHub, type StreamHub } from "../features/streaming/service";
-import { type HealthView, healthStream, testStream } from "../features/streaming/stream";
+import type { Sessions } from "../features/sessions/service";
+import { createTickets, type StreamHub, type Tickets } from "../features/streaming/service";
+import { createHub, type HealthView, healthStream, testStream } from "../features/streaming/stream";
 import type { Agent } from "../foundation/agent";
 import type { Clock } from "../foundation/clock";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
 import { closedBy, createSockets, type Sockets } from "../http/socket";
+import type { Storage } from "../storage/storage";
 import type { Metrics } from "../telemetry/metrics";
 
 export interface Streaming {
   readonly hub: StreamHub;
   readonly sockets: Sockets;
+  readonly tickets: Tickets;
+  /** The sessions', but that it takes tickets too. */
+  readonly authenticator: Authenticator;
   readonly agents: readonly Agent[];
   /** Ends what runs behind the channels. */
   close(): void;
@@ -24,7 +29,8 @@ export interface Streaming {
 
 export interface StreamingOptions {
   readonly config: Config;
-  readonly authenticator: Authenticator;
+  readonly storage: Pick<Storage, "write" | "read">;
+  readonly sessions: Sessions;
   readonly audit: Pick<Audit, "note">;
   readonly metrics: Metrics;
   /** Whether this process is ready, and each of its components. */
@@ -35,8 +41,14 @@ export interface StreamingOptions {
 }
 
 export function openStreaming(options: StreamingOptions): Streaming {
-  const { config, authenticator, audit, metrics, readiness, clock, random, log } = options;
+  const { config, storage, sessions, audit, metrics, readiness, clock, random, log } = options;
   const hub = createHub({ clock, log, limits: config.market.stream });
+  const tickets = createTickets({ storage, sessions, clock, random, log });
+  const authenticator: Authenticator = {
+    authenticate: (shown) => (shown.ticket === undefined ? sessions : tickets).authenticate(shown),
+    requireRecentSignIn: (principal) => sessions.requireRecentSignIn(principal),
+    stillHolds: (principal, peerAddress) => sessions.stillHolds(principal, peerAddress),
+  };
   const sockets = createSockets({
     hub,
     authenticator,
@@ -62,7 +74,7 @@ export function openStreaming(options: StreamingOptions): Streaming {
   const close = () => {
     for (const each of own) each.stop();
   };
-  return { hub, sockets, agents: [sockets.agent], close };
+  return { hub, sockets, tickets, authenticator, agents: [sockets.agent, tickets.agent], close };
 }
 
 function observe(metrics: Metrics, hub: StreamHub, sockets: Sockets): void {

@@ -10,6 +10,7 @@ import { apiKeys } from "../features/keys/table";
 import { loginChallenges, recoveryCodes, totpFactors } from "../features/login/table";
 import { mailedTokens, passwords } from "../features/registration/table";
 import { loginSessions, refreshTokens } from "../features/sessions/table";
+import { streamTickets } from "../features/streaming/table";
 import { subscriptions } from "../features/subscriptions/table";
 import { signingKeys } from "../features/tokens/table";
 import { idempotencyAnswers, leases, outboxMessages } from "../storage/table";
@@ -26,6 +27,7 @@ export const everyTable = [
   recoveryCodes,
   loginChallenges,
   signingKeys,
+  streamTickets,
   auditEvents,
   auditPersonal,
   auditCheckpoints,

@@ -13,6 +13,7 @@ import { startApp } from "../harness/app";
 import type { Loose } from "../harness/executable";
 import { tokenInMail } from "../harness/mail-server";
 import { recordingLog, temporaryFolder, until } from "../harness/storage";
+import { StreamClient } from "../harness/stream-client";
 import { totpOf } from "../harness/totp";
 
 /** Tables that stay small whatever the server does. */
@@ -200,6 +201,8 @@ async function live(): Promise<void> {
   const [, id, key] = /^bso_([^_]+)_(.+)$/.exec(made.secret)!;
   const credentials = { grant_type: "client_credentials", client_id: id, client_secret: key, scope: "pricing:read" };
   const token = await post("oauth/token", credentials, open);
+  const { ticket } = await post("ws/tickets", undefined, again);
+  await (await StreamClient.open(app.url, { path: `/api/v1/ws?ticket=${ticket}` })).close();
   await ask("GET", "/api/v1/pricing/models", { bearer: token.access_token });
   await ask("DELETE", `/api/v1/api-keys/${made.id}`, again);
   await ask("DELETE", "/api/v1/auth/me", again);

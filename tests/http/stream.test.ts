@@ -191,3 +191,15 @@ test("a binary message closes the connection with 1003", async () => {
   client.socket.send(new Uint8Array([1, 2, 3]));
   expect((await client.closed()).code).toBe(1003);
 });
+
+test("S4.41 a ticket opens one socket, as whoever asked for it, and no second", async () => {
+  const asked = await fetch(`${app.url}/api/v1/ws/tickets`, { method: "POST", headers: { "x-api-key": app.key } });
+  expect(asked.status).toBe(201);
+  const { ticket, expires_at: expiresAt } = (await asked.json()) as { ticket: string; expires_at: string };
+  expect(ticket).toMatch(/^[A-Za-z0-9_-]{43}$/);
+  expect(Date.parse(expiresAt) - Date.now()).toBeWithin(20_000, 30_001);
+  const answers = await Promise.all([1, 2, 3].map(() => handshake(`/api/v1/ws?ticket=${ticket}`, [])));
+  expect(answers.map(({ status }) => status).sort()).toEqual([101, 401, 401]);
+  const again = await handshake(`/api/v1/ws?ticket=${ticket}`, []);
+  expect(JSON.parse(again.body)).toMatchObject({ code: "TICKET_INVALID" });
+});

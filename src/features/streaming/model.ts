@@ -1,6 +1,7 @@
-// What the stream's routes take.
+// What the stream's routes take and answer.
 
-import { Type } from "@sinclair/typebox";
+import { type Static, Type } from "@sinclair/typebox";
+import { timestamp } from "../../foundation/wire";
 
 export const HandshakeQuery = Type.Object(
   {
@@ -11,3 +12,16 @@ export const HandshakeQuery = Type.Object(
   },
   { additionalProperties: false },
 );
+
+export const StreamTicket = Type.Object(
+  {
+    ticket: Type.String({ pattern: "^[A-Za-z0-9_-]{43}$", maxLength: 43, description: "Opens one socket." }),
+    expires_at: timestamp({ description: "Until then." }),
+  },
+  {
+    additionalProperties: false,
+    $id: "StreamTicket",
+    examples: [{ ticket: "EXAMPLEexampleEXAMPLEexampleEXAMPLEexample0", expires_at: "2026-01-02T03:04:35.678901Z" }],
+  },
+);
+export type StreamTicket = Static<typeof StreamTicket>;

@@ -1,17 +1,19 @@
 // How the rest of the house speaks to subscribers: a feature opens a family of channels and publishes frames to them; who listens, how, and how
-// fast is this feature's business. The hub numbers frames, keeps the window a client may resume from, and looks after clients that read too
-// slowly; the protocol and its sockets are http's. Invariants:
-//   1. A channel's frames are numbered once, the same for everybody; numbers only rise, over restarts too (they begin at the clock's milliseconds).
-//   2. A snapshot and the joining of the topic are one step: the next frame a client gets builds on the one its snapshot is of.
-//   3. Whoever has more waiting than its buffer is off every topic until it has read it; what it missed is told (`lag`), never sent in part.
+// fast is this feature's business. Types of the hub, which stream.ts makes, and tickets, which let a browser's page in. The protocol and its
+// sockets are http's.
 
+import { createHash } from "node:crypto";
 import type { TSchema } from "@sinclair/typebox";
 import type { Permission } from "../../domain/permission";
-import type { Principal } from "../../domain/principal";
-import { assert } from "../../foundation/assert";
-import type { Clock, EpochMicroseconds } from "../../foundation/clock";
+import type { Authenticator, Principal } from "../../domain/principal";
+import { Agent } from "../../foundation/agent";
+import { type Clock, type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
+import { BsoptError } from "../../foundation/errors";
 import type { Log } from "../../foundation/log";
-import { channelParts, frameText, Replay, type ReplayLimits } from "./rules";
+import type { Random } from "../../foundation/random";
+import type { Storage } from "../../storage/storage";
+import type { StreamTicket } from "./model";
+import { deleteOldTickets, hasOldTickets, hasTicket, insertTicket, takeTicket } from "./repository";
 
 export { channelName, channelParts } from "./rules";
 
@@ -132,395 +134,99 @@ export interface StreamHub extends Hub {
   statistics(): StreamStatistics;
 }
 
-export interface HubOptions {
+/** What a ticket lets in, as it is kept. */
+interface Admits {
+  readonly user_id: string;
+  readonly role: Principal["role"];
+  readonly permissions: readonly Permission[];
+  readonly credential: Principal["credential"];
+  readonly rate_class: Principal["rateClass"];
+  /** Microseconds since 1970 as text, or null. */
+  readonly expires_at: string | null;
+}
+
+export interface Tickets extends Pick<Authenticator, "authenticate"> {
+  /** A ticket that opens one socket, within half a minute, as whoever asked for it. */
+  issue(principal: Principal): Promise<StreamTicket>;
+  readonly agent: Agent;
+}
+
+const ticketBytes = 32;
+const ticketMicroseconds = 30_000_000n;
+const sweepEveryMilliseconds = 60_000;
+
+/**
+ * Tickets, for pages in browsers, which can send no header with a handshake and should show no token in an address. They are kept in the
+ * database, so that one that was asked of one process opens a socket at another, and once.
+ */
+export function createTickets(options: {
+  readonly storage: Pick<Storage, "write" | "read">;
+  readonly sessions: Required<Pick<Authenticator, "stillHolds">>;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
-  readonly limits: {
-    /** Bytes that may wait for one client before it is off its topics. */
-    readonly bufferBytesMax: number;
-    /** Milliseconds that it may stay off before it is given up. */
-    readonly slowMillisecondsMax: number;
-  };
-  /** Narrower bounds of what is kept, for tests. */
-  readonly bounds?: Partial<typeof boundsDefault>;
-}
+}): Tickets {
+  const { storage, sessions, clock, random, log } = options;
 
-const boundsDefault = {
-  replay: { countMax: 1_000, ageMillisecondsMax: 30_000, bytesMax: 8_388_608 } satisfies ReplayLimits as ReplayLimits,
-  /** Of all channels together. */
-  replayBytesMax: 67_108_864,
-  channelsMax: 50_000,
-  /** How long a channel stays wanted after the last has left. */
-  lingerMilliseconds: 30_000,
-};
-
-/** Frames from here on go to each listener by itself, which shows who cannot take it; smaller ones through the topic, written once for all. */
-const singleFrameBytesMin = 16_384;
-/** After so many bytes through a topic its listeners' buffers are looked at. */
-const uncheckedBytesMax = 32_768;
-
-interface Channel {
-  readonly name: string;
-  readonly json: string;
-  readonly family: ChannelFamily;
-  readonly replay: Replay;
-  readonly listeners: Set<ClientListener>;
-  /** The number of the last frame, or what the first will build on. */
-  seq: number;
-  hasFrames: boolean;
-  lastAt: EpochMicroseconds;
-  joinedCount: number;
-  uncheckedBytes: number;
-  /** The snapshot of `seq` as a frame: thousands may ask for it at once. */
-  snapshotFrame: string | null;
-  /** Since when nobody listens; null: somebody does. */
-  idleSinceMilliseconds: number | null;
-}
-
-/** Where a listener stands with a channel it is off: the last frame it was sent, and whether that was a whole state it has not read yet. */
-interface Away {
-  readonly seq: number;
-  readonly isFresh: boolean;
-}
-
-interface HubState {
-  readonly clock: Clock;
-  readonly limits: HubOptions["limits"];
-  framesSent: number;
-  bytesSent: number;
-  lags: number;
-  subscriptions: number;
-  snapshotOf(channel: Channel): string;
-  channelFor(wanted: Resolved): Channel;
-  find(name: string): Channel | undefined;
-  forget(listener: ClientListener): void;
-}
-
-export function createHub(options: HubOptions): StreamHub {
-  const { clock, log, limits } = options;
-  const bounds = { ...boundsDefault, ...options.bounds };
-  const families = new Map<string, ChannelFamily>();
-  const operations = new Map<string, StreamOperation>();
-  const channels = new Map<string, Channel>();
-  const listeners = new Set<ClientListener>();
-  let broadcast: ((topic: string, text: string) => void) | null = null;
-  let replayBytes = 0;
-  let framesPublished = 0;
-  /** No channel begins below it, so that none is ever numbered twice in a process. */
-  let seqFloor = 0;
-
-  const state: HubState = {
-    clock,
-    limits,
-    framesSent: 0,
-    bytesSent: 0,
-    lags: 0,
-    subscriptions: 0,
-    snapshotOf(channel) {
-      channel.snapshotFrame ??= frameText({
-        channelJson: channel.json,
-        seq: channel.seq,
-        prev: null,
-        at: channel.lastAt,
-        type: "snapshot",
-        data: channel.family.snapshot(channel.name) ?? "null",
-      });
-      return channel.snapshotFrame;
-    },
-    channelFor({ channel: name, family }) {
-      const known = channels.get(name);
-      if (known) return known;
-      const now = clock.nowMicroseconds();
-      const seq = Math.max(Number(now / 1000n), seqFloor);
-      const channel: Channel = {
-        name,
-        json: JSON.stringify(name),
-        family,
-        replay: new Replay(bounds.replay, seq),
-        listeners: new Set(),
-        seq,
-        hasFrames: false,
-        lastAt: now,
-        joinedCount: 0,
-        uncheckedBytes: 0,
-        snapshotFrame: null,
-        idleSinceMilliseconds: clock.monotonicMilliseconds(),
-      };
-      channels.set(name, channel);
-      family.wanted(name);
-      return channel;
-    },
-    find: (name) => channels.get(name),
-    forget: (listener) => listeners.delete(listener),
-  };
-
-  function send(channel: Channel, { seq, prev, kind, data, at }: NumberedFrame): void {
-    const text = frameText({ channelJson: channel.json, seq, prev, at, type: kind, data });
-    const isSingle = text.length >= singleFrameBytesMin;
-    channel.uncheckedBytes += text.length;
-    // Before the number moves: whoever leaves now has been sent all up to it.
-    if (!isSingle && channel.uncheckedBytes > uncheckedBytesMax) {
-      for (const listener of channel.listeners) listener.checkBuffer();
-      channel.uncheckedBytes = text.length;
-    }
-    if (isSingle) for (const listener of channel.listeners) listener.checkBuffer();
-    channel.seq = seq;
-    channel.hasFrames = true;
-    channel.lastAt = at;
-    channel.snapshotFrame = null;
-    const before = channel.replay.bytes;
-    channel.replay.add(seq, text, clock.monotonicMilliseconds());
-    replayBytes += channel.replay.bytes - before;
-    while (replayBytes > bounds.replayBytesMax && channel.replay.count > 0) dropOldest(channel);
-    framesPublished += 1;
-    if (channel.joinedCount === 0) return;
-    state.framesSent += channel.joinedCount;
-    state.bytesSent += channel.joinedCount * text.length;
-    if (isSingle) for (const listener of channel.listeners) listener.sendJoined(channel, text);
-    else broadcast?.(channel.name, text);
-  }
-
-  function dropOldest({ replay }: Channel): void {
-    const before = replay.bytes;
-    replay.dropOldest();
-    replayBytes += replay.bytes - before;
-  }
-
-  function publishNumbered(name: string, frame: NumberedFrame): boolean {
-    const channel = channels.get(name);
-    if (channel === undefined) return true;
-    if (frame.kind === "snapshot") {
-      if (frame.seq <= channel.seq && channel.hasFrames) return false;
-      if (frame.prev !== channel.seq) restart(channel, frame.prev);
-    } else if (frame.prev !== channel.seq || frame.seq <= channel.seq) return false;
-    send(channel, frame);
-    return true;
-  }
-
-  /** What was before cannot be resumed: the next frame builds on nothing that was sent. */
-  function restart(channel: Channel, seq: number): void {
-    replayBytes -= channel.replay.bytes;
-    channel.replay.restart(seq);
-  }
-
-  function look(): void {
-    const now = clock.monotonicMilliseconds();
-    for (const listener of listeners) listener.look(now);
-    for (const channel of channels.values()) {
-      const before = channel.replay.bytes;
-      channel.replay.trim(now);
-      replayBytes += channel.replay.bytes - before;
-      if (channel.idleSinceMilliseconds === null || now - channel.idleSinceMilliseconds < bounds.lingerMilliseconds)
-        continue;
-      replayBytes -= channel.replay.bytes;
-      seqFloor = Math.max(seqFloor, channel.seq + 1);
-      channels.delete(channel.name);
-      channel.family.unwanted(channel.name);
-    }
+  async function issue(principal: Principal): Promise<StreamTicket> {
+    const ticket = Buffer.from(random.bytes(ticketBytes)).toString("base64url");
+    const expiresAt = clock.nowMicroseconds() + ticketMicroseconds;
+    const admits: Admits = {
+      user_id: principal.userId,
+      role: principal.role,
+      permissions: [...principal.permissions],
+      credential: principal.credential,
+      rate_class: principal.rateClass,
+      expires_at: principal.expiresAt?.toString() ?? null,
+    };
+    const row = { ticketHash: hashOf(ticket), admits: JSON.stringify(admits), expiresAt };
+    await storage.write((tx) => insertTicket(tx, row));
+    return { ticket, expires_at: formatTimestamp(expiresAt) };
   }
 
   return {
-    get families() {
-      return [...families.values()];
+    issue,
+    async authenticate({ ticket, peerAddress }) {
+      const ticketHash = hashOf(ticket ?? "");
+      if (!(await hasTicket(storage.read, ticketHash))) throw ticketInvalid();
+      const row = await storage.write((tx) => takeTicket(tx, ticketHash));
+      if (row === null || row.expiresAt <= clock.nowMicroseconds()) throw ticketInvalid();
+      const admits = JSON.parse(row.admits) as Admits;
+      const principal: Principal = {
+        userId: admits.user_id,
+        role: admits.role,
+        permissions: new Set(admits.permissions),
+        credential: admits.credential,
+        rateClass: admits.rate_class,
+        ...(admits.expires_at !== null && { expiresAt: BigInt(admits.expires_at) }),
+      };
+      const held = await sessions.stillHolds(principal, peerAddress);
+      const permissions = new Set(admits.permissions.filter((permission) => held.has(permission)));
+      return Object.freeze({ ...principal, permissions });
     },
-    operations,
-    open(family) {
-      assert(!families.has(family.name), `channels ${family.name} are opened twice`);
-      families.set(family.name, family);
-    },
-    answer(operation) {
-      assert(!operations.has(operation.op), `op ${operation.op} is answered twice`);
-      operations.set(operation.op, operation);
-    },
-    publish(name, kind, data, at) {
-      const channel = channels.get(name);
-      if (channel) send(channel, { seq: channel.seq + 1, prev: channel.seq, kind, data, at });
-    },
-    publishNumbered,
-    isWanted: (name) => channels.has(name),
-    resolve(name) {
-      const parts = channelParts(name);
-      if (parts === null) return { fault: "is no channel's name" };
-      const family = families.get(parts[0]!);
-      if (family === undefined) return { fault: `is of no family there is: ${[...families.keys()].join(", ")}` };
-      const found = family.channelOf(parts.slice(1));
-      if ("fault" in found) return found;
-      const { channel } = found;
-      assert(
-        channel === family.name || channel.startsWith(`${family.name}/`),
-        `a channel of ${family.name} calls itself ${channel}`,
-      );
-      return { channel, family };
-    },
-    hasRoomFor: (name) => channels.has(name) || channels.size < bounds.channelsMax,
-    listen(wire) {
-      const listener = new ClientListener(wire, state);
-      listeners.add(listener);
-      return listener;
-    },
-    attach(reach) {
-      broadcast = reach;
-      log.debug({}, "streams reach their subscribers");
-    },
-    look,
-    statistics: () => ({
-      channels: channels.size,
-      subscriptions: state.subscriptions,
-      framesPublished,
-      framesSent: state.framesSent,
-      bytesSent: state.bytesSent,
-      lags: state.lags,
-      replayBytes,
+    agent: new Agent({
+      name: "stream-tickets",
+      intervalMilliseconds: sweepEveryMilliseconds,
+      failuresMax: 5,
+      clock,
+      round: async () => {
+        const now = clock.nowMicroseconds();
+        if (await hasOldTickets(storage.read, now)) await storage.write((tx) => deleteOldTickets(tx, now));
+      },
+      onFailure: (error) => log.warn({ err: error }, "old tickets were not swept; it will be tried again"),
     }),
   };
 }
 
-const none: ReadonlySet<Permission> = new Set();
+/** SHA-256, because a ticket is 256 random bits. */
+function hashOf(ticket: string): string {
+  return createHash("sha256").update(ticket, "latin1").digest("hex");
+}
 
-/** One client's place in the hub. There may be very many: what most of them do not need is made when they do. */
-class ClientListener implements Listener {
-  readonly #wire: Wire;
-  readonly #hub: HubState;
-  /** Null: on the topic. */
-  #channels: Map<Channel, Away | null> | null = null;
-  #awaySinceMilliseconds: number | null = null;
-
-  constructor(wire: Wire, hub: HubState) {
-    this.#wire = wire;
-    this.#hub = hub;
-  }
-
-  get channelCount(): number {
-    return this.#channels?.size ?? 0;
-  }
-
-  permissions(): ReadonlySet<Permission> {
-    if (this.#channels === null) return none;
-    const asked = new Set<Permission>();
-    for (const { family } of this.#channels.keys()) asked.add(family.permission);
-    return asked;
-  }
-
-  has(name: string): boolean {
-    const channel = this.#hub.find(name);
-    return channel !== undefined && this.#channels?.has(channel) === true;
-  }
-
-  subscribe(wanted: Resolved, { snapshot, resumeAfter }: Subscription): void {
-    const channel = this.#hub.channelFor(wanted);
-    this.#channels ??= new Map();
-    if (!this.#channels.has(channel)) {
-      channel.listeners.add(this);
-      channel.idleSinceMilliseconds = null;
-      this.#hub.subscriptions += 1;
-    } else this.#leave(channel);
-    const missed = resumeAfter === null ? null : channel.replay.after(resumeAfter);
-    if (missed !== null) for (const text of missed) this.#send(text);
-    else if (snapshot || resumeAfter !== null) this.#send(this.#hub.snapshotOf(channel));
-    this.#join(channel);
-  }
-
-  unsubscribe(name: string): void {
-    const channel = this.#hub.find(name);
-    if (channel === undefined || !this.#channels?.has(channel)) return;
-    this.#leave(channel);
-    this.#remove(channel);
-    this.#channels.delete(channel);
-  }
-
-  close(): void {
-    for (const [channel, away] of this.#channels ?? []) {
-      if (away === null) channel.joinedCount -= 1;
-      this.#remove(channel);
-    }
-    this.#channels = null;
-    this.#hub.forget(this);
-  }
-
-  /** Off every topic where more waits than may. */
-  checkBuffer(): void {
-    if (this.#awaySinceMilliseconds !== null || this.#wire.bufferedBytes <= this.#hub.limits.bufferBytesMax) return;
-    this.#awaySinceMilliseconds = this.#hub.clock.monotonicMilliseconds();
-    for (const [channel, away] of this.#channels ?? []) {
-      if (away !== null) continue;
-      this.#leave(channel);
-      this.#channels!.set(channel, { seq: channel.seq, isFresh: false });
-    }
-  }
-
-  sendJoined(channel: Channel, text: string): void {
-    if (this.#channels?.get(channel) === null) this.#wire.send(text);
-  }
-
-  drained(): void {
-    const { bufferBytesMax } = this.#hub.limits;
-    if (this.#awaySinceMilliseconds === null || this.#wire.bufferedBytes > bufferBytesMax / 2) return;
-    this.#awaySinceMilliseconds = null;
-    for (const [channel, away] of this.#channels ?? []) {
-      if (away === null) continue;
-      // Filled again by what was told of the channels before: the others wait for the next time.
-      if (this.#wire.bufferedBytes > bufferBytesMax) {
-        this.#awaySinceMilliseconds = this.#hub.clock.monotonicMilliseconds();
-        return;
-      }
-      if (away.seq !== channel.seq && !(away.isFresh && this.#catchUp(channel, away.seq))) {
-        this.#hub.lags += 1;
-        const dropped = channel.seq - away.seq;
-        const { json: channelJson, seq, lastAt: at } = channel;
-        this.#send(frameText({ channelJson, seq, prev: away.seq, at, type: "lag", data: `{"dropped":${dropped}}` }));
-        this.#send(this.#hub.snapshotOf(channel));
-      }
-      this.#join(channel);
-    }
-  }
-
-  look(now: number): void {
-    if (this.#awaySinceMilliseconds === null) this.checkBuffer();
-    else this.drained();
-    const since = this.#awaySinceMilliseconds;
-    if (since !== null && now - since > this.#hub.limits.slowMillisecondsMax) this.#wire.tooSlow();
-  }
-
-  /** What came while a whole state was on its way to the client, where that is little. */
-  #catchUp(channel: Channel, seq: number): boolean {
-    const missed = channel.replay.after(seq);
-    if (missed === null) return false;
-    let bytes = 0;
-    for (const { length } of missed) bytes += length;
-    if (bytes > this.#hub.limits.bufferBytesMax) return false;
-    for (const text of missed) this.#send(text);
-    return true;
-  }
-
-  /** On the topic, but where the client has first to read what it was just sent. */
-  #join(channel: Channel): void {
-    const isOver = this.#wire.bufferedBytes > this.#hub.limits.bufferBytesMax;
-    if (isOver) this.#awaySinceMilliseconds ??= this.#hub.clock.monotonicMilliseconds();
-    if (isOver || this.#awaySinceMilliseconds !== null) {
-      this.#channels!.set(channel, { seq: channel.seq, isFresh: true });
-      return;
-    }
-    this.#channels!.set(channel, null);
-    channel.joinedCount += 1;
-    this.#wire.join(channel.name);
-  }
-
-  #leave(channel: Channel): void {
-    if (this.#channels?.get(channel) !== null) return;
-    channel.joinedCount -= 1;
-    this.#channels.set(channel, { seq: channel.seq, isFresh: false });
-    this.#wire.leave(channel.name);
-  }
-
-  #remove(channel: Channel): void {
-    channel.listeners.delete(this);
-    this.#hub.subscriptions -= 1;
-    if (channel.listeners.size === 0) channel.idleSinceMilliseconds = this.#hub.clock.monotonicMilliseconds();
-  }
-
-  #send(text: string): void {
-    this.#hub.framesSent += 1;
-    this.#hub.bytesSent += text.length;
-    this.#wire.send(text);
-  }
+function ticketInvalid(): BsoptError {
+  return new BsoptError({
+    reason: "unauthenticated",
+    code: "TICKET_INVALID",
+    detail: "The ticket is not ours, was used, or is over.",
+  });
 }
