@@ -119,7 +119,9 @@ const daysLookedMax = 40;
 export function sessionAt(hours: MarketHours, moment: EpochMicroseconds): SessionAt | null {
   const { days } = hours;
   if (days === null) return { session: "open", since: null, next: null };
-  const today = Number((moment - (((moment % microsecondsPerDay) + microsecondsPerDay) % microsecondsPerDay)) / microsecondsPerDay);
+  const today = Number(
+    (moment - (((moment % microsecondsPerDay) + microsecondsPerDay) % microsecondsPerDay)) / microsecondsPerDay,
+  );
   if (!knowsDay(days, today)) return null;
   // The evening before belongs to a trading day, and so may the morning after in UTC.
   let current: Stretch | null = null;
@@ -146,7 +148,11 @@ export function sessionAt(hours: MarketHours, moment: EpochMicroseconds): Sessio
 function stretchesOf({ days, zone, periods, shortPeriods }: MarketHours, day: number): Stretch[] {
   if (days === null || !knowsDay(days, day) || !isBusinessDay(days, day)) return [];
   const told = shortPeriods !== null && closesEarly(day) ? shortPeriods : periods;
-  return told.map(({ session, from, to }) => ({ session, from: momentOf(zone, day, from), to: momentOf(zone, day, to) }));
+  return told.map(({ session, from, to }) => ({
+    session,
+    from: momentOf(zone, day, from),
+    to: momentOf(zone, day, to),
+  }));
 }
 
 function momentOf(zone: MarketHours["zone"], day: number, minutes: number): EpochMicroseconds {

@@ -27,7 +27,12 @@ type Row = readonly [what: string, market: string, at: string, shown: readonly (
 describe("S4.49 a market at a moment", () => {
   const rows: readonly Row[] = [
     ["early in winter", "new_york", "2026-11-20T09:00:00Z", ["pre", "2026-11-20T09:00", "open 2026-11-20T14:30"]],
-    ["a moment before", "new_york", "2026-11-20T08:59:59.999999Z", ["closed", "2026-11-20T01:00", "pre 2026-11-20T09:00"]],
+    [
+      "a moment before",
+      "new_york",
+      "2026-11-20T08:59:59.999999Z",
+      ["closed", "2026-11-20T01:00", "pre 2026-11-20T09:00"],
+    ],
     ["opening", "new_york", "2026-11-20T14:30:00Z", ["open", "2026-11-20T14:30", "after 2026-11-20T21:00"]],
     ["closing", "new_york", "2026-11-20T21:00:00Z", ["after", "2026-11-20T21:00", "closed 2026-11-21T01:00"]],
     ["a weekend", "new_york", "2026-11-21T12:00:00Z", ["closed", "2026-11-21T01:00", "pre 2026-11-23T09:00"]],
@@ -35,9 +40,24 @@ describe("S4.49 a market at a moment", () => {
     ["the short day after", "new_york", "2026-11-27T17:59:00Z", ["open", "2026-11-27T14:30", "after 2026-11-27T18:00"]],
     ["its evening", "new_york", "2026-11-27T18:00:00Z", ["after", "2026-11-27T18:00", "closed 2026-11-27T22:00"]],
     ["summer time", "new_york", "2026-07-06T13:30:00Z", ["open", "2026-07-06T13:30", "after 2026-07-06T20:00"]],
-    ["clocks set on over the weekend", "new_york", "2026-03-07T12:00:00Z", ["closed", "2026-03-07T01:00", "pre 2026-03-09T08:00"]],
-    ["clocks set back over the weekend", "new_york", "2026-10-31T12:00:00Z", ["closed", "2026-10-31T00:00", "pre 2026-11-02T09:00"]],
-    ["four days of September 2001", "new_york", "2001-09-12T15:00:00Z", ["closed", "2001-09-11T00:00", "pre 2001-09-17T08:00"]],
+    [
+      "clocks set on over the weekend",
+      "new_york",
+      "2026-03-07T12:00:00Z",
+      ["closed", "2026-03-07T01:00", "pre 2026-03-09T08:00"],
+    ],
+    [
+      "clocks set back over the weekend",
+      "new_york",
+      "2026-10-31T12:00:00Z",
+      ["closed", "2026-10-31T00:00", "pre 2026-11-02T09:00"],
+    ],
+    [
+      "four days of September 2001",
+      "new_york",
+      "2001-09-12T15:00:00Z",
+      ["closed", "2001-09-11T00:00", "pre 2001-09-17T08:00"],
+    ],
     ["the evening before", "cboe", "2026-11-20T01:15:00Z", ["pre", "2026-11-20T01:15", "closed 2026-11-20T14:25"]],
     ["between two sessions", "cboe", "2026-11-20T14:27:00Z", ["closed", "2026-11-20T14:25", "open 2026-11-20T14:30"]],
     ["Sunday evening", "cboe", "2026-11-23T03:00:00Z", ["pre", "2026-11-23T01:15", "closed 2026-11-23T14:25"]],
