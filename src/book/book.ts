@@ -279,13 +279,12 @@ export class UnderlyingBook {
       if (expiry !== null && this.#stateOf(row, moment) === "ok") futures.set(Number(expiry), middle);
     }
     const own = ownSpot(state.own, moment, settings.spotStaleMicroseconds);
-    const isFresh = own.source === "mid" || own.source === "last";
     state.pending = {
       at: moment,
       version: state.version,
       settings,
-      spot: isFresh ? own.spot : Number.NaN,
-      spotSource: isFresh ? own.source : "none",
+      spot: own.spot,
+      spotSource: own.source,
       bid,
       ask,
       futures,

@@ -27,7 +27,7 @@ export interface RefitInput {
   /** The book's version then. */
   readonly version: number;
   readonly settings: BookSettings;
-  /** By the underlying's own quote; NaN where that says nothing fresh. */
+  /** By the underlying's own quote: mid, last, stale, or none (NaN). A stale one stands behind parity. */
   readonly spot: number;
   readonly spotSource: SpotSource;
   /** By row; NaN on both sides where the quote is not to be used. */
@@ -102,7 +102,11 @@ export function* refitInSteps(place: RefitPlace, input: RefitInput): Generator<v
     solveStatus: new Float64Array(rowCount),
     premiums: valuedOutputs.map(nans),
   };
-  if (!(spot > 0)) return result;
+  if (!(spot > 0)) {
+    // Nothing to fit by: what was fitted stays.
+    for (const { index, expiry } of place.layouts) if (expiry.at > input.at) result.fits[index] = expiry.fit;
+    return result;
+  }
   let before: SliceBefore | null = null;
   for (const layout of place.layouts) {
     const forward = found.get(layout);
@@ -146,7 +150,7 @@ function* parityOf(
   time: number,
 ): Generator<void, Found | null> {
   const { settings, bid, ask } = input;
-  const spot = input.spot > 0 ? input.spot : undefined;
+  const spot = freshSpot(input);
   const held = { rate: settings.rate ?? undefined, dividendYield: settings.dividendYield ?? undefined, spot };
   const strikes: ParityStrike[] = [];
   for (const { strike, call, put } of layout.strikes) {
@@ -236,13 +240,14 @@ function deAmericanised(engine: Engine, pairs: readonly ParityStrike[], terms: T
   return pairs.map(({ strike }, index) => ({ strike, call: leg(2 * index), put: leg(2 * index + 1) }));
 }
 
-/** The underlying's own quote, else the prepaid forward of the nearest expiry that has a line. */
+/** The underlying's own fresh quote, else the prepaid forward of the nearest expiry that has a line, else its own old quote. */
 function spotOf(
   { layouts }: RefitPlace,
-  { spot, spotSource, at }: RefitInput,
+  input: RefitInput,
   found: ReadonlyMap<ExpiryLayout, Found>,
 ): { spot: number; spotSource: SpotSource } {
-  if (spot > 0) return { spot, spotSource };
+  const { spot, spotSource, at } = input;
+  if (freshSpot(input) !== undefined) return { spot, spotSource };
   for (const layout of layouts) {
     const nearest = found.get(layout);
     if (nearest === undefined) continue;
@@ -251,7 +256,11 @@ function spotOf(
       spotSource: "parity",
     };
   }
-  return { spot: Number.NaN, spotSource: "none" };
+  return { spot, spotSource };
+}
+
+function freshSpot({ spot, spotSource }: RefitInput): number | undefined {
+  return spotSource === "mid" || spotSource === "last" ? spot : undefined;
 }
 
 /** Gives the expiries without a line of their own a forward: an earlier fit's, a future's, or between their neighbours'. */

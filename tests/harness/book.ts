@@ -151,11 +151,14 @@ export function randomSession(seed: number, length: number, root = "XSP"): BookE
   const all = optionGrid(root, [{ year: 2026, month: 3, day: 2 }, ...someDates], strikes);
   const underlying = all[0]!.underlying;
   const entries: BookEntry[] = [{ kind: "list", instruments: all.filter(() => random() < 0.8) }];
+  for (const quote of pricedQuotes(all, { spot: 100, at: sessionStart, half: 0.05 }))
+    if (random() < 0.8) entries.push({ kind: "quote", quote, receivedAt: sessionStart });
+  const lengthInAll = entries.length + length;
   let at = sessionStart;
   let spot = 100;
   let sequence = 0;
-  while (entries.length < length) {
-    at += BigInt(Math.floor(random() * (random() < 0.02 ? 4e9 : 2e6)));
+  while (entries.length < lengthInAll) {
+    at += BigInt(Math.floor(random() * (random() < 0.005 ? 4e9 : 2e5)));
     spot *= 1 + 0.002 * (random() - 0.5);
     const draw = random();
     const told = random() < 0.5 ? { sourceSequence: random() < 0.9 ? ++sequence : sequence } : {};
