@@ -92,6 +92,7 @@ function writeExpiry(writer: ByteWriter, { at, root, style, rowCount, fit, settl
   if (slice === null) return;
   writer.double(slice.at);
   writer.double(slice.timeToExpiry);
+  writer.double(slice.coldLoss);
   writer.whole(slice.quoteCount);
   for (const name of sviNumbers) writer.double(slice.svi[name]);
   const { wing } = slice.svi;
@@ -125,10 +126,11 @@ function readFit(reader: ByteReader): ExpiryFit {
 }
 
 function readSlice(reader: ByteReader): FittedSlice {
-  const [at, timeToExpiry, quoteCount] = [reader.double(), reader.double(), reader.whole()];
+  const [at, timeToExpiry, coldLoss] = [reader.double(), reader.double(), reader.double()];
+  const quoteCount = reader.whole();
   const raw = doublesNamed(reader, sviNumbers);
   const svi = reader.byte() === 0 ? raw : { ...raw, wing: doublesNamed(reader, wingNumbers) };
-  return { at, timeToExpiry, quoteCount, svi };
+  return { at, timeToExpiry, coldLoss, quoteCount, svi };
 }
 
 function doublesNamed<Name extends string>(reader: ByteReader, names: readonly Name[]): Record<Name, number> {

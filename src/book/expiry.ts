@@ -35,6 +35,8 @@ export interface FittedSlice {
   readonly at: number;
   readonly timeToExpiry: number;
   readonly quoteCount: number;
+  /** Loss per quote of the last fit that began from nothing. */
+  readonly coldLoss: number;
 }
 
 /** An expiry of a book. Rows know it by its place in the book's list, which it keeps as long as it has rows. */

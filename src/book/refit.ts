@@ -16,6 +16,7 @@ import { forwardVarianceShareMin, volatilityErrorMin } from "../surfaces/calibra
 import { fitParity, type ParityFit, type ParityQuality, type ParityStrike } from "../surfaces/parity";
 import type { SviSlice } from "../surfaces/svi";
 import { totalVariance } from "../surfaces/svi";
+import { slicePointsMin } from "../surfaces/svi-fit";
 import { fitConstrained, keepsConditions, startSlice } from "../surfaces/svi-constrained";
 import type { BookSettings, ForwardSource, SpotSource } from "./entries";
 import { type ExpiryFit, type ExpiryLayout, type FittedSlice, yearsBetween } from "./expiry";
@@ -62,7 +63,7 @@ export interface RefitResult {
 export const valuedOutputs = ["price", "delta", "gamma", "vega", "theta", "rho"] as const;
 
 /** American pairs nearest to the money that a forward is taken from. */
-const americanPairsMax = 24;
+const americanPairsMax = 16;
 const deAmericanisingRounds = 3;
 /** American options solved or priced at a time: about a millisecond and a half. */
 const americanSolvedMax = 24;
@@ -434,16 +435,27 @@ function sliceOf(
     w: Float64Array.from(ordered, ({ volatility }) => volatility * volatility * time),
     error: Float64Array.from(ordered, ({ error }) => error),
   };
+  const count = points.length;
+  const aged = old === null ? null : agedTo(old, time);
+  if (aged !== null && count >= slicePointsMin) {
+    // From where the last fit ended: a tenth of the work. Not where it ends much worse than the last start from nothing did.
+    const fit = fitConstrained({ points: columns, start: aged.svi, above });
+    const isGood = fit.loss <= count * Math.max(warmLossShare * aged.coldLoss, warmLossMin);
+    if (fit.isFree && !fit.isDrawnBack && isGood)
+      return { svi: fit.slice, at, timeToExpiry: time, quoteCount: count, coldLoss: aged.coldLoss };
+  }
   const own = startSlice(columns, true);
   if (own !== null) {
     const start = own.wing === undefined && before?.svi.wing ? { ...own, wing: before.svi.wing } : own;
     const fit = fitConstrained({ points: columns, start, above });
-    if (fit.isFree) return { svi: fit.slice, at, timeToExpiry: time, quoteCount: points.length };
+    if (fit.isFree) return { svi: fit.slice, at, timeToExpiry: time, quoteCount: count, coldLoss: fit.loss / count };
   }
-  if (old === null) return null;
-  const aged = agedTo(old, time);
-  return keepsConditions(aged.svi, above) ? aged : null;
+  return aged !== null && keepsConditions(aged.svi, above) ? aged : null;
 }
+
+/** Half the mean square error, in half-spreads, that a fit from the last slice may have: that of the last fit from nothing, a little worse, or this. */
+const warmLossShare = 1.2;
+const warmLossMin = 0.02;
 
 /** The same volatilities at the same moneyness with less time left: a smaller multiple of the same variances, free of butterflies as they. */
 function agedTo(slice: FittedSlice, time: number): FittedSlice {
