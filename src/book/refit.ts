@@ -16,8 +16,8 @@ import { forwardVarianceShareMin, volatilityErrorMin } from "../surfaces/calibra
 import { fitParity, type ParityFit, type ParityQuality, type ParityStrike } from "../surfaces/parity";
 import type { SviSlice } from "../surfaces/svi";
 import { totalVariance } from "../surfaces/svi";
-import { slicePointsMin } from "../surfaces/svi-fit";
 import { fitConstrained, keepsConditions, startSlice } from "../surfaces/svi-constrained";
+import { slicePointsMin } from "../surfaces/svi-fit";
 import type { BookSettings, ForwardSource, SpotSource } from "./entries";
 import { type ExpiryFit, type ExpiryLayout, type FittedSlice, yearsBetween } from "./expiry";
 
@@ -163,15 +163,18 @@ function* parityOf(
   if (typeof fit === "string") return null;
   if (layout.expiry.style === "european" || fit.quality === "given") return foundBy(fit, false);
   const pairs = nearestPairs(strikes, fit.forward);
+  // Where the last refit got to is near enough that one round goes on from there.
+  const old = layout.expiry.fit;
+  const known = old?.isDeAmericanised === true && spot !== undefined ? old : null;
+  const rounds = known === null ? deAmericanisingRounds : 1;
   let line = fit;
-  for (let round = 0; round < deAmericanisingRounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     const stood = spot ?? line.forward * line.discount;
-    const terms = {
-      time,
-      spot: stood,
+    const { rate, dividendYield } = known ?? {
       rate: line.rate,
       dividendYield: line.rate - Math.log(line.forward / stood) / time,
     };
+    const terms = { time, spot: stood, rate, dividendYield };
     const european: ParityStrike[] = [];
     for (let start = 0; start < pairs.length; start += americanSolvedMax / 2) {
       european.push(...deAmericanised(place.engine, pairs.slice(start, start + americanSolvedMax / 2), terms));

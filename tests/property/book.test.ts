@@ -139,5 +139,7 @@ interface Cell {
 }
 
 function cellsOf(frame: Frame): Cell[] {
-  return frame.expiries.flatMap(({ rows }) => rows.flatMap(({ call, put }) => [call, put])).filter((cell) => cell != null);
+  return frame.expiries
+    .flatMap(({ rows }) => rows.flatMap(({ call, put }) => [call, put]))
+    .filter((cell) => cell != null);
 }
