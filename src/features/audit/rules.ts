@@ -42,6 +42,8 @@ export const auditEventTypes = [
   "admin.user.deleted",
   "config.update",
   "admin.error.resolved",
+  "market.subscription.created",
+  "market.subscription.deleted",
   "trading.order.placed",
   "trading.order.rejected",
   "audit.exported",
