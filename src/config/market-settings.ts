@@ -28,6 +28,37 @@ export const marketSettings = [
     rule: "must be a whole number from 1 to 36500",
   },
   {
+    key: "market_rate",
+    schema: Type.Number({ minimum: -1, maximum: 1 }),
+    default: undefined,
+    description:
+      "Continuous interest rate that live chains are discounted at, 0.04 being 4 %. Default: what put-call parity tells for each expiry.",
+    rule: "must be a number from -1 to 1",
+  },
+  {
+    key: "market_spot_stale_seconds",
+    schema: Type.Integer({ minimum: 1, maximum: 604_800 }),
+    default: 60,
+    description:
+      "Seconds after which an underlying's own quote no longer is its spot, where put-call parity of its options tells one.",
+    rule: "must be a whole number from 1 to 604800",
+  },
+  {
+    key: "market_stale_seconds",
+    schema: Type.Integer({ minimum: 1, maximum: 604_800 }),
+    default: 60,
+    description: "Seconds after which an option's quote is marked stale and no longer used.",
+    rule: "must be a whole number from 1 to 604800",
+  },
+  {
+    key: "market_volatility",
+    schema: Type.Union([Type.Literal("surface"), Type.Literal("quote")]),
+    default: "surface",
+    description:
+      "Volatility that live options are priced at: surface, the one fitted to all quotes of the underlying, or quote, the option's own; each stands in where the other is missing.",
+    rule: "must be surface or quote",
+  },
+  {
     key: "stream_buffer_bytes",
     schema: Type.Integer({ minimum: 4096, maximum: 524_288 }),
     default: 65_536,
@@ -90,6 +121,14 @@ export const marketSettings = [
 
 /** The live market's part of the configuration. */
 export interface MarketConfig {
+  /** What every book judges and values by. */
+  readonly book: {
+    readonly volatility: "surface" | "quote";
+    readonly staleMicroseconds: number;
+    readonly spotStaleMicroseconds: number;
+    readonly rate: number | null;
+    readonly dividendYield: number | null;
+  };
   readonly history: {
     readonly quotesDays: number;
     readonly checkpointsHours: number;
@@ -110,6 +149,13 @@ export interface MarketConfig {
 /** What the settings' values say. */
 export function marketConfigOf(get: <T>(key: (typeof marketSettings)[number]["key"]) => T): MarketConfig {
   return Object.freeze({
+    book: Object.freeze({
+      volatility: get<"surface" | "quote">("market_volatility"),
+      staleMicroseconds: get<number>("market_stale_seconds") * 1e6,
+      spotStaleMicroseconds: get<number>("market_spot_stale_seconds") * 1e6,
+      rate: get<number | undefined>("market_rate") ?? null,
+      dividendYield: null,
+    }),
     history: Object.freeze({
       quotesDays: get<number>("market_quotes_days"),
       checkpointsHours: get<number>("market_checkpoints_hours"),
