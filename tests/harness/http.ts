@@ -12,6 +12,7 @@ import { seededRandom } from "../../src/foundation/random";
 import type { IdempotencyStore } from "../../src/http/idempotency";
 import type { Limits } from "../../src/http/limits";
 import { type Answered, createServer, type Failed, type HttpServer, type Refused } from "../../src/http/server";
+import type { Sockets } from "../../src/http/socket";
 
 export const testConfig: HttpConfig = {
   host: "127.0.0.1",
@@ -61,6 +62,7 @@ export interface TestServerOptions {
   readonly onFailed?: (failed: Failed) => void;
   readonly onRefused?: (refused: Refused) => void;
   readonly onAnswered?: (answered: Answered) => void;
+  readonly sockets?: Sockets;
   readonly log?: Log;
   readonly clock?: Clock;
 }
@@ -102,6 +104,7 @@ export function testServer(options: TestServerOptions): TestServer {
     random: seededRandom(1n),
     documents: { title: "bsopt", version: "0.0.0-test", description: "The server under test." },
     ...(options.limits && { limits: options.limits }),
+    ...(options.sockets && { sockets: options.sockets }),
     ...(options.onFailed && { onFailed: options.onFailed }),
     ...(options.onRefused && { onRefused: options.onRefused }),
     ...(options.onAnswered && { onAnswered: options.onAnswered }),
