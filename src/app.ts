@@ -15,6 +15,7 @@ import { openBuckets } from "./app/buckets";
 import { databaseProbe } from "./app/database-probe";
 import { errorAlertHandlers, openErrorTracking } from "./app/error-tracking";
 import { type Events, eventTopic, openEvents } from "./app/events";
+import { openLiveMarket } from "./app/live-market";
 import { documentInfo, featureRoutes } from "./app/routes";
 import { settingChecks } from "./app/setting-checks";
 import { healthView, openStreaming } from "./app/streaming";
@@ -268,7 +269,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...{ ...surroundings, storage, sessions, audit, metrics },
     readiness: () => health.readiness().then(healthView),
   });
-  agents.push(...streaming.agents);
+  const liveMarket = openLiveMarket({ ...surroundings, storage, audit, calendars: options.calendars });
+  agents.push(...streaming.agents, ...liveMarket.agents);
   const latencies = new LatencyBook(serviceLevels.map(({ name }) => name));
   const operations = createOperations({
     build,
@@ -315,6 +317,7 @@ export async function createApp(options: AppOptions): Promise<App> {
         login,
         pricing,
         tickets: streaming.tickets,
+        ...liveMarket.services,
       },
       config,
     ),
@@ -370,6 +373,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const stopBehindServer = async () => {
     safety.close();
     streaming.close();
+    await liveMarket.close();
     for (const agent of agents) await agent.stop();
     await traces?.close();
     await engine.stop();

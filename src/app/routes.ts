@@ -14,6 +14,8 @@ import { healthRoutes } from "../features/health";
 import type { Health } from "../features/health/service";
 import { identityRoutes } from "../features/identity";
 import type { Identity } from "../features/identity/service";
+import { instrumentsRoutes } from "../features/instruments";
+import type { Instruments } from "../features/instruments/service";
 import { keysRoutes } from "../features/keys";
 import type { Keys } from "../features/keys/service";
 import { loginRoutes } from "../features/login";
@@ -66,6 +68,7 @@ export interface Services {
   readonly login: Login;
   readonly pricing: PricingService;
   readonly tickets: Tickets;
+  readonly instruments: Instruments;
 }
 
 /** Every route there is. A new feature is one line here. */
@@ -98,6 +101,21 @@ export function featureRoutes(services: Services, config: Config) {
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
     sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
     streamingRoutes({ tickets, principalOf }),
+    instrumentsRoutes({
+      instruments: services.instruments,
+      ...{ principalOf, originOf, idempotencyOf, acceptedFormatOf },
+      limits: {
+        get jsonBytesMax() {
+          return config.http.batchBytesMax;
+        },
+        get textBytesMax() {
+          return config.http.tableBytesMax;
+        },
+        get rowsMax() {
+          return config.pricing.tableRowsMax;
+        },
+      },
+    }),
     loginRoutes({ login, principalOf, originOf, sessionCookie, basicCredentialsOf }),
     pricingRoutes({
       pricing,
@@ -162,6 +180,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     login: absent(),
     pricing: absent(),
     tickets: absent(),
+    instruments: absent(),
   };
   return createServer({
     features: featureRoutes(services, config),

@@ -4,7 +4,23 @@
 import { Type } from "@sinclair/typebox";
 import type { Setting } from "./setting";
 
+/** When a simulated market stands in for the real one. */
+export const simulationPolicies = ["off", "when_closed", "always"] as const;
+export type SimulationPolicy = (typeof simulationPolicies)[number];
+
+/** Calendars whose hours are known (domain/market-hours, which this room may not know; a test holds the two together). */
+export const marketCalendars = ["cboe", "deribit", "new_york", "nse"] as const;
+export type MarketCalendar = (typeof marketCalendars)[number];
+
 export const marketSettings = [
+  {
+    key: "market_auto_list",
+    schema: Type.Boolean(),
+    default: true,
+    description:
+      "Whether a quote's symbol that nobody listed is listed by the rules of its exchange, its underlying with it. Off: such quotes are refused.",
+    rule: "must be true or false",
+  },
   {
     key: "market_candles_days",
     schema: Type.Integer({ minimum: 1, maximum: 36_500 }),
@@ -21,6 +37,14 @@ export const marketSettings = [
     rule: "must be a whole number from 1 to 876000",
   },
   {
+    key: "market_instruments_max",
+    schema: Type.Integer({ minimum: 1, maximum: 5_000_000 }),
+    default: 200_000,
+    description:
+      "Most instruments listed at once; each takes about half a kilobyte of memory. Further ones are left out.",
+    rule: "must be a whole number from 1 to 5000000",
+  },
+  {
     key: "market_quotes_days",
     schema: Type.Integer({ minimum: 1, maximum: 36_500 }),
     default: 30,
@@ -34,6 +58,22 @@ export const marketSettings = [
     description:
       "Continuous interest rate that live chains are discounted at, 0.04 being 4 %. Default: what put-call parity tells for each expiry.",
     rule: "must be a number from -1 to 1",
+  },
+  {
+    key: "market_simulate",
+    schema: Type.Union(simulationPolicies.map((policy) => Type.Literal(policy))),
+    default: "off",
+    description:
+      "When a simulated market stands in for the real one: off, when_closed (whenever the exchange of market_simulate_calendar is closed), or always.",
+    rule: "must be off, when_closed or always",
+  },
+  {
+    key: "market_simulate_calendar",
+    schema: Type.Union(marketCalendars.map((name) => Type.Literal(name))),
+    default: "new_york",
+    description:
+      "The calendar by whose hours market_simulate goes: new_york, cboe, nse, or deribit, which never closes.",
+    rule: "must be cboe, deribit, new_york or nse",
   },
   {
     key: "market_spot_stale_seconds",
@@ -129,6 +169,8 @@ export interface MarketConfig {
     readonly rate: number | null;
     readonly dividendYield: number | null;
   };
+  readonly instruments: { readonly isAutoListed: boolean; readonly instrumentsMax: number };
+  readonly simulation: { readonly policy: SimulationPolicy; readonly calendar: MarketCalendar };
   readonly history: {
     readonly quotesDays: number;
     readonly checkpointsHours: number;
@@ -155,6 +197,14 @@ export function marketConfigOf(get: <T>(key: (typeof marketSettings)[number]["ke
       spotStaleMicroseconds: get<number>("market_spot_stale_seconds") * 1e6,
       rate: get<number | undefined>("market_rate") ?? null,
       dividendYield: null,
+    }),
+    instruments: Object.freeze({
+      isAutoListed: get<boolean>("market_auto_list"),
+      instrumentsMax: get<number>("market_instruments_max"),
+    }),
+    simulation: Object.freeze({
+      policy: get<SimulationPolicy>("market_simulate"),
+      calendar: get<MarketCalendar>("market_simulate_calendar"),
     }),
     history: Object.freeze({
       quotesDays: get<number>("market_quotes_days"),

@@ -5,7 +5,7 @@
 import type { BodyLease } from "./body-budget";
 import type { BodyPatience } from "./body-patience";
 import { decoded } from "./content-coding";
-import { bodyFormats, type ContentCoding, codingOfHeader, formatOfContentType } from "./media";
+import { type BodyFormat, bodyFormats, type ContentCoding, codingOfHeader, formatOfContentType } from "./media";
 import { Refusal } from "./problem";
 import type { Route } from "./routes";
 
@@ -68,11 +68,11 @@ export function requireJsonMediaType(request: Request): void {
   }
 }
 
-/** What a table route's body is: 415 unless it is one of the four formats, plain or under a known coding. */
-export function requireTableMedia(request: Request): {
-  format: keyof typeof bodyFormats;
-  coding: ContentCoding | null;
-} {
+/** What the body of a route is that takes more than JSON: 415 unless it is one of its formats, plain or under a known coding. */
+export function requireFormat<Format extends BodyFormat>(
+  request: Request,
+  formats: readonly Format[],
+): { format: Format; coding: ContentCoding | null } {
   const coding = codingOfHeader(request.headers.get("content-encoding"));
   if (coding === undefined) {
     throw new Refusal({
@@ -82,9 +82,10 @@ export function requireTableMedia(request: Request): {
       headers: { "accept-encoding": "gzip, zstd" },
     });
   }
-  const format = formatOfContentType(request.headers.get("content-type"));
-  if (format === null) {
-    const types = Object.values(bodyFormats).join(", ");
+  const claimed = formatOfContentType(request.headers.get("content-type"));
+  const format = formats.find((each) => each === claimed);
+  if (format === undefined) {
+    const types = formats.map((each) => bodyFormats[each]).join(", ");
     throw new Refusal({
       kind: "media-unsupported",
       code: "CONTENT_TYPE_UNSUPPORTED",

@@ -29,7 +29,10 @@ export function documentRoutes(options: { readonly info: DocumentInfo; readonly 
   function answerDocument(): Response {
     // It tells the limits of bodies, which may change.
     const limits = routes()
-      .map(({ bodyBytesMax, tables }) => `${bodyBytesMax} ${tables?.bytesMax} ${tables?.rowsMax}`)
+      .map(
+        ({ bodyBytesMax, tables, texts }) =>
+          `${bodyBytesMax} ${tables?.bytesMax} ${tables?.rowsMax} ${texts?.bytesMax}`,
+      )
       .join();
     if (document?.limits !== limits) {
       document = { text: `${JSON.stringify(openApiDocument(routes(), info), null, 2)}\n`, limits };

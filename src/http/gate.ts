@@ -3,6 +3,7 @@
 // decided before a byte of the body is read. It runs before Elysia does, on the very path Elysia then routes by, so it
 // depends on none of Elysia's guards. It must never know a feature.
 
+import { TextBody, textFormats } from "../adapters/tabular/text-body";
 import { readWireTable } from "../adapters/tabular/wire";
 import { recentArrowSchemas } from "../adapters/tabular/wire-arrow";
 import type { Access } from "../domain/permission";
@@ -10,7 +11,7 @@ import { type Authenticator, isAdmitted, type Principal } from "../domain/princi
 import { assert } from "../foundation/assert";
 import { BsoptError, type FieldFault } from "../foundation/errors";
 import { nextTurn } from "../foundation/turn";
-import { extentOf, parseJson, readBody, requireJsonMediaType, requireTableMedia } from "./body";
+import { extentOf, parseJson, readBody, requireFormat, requireJsonMediaType } from "./body";
 import type { BodyBudget } from "./body-budget";
 import type { BodyPatience } from "./body-patience";
 import { credentialsOf } from "./credentials";
@@ -19,10 +20,10 @@ import { isForm, parseForm } from "./form";
 import type { HostRule } from "./host";
 import { hashOfRequest, type IdempotencyStore, type RunningTickets, readKey, replayOf } from "./idempotency";
 import type { Limits, LimitVerdict } from "./limits";
-import { formatOfContentType } from "./media";
+import { type BodyFormat, bodyFormats, formatOfContentType } from "./media";
 import { detailOfFaults, Refusal } from "./problem";
 import type { RequestContext } from "./request-context";
-import type { TableDetail } from "./route-detail";
+import type { TableDetail, TextDetail } from "./route-detail";
 import type { Route, RouteMatch, RouteTable } from "./routes";
 import { faultsMax, faultsOf } from "./schema-faults";
 import { requireUpgrade, socketCredentialsOf } from "./socket-upgrade";
@@ -80,6 +81,7 @@ export function createGate(options: GateOptions): Gate {
     else if (route.permission !== "local_or_admin" || !context.isLocal) await admitted(request, context, route);
 
     if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context);
+    else if (route.texts !== null) context.body = await textOrJson(request, route, route.texts, context);
     else if (route.body !== null) context.body = await bodyFor(request, route, context);
     requireKnownQuery(request, route);
     if (route.isSocket) requireUpgrade(request);
@@ -158,6 +160,23 @@ export function createGate(options: GateOptions): Gate {
     return fitting(takesForm ? parseForm(bytes) : parseJson(bytes), route);
   }
 
+  /** The same where the body may be text: JSON as its schema wants it, or a TextBody. Also throws 503. */
+  async function textOrJson(
+    request: Request,
+    route: Route,
+    texts: TextDetail,
+    context: RequestContext,
+  ): Promise<unknown> {
+    const lease = bodyBudget.lease();
+    context.bodyLease = lease;
+    const claimed = formatOfContentType(request.headers.get("content-type")) ?? "json";
+    const bound = claimed === "json" ? route : { bodyBytesMax: texts.bytesMax };
+    const extent = extentOf(request, bound);
+    const { format, coding } = requireFormat(request, ["json", ...textFormats]);
+    const bytes = await readBody(request, bound, extent, { coding, lease, patience: bodyPatience });
+    return format === "json" ? fitting(parseJson(bytes), route) : new TextBody(format, bytes);
+  }
+
   /** The same where the body may be a table: JSON as its schema wants it, or a WireTable of known columns. Also throws 503. */
   async function tableOrJson(
     request: Request,
@@ -171,7 +190,7 @@ export function createGate(options: GateOptions): Gate {
     const claimed = formatOfContentType(request.headers.get("content-type")) ?? "json";
     const bound = claimed === "json" ? route : { bodyBytesMax: tables.bytesMax };
     const extent = extentOf(request, bound);
-    const { format, coding } = requireTableMedia(request);
+    const { format, coding } = requireFormat(request, allFormats);
     const bytes = await readBody(request, bound, extent, { coding, lease, patience: bodyPatience });
     if (format === "json") return fitting(parseJson(bytes), route);
     context.tableBytes = bytes;
@@ -186,6 +205,9 @@ export function createGate(options: GateOptions): Gate {
     }
   }
 }
+
+/** In the order in which a refusal names them. */
+const allFormats = Object.keys(bodyFormats) as BodyFormat[];
 
 function fitting(value: unknown, { body }: Route): unknown {
   if (body === null || body.fits(value)) return value;

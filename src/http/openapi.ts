@@ -3,6 +3,7 @@
 // validators and knows neither the gate's problems nor its permissions. It must never describe what no route declares.
 
 import type { TSchema } from "@sinclair/typebox";
+import { textFormats } from "../adapters/tabular/text-body";
 import { wireFormats } from "../adapters/tabular/wire-table";
 import type { Access } from "../domain/permission";
 import { assert } from "../foundation/assert";
@@ -10,7 +11,7 @@ import { jsonDepthMax } from "./body";
 import { formMediaType } from "./form";
 import { bodyFormats } from "./media";
 import { type ProblemStatus, problemTitles, problemType } from "./problem";
-import type { TableDetail } from "./route-detail";
+import type { TableDetail, TextDetail } from "./route-detail";
 import type { Route } from "./routes";
 
 export interface DocumentInfo {
@@ -99,6 +100,7 @@ function operationOf(route: Route, schemas: SchemaBook): JsonObject {
           [bodyFormats.json]: mediaOf(route.body.schema, schemas, `${nameOf(route)} body`),
           ...(route.takesForm && { [formMediaType]: mediaOf(route.body.schema, schemas, `${nameOf(route)} body`) }),
           ...(route.tables && tableContent(bodyTableDescription(route.tables), route.tables.examples)),
+          ...(route.texts && textContent(route.texts)),
         },
       },
     }),
@@ -123,8 +125,10 @@ function needsOf(access: Access): string {
   }
 }
 
-function bodyDescription({ bodyBytesMax, tables }: Route): string {
+function bodyDescription({ bodyBytesMax, tables, texts }: Route): string {
   const words = `At most ${bodyBytesMax} bytes, nested at most ${jsonDepthMax} deep.`;
+  if (texts !== null)
+    return `JSON: ${words} CSV and NDJSON: at most ${texts.bytesMax} bytes. Any may be compressed with gzip or zstd (Content-Encoding); sizes are those before.`;
   if (tables === null) return words;
   return `JSON: ${words} CSV, NDJSON and Arrow: at most ${tables.bytesMax} bytes and ${tables.rowsMax} rows. Any may be compressed with gzip or zstd (Content-Encoding); sizes are those before.`;
 }
@@ -144,6 +148,18 @@ function tableContent(description: string, examples?: TableDetail["examples"]): 
     [wireFormats.csv]: media("csv", false),
     [wireFormats.arrow]: media("arrow", true),
   };
+}
+
+function textContent({ formats }: TextDetail): JsonObject {
+  return Object.fromEntries(
+    textFormats.map((format) => [
+      wireFormats[format],
+      {
+        schema: { type: "string", description: formats[format].description },
+        examples: { [format]: { value: formats[format].example } },
+      },
+    ]),
+  );
 }
 
 /** Said in headers because a table has no place for it. */

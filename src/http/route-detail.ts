@@ -2,6 +2,7 @@
 // feature can state permission, limits and idempotency there, and the compiler checks the words. It is separate
 // because it is only types: it must never hold a value.
 
+import type { TextFormat } from "../adapters/tabular/text-body";
 import type { WireLimits, WireSchema } from "../adapters/tabular/wire-table";
 import type { Access } from "../domain/permission";
 import type { DeprecationDetail } from "./deprecation";
@@ -13,6 +14,14 @@ export interface TableDetail extends WireLimits {
   readonly bytesMax: number;
   /** A body in each format of text, for the documents. */
   readonly examples: Readonly<Record<"csv" | "ndjson", string>>;
+}
+
+/** What a route takes beside JSON as text that it reads by itself: its handler is given a TextBody. */
+export interface TextDetail {
+  /** Largest body in bytes, decoded. */
+  readonly bytesMax: number;
+  /** What each format is to hold, and a body in it, for the documents. */
+  readonly formats: Readonly<Record<TextFormat, { readonly description: string; readonly example: string }>>;
 }
 
 declare module "elysia/types" {
@@ -28,6 +37,8 @@ declare module "elysia/types" {
      * returns a Response in the format that the caller accepts.
      */
     tables?: () => TableDetail;
+    /** The body may be text, compressed or not, that the handler reads by itself. */
+    texts?: () => TextDetail;
     /** Formats of text that the answer may have beside JSON, where the handler makes it so. */
     answerFormats?: readonly ("ndjson" | "csv")[];
     /** The body may be a form (application/x-www-form-urlencoded) as well as JSON. */

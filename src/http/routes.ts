@@ -9,7 +9,7 @@ import { type Access, isAccess } from "../domain/permission";
 import { assert } from "../foundation/assert";
 import { BsoptError } from "../foundation/errors";
 import { checkSuccessors, type Deprecation, readDeprecation } from "./deprecation";
-import type { TableDetail } from "./route-detail";
+import type { TableDetail, TextDetail } from "./route-detail";
 import { unlimitedPlaces } from "./schema-limits";
 
 export const routeMethods = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
@@ -24,6 +24,8 @@ export interface Route {
   readonly bodyBytesMax: number;
   /** What else than JSON the route takes and gives; null: nothing. */
   readonly tables: TableDetail | null;
+  /** What text the route takes and reads by itself; null: none. */
+  readonly texts: TextDetail | null;
   /** The body may be a form as well as JSON. */
   readonly takesForm: boolean;
   readonly isIdempotent: boolean;
@@ -200,6 +202,9 @@ function readRoute(declared: DeclaredRoute, options: { requestBytesMax: number }
     },
     get tables() {
       return detail.tables?.() ?? null;
+    },
+    get texts() {
+      return detail.texts?.() ?? null;
     },
     takesForm: detail.form === true,
     isIdempotent: detail.idempotent === true,

@@ -42,6 +42,7 @@ export const auditEventTypes = [
   "admin.user.deleted",
   "config.update",
   "admin.error.resolved",
+  "market.instruments.imported",
   "market.subscription.created",
   "market.subscription.deleted",
   "trading.order.placed",

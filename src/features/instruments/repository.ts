@@ -22,6 +22,7 @@ export interface InstrumentFilter {
   readonly strikeTo: number | null;
   /** The moment that it is to have been listed at; null: now. */
   readonly asOf: EpochMicroseconds | null;
+  readonly now: EpochMicroseconds;
 }
 
 export function instrumentOf(row: InstrumentRow): Instrument {
@@ -162,6 +163,8 @@ function conditionsOf(filter: InstrumentFilter): (SQL | undefined)[] {
   const { asOf, expiryFrom, expiryTo, strikeFrom, strikeTo } = filter;
   return [
     ...(asOf === null ? [] : [lte(listedAt, asOf), or(isNull(endedAt), gt(endedAt, asOf))]),
+    // Also what nobody has retired yet.
+    or(isNull(expiry), gt(expiry, asOf ?? filter.now)),
     filter.kind === null ? undefined : eq(kind, filter.kind),
     filter.optionType === null ? undefined : eq(optionType, filter.optionType),
     expiryFrom === null ? undefined : gte(expiry, expiryFrom),

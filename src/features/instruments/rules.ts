@@ -5,6 +5,7 @@ import { daysFromCivil, parseCivilDate } from "../../domain/calendar";
 import { parseTimestamp, timestampFaultDetail } from "../../domain/day-count";
 import type { Instrument } from "../../domain/instrument";
 import {
+  canonicalSymbol,
   type InstrumentConventions,
   instrumentFromSymbol,
   instrumentSymbolFaultDetail,
@@ -38,27 +39,42 @@ export function unscaled(value: bigint, decimals: number): number {
   return value < 0n ? -magnitude : magnitude;
 }
 
-/** Fields that a row may have, and whether each is text or a number. */
-export const entryFields = {
-  symbol: "text",
-  kind: "text",
-  underlying: "text",
-  root: "text",
-  expiry: "text",
-  strike: "number",
-  option_type: "text",
-  style: "text",
-  settlement: "text",
-  multiplier: "number",
-  tick_size: "number",
-  currency: "text",
-  calendar: "text",
-} as const;
+/** Fields that say what an instrument is. */
+export const entryFields = [
+  "symbol",
+  "kind",
+  "underlying",
+  "root",
+  "expiry",
+  "strike",
+  "option_type",
+  "style",
+  "settlement",
+  "multiplier",
+  "tick_size",
+  "currency",
+  "calendar",
+] as const;
 
-export type EntryField = keyof typeof entryFields;
+export type EntryField = (typeof entryFields)[number];
+
+/** Fields of what the server gives that are its own to say: a row may have them, and they are not read. */
+export const ownFields = ["source", "listed_at", "expired_at"] as const;
 
 /** What somebody says of an instrument: its symbol, and whatever else is not what the symbol's rules say already. */
 export type InstrumentEntry = Readonly<Partial<Record<EntryField, string | number | null>>>;
+
+const knownFields: ReadonlySet<string> = new Set([...entryFields, ...ownFields]);
+
+/** A row as an entry, or a sentence about why it is none. */
+export function entryOfRow(row: Readonly<Record<string, unknown>>): InstrumentEntry | string {
+  for (const [name, value] of Object.entries(row)) {
+    if (!knownFields.has(name)) return `${quoted(name)} is no field of an instrument`;
+    if (value !== null && typeof value !== "string" && typeof value !== "number")
+      return `${name} is neither text nor a number`;
+  }
+  return row as InstrumentEntry;
+}
 
 export interface EntryConventions extends InstrumentConventions {
   /** Calendars that an instrument may keep. */
@@ -68,10 +84,13 @@ export interface EntryConventions extends InstrumentConventions {
 const kinds = ["underlying", "option", "future"] as const;
 const styles = ["european", "american"] as const;
 const settlements = ["am", "pm"] as const;
+/** A number as text: no more digits than a double holds. */
+const decimalText = /^\d{1,10}(?:\.\d{1,9})?$/;
 const currencyPattern = /^[A-Z][A-Z0-9]{1,9}$/;
 const rootPattern = /^[A-Z0-9][A-Z0-9&_.-]{0,19}$/;
 /** An expiry that somebody states may lie so far from the one that the symbol's rules say. */
-const expiryApartMax = 7n * 86_400_000_000n;
+const microsecondsPerDay = 86_400_000_000n;
+const expiryApartMax = 7n * microsecondsPerDay;
 
 /** The instrument a row says, or a sentence about what is wrong with it. */
 export function instrumentOfEntry(entry: InstrumentEntry, conventions: EntryConventions): Instrument | string {
@@ -92,8 +111,9 @@ export function instrumentOfEntry(entry: InstrumentEntry, conventions: EntryConv
     decimals: typeof priceDecimals | typeof multiplierDecimals,
     known: number | null,
   ) => {
-    const value = entry[field] ?? null;
-    if (value === null) return known;
+    const stated = entry[field] ?? null;
+    if (stated === null) return known;
+    const value = typeof stated === "string" && decimalText.test(stated) ? Number(stated) : stated;
     const isFit = typeof value === "number" && value > 0 && scaledOf(value, decimals) !== null;
     if (!isFit) faults.push(`${field} is no number above 0 of at most ${decimals} decimals`);
     return isFit ? value : known;
@@ -174,8 +194,8 @@ function expiryOf(
 /** Expiries are in the daytime of their own zones, which lie within half a day of UTC here. */
 function isDayOf(text: string, expiry: EpochMicroseconds): boolean {
   const date = parseCivilDate(text)!;
-  const midnight = BigInt(daysFromCivil(date.year, date.month, date.day)) * 86_400_000_000n;
-  return expiry >= midnight && expiry < midnight + 86_400_000_000n;
+  const midnight = BigInt(daysFromCivil(date.year, date.month, date.day)) * microsecondsPerDay;
+  return expiry >= midnight && expiry < midnight + microsecondsPerDay;
 }
 
 function underlyingOf(
@@ -200,4 +220,26 @@ function underlyingOf(
 /** Whether two say the same of one instrument. */
 export function isSameInstrument(one: Instrument, other: Instrument): boolean {
   return (Object.keys(one) as (keyof Instrument)[]).every((key) => one[key] === other[key]);
+}
+
+/** The bound of a range in an address: a moment, or a day, of which the first or the last moment in UTC. Null: it is neither. */
+export function boundOf(text: string, end: "first" | "last"): EpochMicroseconds | null {
+  const date = parseCivilDate(text);
+  if (date === null) {
+    const moment = parseTimestamp(text);
+    return typeof moment === "string" ? null : moment;
+  }
+  const midnight = BigInt(daysFromCivil(date.year, date.month, date.day)) * microsecondsPerDay;
+  return end === "first" ? midnight : midnight + microsecondsPerDay - 1n;
+}
+
+/** Where a page ended, as the opaque text that clients send back. */
+export function cursorOf(symbol: string): string {
+  return Buffer.from(symbol, "utf8").toString("base64url");
+}
+
+/** The symbol in a cursor, or null where a client made one up. */
+export function symbolOfCursor(cursor: string): string | null {
+  const read = canonicalSymbol(Buffer.from(cursor, "base64url").toString("utf8"));
+  return "symbol" in read && cursorOf(read.symbol) === cursor ? read.symbol : null;
 }

@@ -5,6 +5,7 @@
 //   3. What an import says stands before what a feed says, and that before a symbol's rules.
 //   4. Long work (a load, an import, a page) goes in slices, between which everything else has its turn.
 
+import type { FileRow } from "../../adapters/feeds/instrument-file";
 import type { Calendars } from "../../domain/business-calendar";
 import type { Instrument } from "../../domain/instrument";
 import { InstrumentIndex } from "../../domain/instrument-index";
@@ -14,29 +15,58 @@ import {
   instrumentFromSymbol,
   instrumentSymbolFaultDetail,
 } from "../../domain/instrument-symbol";
+import type { RequestOrigin } from "../../domain/principal";
 import { Agent } from "../../foundation/agent";
 import type { Clock, EpochMicroseconds } from "../../foundation/clock";
+import { BsoptError } from "../../foundation/errors";
+import { uuid7 } from "../../foundation/identifier";
 import type { Log } from "../../foundation/log";
+import { pageOf, parseCursor } from "../../foundation/page-mark";
+import { printable } from "../../foundation/printable";
 import type { Random } from "../../foundation/random";
 import { nextTurn } from "../../foundation/turn";
+import { finish, type IdempotencyTicket } from "../../storage/idempotency";
 import type { Storage, Tx } from "../../storage/storage";
 import type { Audit } from "../audit/service";
 import {
+  faultsShownMax,
+  type InstrumentImport,
+  type InstrumentPage,
+  instrumentOnWire,
+  type ListedInstrument,
+  type QuarantinePage,
+  quarantinedOnWire,
+} from "./model";
+import {
   endRow,
   expiredRows,
+  findInstrumentRow,
+  type InstrumentFilter,
   type InstrumentRow,
   insertInstruments,
+  insertQuarantine,
   instrumentOf,
+  keepQuarantineAtMost,
   lastRevision,
   listedRows,
   type NewRow,
   nextRevision,
+  pageOfQuarantine,
   rowsChangedAfter,
   rowsListedAfter,
+  windowOfRows,
 } from "./repository";
-import { isSameInstrument } from "./rules";
+import {
+  cursorOf,
+  type EntryConventions,
+  entryOfRow,
+  instrumentOfEntry,
+  isSameInstrument,
+  symbolOfCursor,
+} from "./rules";
 import type { InstrumentSource } from "./table";
 
+export type { InstrumentFilter } from "./repository";
 export type { InstrumentSource } from "./table";
 
 /** Why instruments are no longer listed. */
@@ -50,6 +80,8 @@ export interface InstrumentsOptions {
   readonly log: Log;
   /** Holidays, by calendar. */
   readonly calendars: Calendars;
+  /** Every calendar that an instrument may keep. */
+  readonly calendarNames: ReadonlySet<string>;
   /** Read at each use: they may change. */
   readonly limits: InstrumentsLimits;
 }
@@ -86,8 +118,32 @@ export interface Instruments {
   readonly ready: Promise<void>;
   /** Resolves once what was listed so far is in the database. */
   kept(): Promise<void>;
+  /**
+   * Lists what somebody brings, row by row; what cannot be listed goes to the quarantine with its reason. With a ticket, the answer is stored
+   * beside the last rows. Where the rows themselves fail half way, what came before stays, is audited, and the failure passes on.
+   */
+  import(rows: AsyncIterable<FileRow>, by: ImportBy): Promise<InstrumentImport>;
+  /** A page in the symbols' order. Throws `invalid` CURSOR_INVALID. */
+  page(ask: { filter: Asked; limit: number; cursor?: string }): Promise<InstrumentPage>;
+  /** All that is asked for, in the symbols' order, in pieces. */
+  pieces(filter: Asked): AsyncGenerator<ListedInstrument[], void>;
+  /** The last that was known of a symbol in any spelling, by that moment. Throws `not-found` INSTRUMENT_NOT_FOUND, `invalid` SYMBOL_INVALID. */
+  get(symbol: string, asOf: EpochMicroseconds | null): Promise<ListedInstrument>;
+  /** What could not be listed, the newest first. Throws `invalid` CURSOR_INVALID. */
+  quarantine(page: { limit: number; cursor?: string }): Promise<QuarantinePage>;
   readonly agents: readonly Agent[];
   close(): Promise<void>;
+}
+
+/** What a question about the list asks for. */
+export type Asked = Omit<InstrumentFilter, "now">;
+
+export interface ImportBy {
+  readonly userId: string;
+  readonly origin: RequestOrigin;
+  /** The body's format. */
+  readonly format: string;
+  readonly idempotency: IdempotencyTicket | null;
 }
 
 interface Listed {
@@ -101,14 +157,20 @@ interface Listed {
 const sliceRows = 250;
 const writeEveryMilliseconds = 500;
 const retireEveryMilliseconds = 1_000;
+/** Rows that a question looks at between two turns. */
+const windowRows = 2_000;
+/** Rows kept of what could not be listed, and of one import. */
+export const quarantineMax = 10_000;
+export const quarantinePerImportMax = 1_000;
+const contentLengthMax = 200;
 const loadAgainMilliseconds = 1_000;
 const rank: Readonly<Record<InstrumentSource, number>> = { import: 0, feed: 1, rule: 2 };
 
 /** Instruments over a database, which is read at once and without anybody waiting but who awaits `ready`. */
 export function createInstruments(options: InstrumentsOptions): Instruments {
-  const { storage, clock, log, calendars, limits } = options;
+  const { storage, audit, clock, log, calendars, limits } = options;
   const index = new InstrumentIndex<Listed>();
-  const conventions = { calendars };
+  const conventions: EntryConventions = { calendars, calendarNames: options.calendarNames };
   const closing = new AbortController();
   /** Listed in memory alone so far, by symbol. */
   let pending = new Map<string, Listed>();
@@ -247,6 +309,170 @@ export function createInstruments(options: InstrumentsOptions): Instruments {
     return writing;
   }
 
+  async function importRows(rows: AsyncIterable<FileRow>, by: ImportBy): Promise<InstrumentImport> {
+    await ready;
+    const counts = { received: 0, listed: 0, changed: 0, unchanged: 0, expired: 0, quarantined: 0 };
+    const faults: { line: number; detail: string; content: string }[] = [];
+    let slice = new Map<string, Listed>();
+    let own = new Set<string>();
+    /** Of the slice, how many memory does not know yet. */
+    let newCount = 0;
+
+    const fault = ({ line, content }: FileRow, detail: string) => {
+      counts.quarantined += 1;
+      if (faults.length < quarantinePerImportMax) faults.push({ line, detail, content });
+    };
+    const answer = () => ({
+      ...counts,
+      faults: faults.slice(0, faultsShownMax).map(({ line, detail }) => ({ line, detail })),
+    });
+    /** Writes the slice and whatever belongs to it, then has it in memory. */
+    const flush = async (further?: (tx: Tx) => Promise<void>) => {
+      const [taken, mine] = [[...slice.values()], own];
+      [slice, own, newCount] = [new Map(), new Set(), 0];
+      const before = { ...counts };
+      await storage
+        .write(async (tx) => {
+          const put = await putListed(tx, taken);
+          const [listed, changed] = [put.listed, put.changed].map((all) => all.filter((each) => mine.has(each)).length);
+          counts.listed += listed!;
+          counts.changed += changed!;
+          counts.unchanged += mine.size - listed! - changed!;
+          await further?.(tx);
+        })
+        .catch((error) => {
+          // Nothing of it was listed.
+          Object.assign(counts, before);
+          throw error;
+        });
+      for (const symbol of mine) pending.delete(symbol);
+      take(taken.filter(({ instrument: { symbol } }) => mine.has(symbol) || index.get(symbol) === undefined));
+    };
+    const end = (status: "success" | "failure") => async (tx: Tx) => {
+      const receivedAt = clock.nowMicroseconds();
+      const kept = faults.map(({ line, detail, content }) => ({
+        ...{ id: uuid7(receivedAt, options.random), receivedAt, format: by.format, line, detail: printable(detail) },
+        content: printable(content.slice(0, contentLengthMax).toWellFormed()),
+      }));
+      for (let at = 0; at < kept.length; at += sliceRows) await insertQuarantine(tx, kept.slice(at, at + sliceRows));
+      if (kept.length > 0) await keepQuarantineAtMost(tx, quarantineMax);
+      await audit.append(tx, {
+        ...{ eventType: "market.instruments.imported", userId: by.userId, resource: "market/instruments" },
+        ...{ action: "import", status, details: { format: by.format, ...counts }, origin: by.origin },
+      });
+      if (status === "success") await finish(tx, by.idempotency, { status: 200, body: JSON.stringify(answer()) });
+    };
+    const put = async (row: FileRow, instrument: Instrument, now: EpochMicroseconds) => {
+      const { symbol, underlying } = instrument;
+      // A symbol that comes again has the last word, and costs no write of its own.
+      const earlier = own.has(symbol) ? slice.get(symbol) : undefined;
+      if (earlier) {
+        counts[isSameInstrument(earlier.instrument, instrument) ? "unchanged" : "changed"] += 1;
+        slice.set(symbol, { ...earlier, instrument });
+        return;
+      }
+      if (own.size >= sliceRows) await flush();
+      const isNew = (name: string) => !slice.has(name) && index.get(name) === undefined;
+      const said = underlying !== symbol && isNew(underlying) ? instrumentFromSymbol(underlying, conventions) : null;
+      const parent = typeof said === "string" ? null : said;
+      const added = (isNew(symbol) ? 1 : 0) + (parent ? 1 : 0);
+      if (added > 0 && index.size + newCount + added > limits.instrumentsMax)
+        return fault(row, "there is no room for it: as many are listed as market_instruments_max allows");
+      newCount += added;
+      if (parent) slice.set(underlying, { instrument: parent, source: "rule", at: now });
+      slice.set(symbol, { instrument, source: "import", at: now });
+      own.add(symbol);
+    };
+
+    try {
+      for await (const row of rows) {
+        counts.received += 1;
+        if (counts.received % sliceRows === 0) await nextTurn();
+        const entry = typeof row.row === "string" ? row.row : entryOfRow(row.row);
+        const instrument = typeof entry === "string" ? entry : instrumentOfEntry(entry, conventions);
+        const now = clock.nowMicroseconds();
+        if (typeof instrument === "string") fault(row, instrument);
+        else if (instrument.expiry !== null && instrument.expiry <= now) counts.expired += 1;
+        else await put(row, instrument, now);
+      }
+    } catch (error) {
+      await flush(end("failure"));
+      throw error;
+    }
+    await flush(end("success"));
+    return answer();
+  }
+
+  /** What is listed here alone is written first, where that can be done. */
+  async function settled(): Promise<void> {
+    await kept().catch((error) => log.warn({ err: error }, "instruments could not be written"));
+  }
+
+  /** Rows of a question in their order, at most `limit`, a window at a time. */
+  async function rowsOf(ask: { filter: InstrumentFilter; after: string; limit: number }): Promise<InstrumentRow[]> {
+    const { filter, limit } = ask;
+    const found: InstrumentRow[] = [];
+    for (let after = ask.after; ; ) {
+      const { rows, end } = await windowOfRows(storage.read, {
+        filter,
+        after,
+        windowRows,
+        limit: limit - found.length,
+      });
+      found.push(...rows);
+      if (end === null || found.length >= limit) return found;
+      after = end;
+      await nextTurn();
+    }
+  }
+
+  async function page(ask: Parameters<Instruments["page"]>[0]): Promise<InstrumentPage> {
+    const { limit, cursor } = ask;
+    const after = cursor === undefined ? "" : symbolOfCursor(cursor);
+    if (after === null) {
+      const detail = "The cursor is not one that this server gave.";
+      const rule = "must be the next_cursor of an earlier page";
+      const faults = [{ pointer: "/query/cursor", code: "CURSOR_INVALID", detail: rule }];
+      throw new BsoptError({ reason: "invalid", code: "CURSOR_INVALID", detail, faults });
+    }
+    await settled();
+    const filter = { ...ask.filter, now: clock.nowMicroseconds() };
+    const rows = await rowsOf({ filter, after, limit: limit + 1 });
+    const shown = rows.slice(0, limit);
+    const hasMore = rows.length > shown.length;
+    return {
+      data: shown.map((row) => instrumentOnWire(row, filter.asOf)),
+      next_cursor: hasMore ? cursorOf(shown.at(-1)!.symbol) : null,
+      has_more: hasMore,
+    };
+  }
+
+  async function* pieces(asked: Asked): AsyncGenerator<ListedInstrument[], void> {
+    await settled();
+    const filter = { ...asked, now: clock.nowMicroseconds() };
+    for (let after = ""; ; ) {
+      const rows = await rowsOf({ filter, after, limit: sliceRows });
+      if (rows.length > 0) yield rows.map((row) => instrumentOnWire(row, filter.asOf));
+      if (rows.length < sliceRows) return;
+      after = rows.at(-1)!.symbol;
+      await nextTurn();
+    }
+  }
+
+  async function get(text: string, asOf: EpochMicroseconds | null): Promise<ListedInstrument> {
+    const read = canonicalSymbol(text);
+    if ("fault" in read) {
+      const detail = instrumentSymbolFaultDetail[read.fault];
+      const faults = [{ pointer: "/params/symbol", code: "SYMBOL_INVALID", detail }];
+      throw new BsoptError({ reason: "invalid", code: "SYMBOL_INVALID", detail: `The symbol ${detail}.`, faults });
+    }
+    await settled();
+    const row = await findInstrumentRow(storage.read, read.symbol, asOf);
+    if (row) return instrumentOnWire(row, asOf);
+    const detail = asOf === null ? "No such instrument was ever listed." : "No such instrument was listed by then.";
+    throw new BsoptError({ reason: "not-found", code: "INSTRUMENT_NOT_FOUND", detail });
+  }
+
   /** Takes from memory what has expired, tells of it, and ends its rows when it did. */
   async function retire(): Promise<void> {
     const now = clock.nowMicroseconds();
@@ -314,6 +540,18 @@ export function createInstruments(options: InstrumentsOptions): Instruments {
     },
     ready,
     kept,
+    import: importRows,
+    page,
+    pieces,
+    get,
+    async quarantine({ limit, cursor }) {
+      const after = cursor === undefined ? null : parseCursor(cursor);
+      const rows = await pageOfQuarantine(storage.read, { after, limit: limit + 1 });
+      return pageOf(rows, limit, {
+        shown: quarantinedOnWire,
+        mark: ({ receivedAt, id }) => ({ createdAt: receivedAt, id }),
+      });
+    },
     agents: [
       agentOf("instrument-writer", writeEveryMilliseconds, kept, "instruments could not be written"),
       agentOf("instrument-retirement", retireEveryMilliseconds, retire, "expired instruments could not be retired"),
@@ -327,32 +565,33 @@ export function createInstruments(options: InstrumentsOptions): Instruments {
   };
 }
 
-interface PutCounts {
-  readonly listed: number;
-  readonly changed: number;
-  readonly unchanged: number;
+/** The symbols that are new, and those that have other terms than before. */
+interface Put {
+  readonly listed: readonly string[];
+  readonly changed: readonly string[];
 }
 
 /** Writes what is said of instruments, each symbol once, where it is not known already or whoever said that has less to say. */
-async function putListed(tx: Tx, slice: readonly Listed[]): Promise<PutCounts> {
+async function putListed(tx: Tx, slice: readonly Listed[]): Promise<Put> {
+  const [listed, changed]: [string[], string[]] = [[], []];
+  if (slice.length === 0) return { listed, changed };
   const symbols = slice.map(({ instrument }) => instrument.symbol);
   const known = new Map((await listedRows(tx, symbols)).map((row) => [row.symbol, row]));
   let revision = await nextRevision(tx);
   const rows: NewRow[] = [];
-  let changed = 0;
   for (const { instrument, source, at } of slice) {
-    const row = known.get(instrument.symbol);
+    const { symbol } = instrument;
+    const row = known.get(symbol);
     let listedAt = at;
     if (row) {
       const isSame = isSameInstrument(instrumentOf(row), instrument);
       if (rank[row.source] < rank[source] || (isSame && row.source === source)) continue;
       if (listedAt <= row.listedAt) listedAt = row.listedAt + 1n;
       await endRow(tx, row, { at: listedAt, reason: "replaced", revision: revision++ });
-      if (!isSame) changed += 1;
-    }
+      if (!isSame) changed.push(symbol);
+    } else listed.push(symbol);
     rows.push({ instrument, source, listedAt, revision: revision++ });
   }
   if (rows.length > 0) await insertInstruments(tx, rows);
-  const listed = rows.filter(({ instrument }) => !known.has(instrument.symbol)).length;
-  return { listed, changed, unchanged: slice.length - listed - changed };
+  return { listed, changed };
 }

@@ -12,6 +12,7 @@ import { type IdentityFixture, openIdentity } from "../../../harness/identity";
 import { recordingLog, until } from "../../../harness/storage";
 
 const calendars = builtInCalendars();
+const calendarNames = new Set(["cboe", "new_york", "deribit", "nse"]);
 const said = (symbol: string): Instrument => {
   const instrument = instrumentFromSymbol(symbol, { calendars });
   if (typeof instrument === "string") throw new Error(`${symbol}: ${instrument}`);
@@ -49,7 +50,7 @@ function open(): Instruments {
         };
       },
     },
-    ...{ audit: fixture.audit, clock: fixture.clock, random: seededRandom(3n), log, calendars, limits },
+    ...{ audit: fixture.audit, clock: fixture.clock, random: seededRandom(3n), log, calendars, calendarNames, limits },
   });
 }
 
