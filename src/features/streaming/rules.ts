@@ -25,6 +25,9 @@ export function channelName(parts: readonly string[]): string {
   return parts.map((part) => encodeURIComponent(part).replaceAll("%3A", ":")).join("/");
 }
 
+/** Instead of a snapshot: it is not here yet. Who waits for it joins once `resync` has brought it. */
+export const later = Symbol("later");
+
 export interface FrameFields {
   /** The channel's name as JSON's text. */
   readonly channelJson: string;

@@ -14,8 +14,9 @@ import type { Random } from "../../foundation/random";
 import type { Storage } from "../../storage/storage";
 import type { StreamTicket } from "./model";
 import { deleteOldTickets, hasOldTickets, hasTicket, insertTicket, takeTicket } from "./repository";
+import type { later } from "./rules";
 
-export { channelName, channelParts } from "./rules";
+export { channelName, channelParts, later } from "./rules";
 
 export type FrameKind = "snapshot" | "delta" | "event";
 
@@ -30,7 +31,7 @@ export interface ChannelFamily {
    */
   channelOf(parts: readonly string[]): { readonly channel: string } | { readonly fault: string };
   /** The whole state as JSON's text at this moment, in step with the last published frame; null: nothing yet. */
-  snapshot(channel: string): string | null;
+  snapshot(channel: string): string | null | typeof later;
   /** From now on somebody listens (or may resume): publish. Called once until `unwanted`. */
   wanted(channel: string): void;
   /** Nobody listens, and none may resume any more. */
@@ -67,6 +68,11 @@ export interface Hub {
    * last, or the number is not above it: then the whole state must come first, as a frame of kind snapshot, which builds on anything.
    */
   publishNumbered(channel: string, frame: NumberedFrame): boolean;
+  /**
+   * The whole state as of the frame of that number, from another process. Who waits for it gets it and joins; where the channel is at another
+   * number, all do, behind a notice of what they missed. False, and nothing is sent, where the channel is past it already.
+   */
+  resync(channel: string, state: Pick<NumberedFrame, "seq" | "data" | "at">): boolean;
   isWanted(channel: string): boolean;
   /** Answers an op on the socket; once each. */
   answer(operation: StreamOperation): void;
@@ -127,6 +133,10 @@ export interface StreamHub extends Hub {
   /** Whether one more channel would be too many. */
   hasRoomFor(channel: string): boolean;
   listen(wire: Wire): Listener;
+  /** The number of a channel's last frame, or what its first will build on; null where it is not wanted. */
+  seqOf(channel: string): number | null;
+  /** Told of every frame of every wanted channel, as it is sent. */
+  tap(taker: (channel: string, frame: NumberedFrame) => void): void;
   /** How frames reach all who joined a topic; until then, and without it, nobody is reached so. */
   attach(broadcast: (topic: string, text: string) => void): void;
   /** To be called every second: lets go of channels nobody wants, and of clients that do not read. */

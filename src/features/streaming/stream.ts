@@ -9,7 +9,7 @@ import type { Permission } from "../../domain/permission";
 import { assert } from "../../foundation/assert";
 import { type Clock, type EpochMicroseconds, formatTimestamp } from "../../foundation/clock";
 import type { Log } from "../../foundation/log";
-import { channelParts, frameText, Replay, type ReplayLimits } from "./rules";
+import { channelParts, frameText, later, Replay, type ReplayLimits } from "./rules";
 import type {
   ChannelFamily,
   Hub,
@@ -63,6 +63,8 @@ interface Channel {
   uncheckedBytes: number;
   /** The snapshot of `seq` as a frame: thousands may ask for it at once. */
   snapshotFrame: string | null;
+  /** Who waits for the whole state. */
+  waiting: Set<ClientListener> | null;
   /** Since when nobody listens; null: somebody does. */
   idleSinceMilliseconds: number | null;
 }
@@ -71,6 +73,8 @@ interface Channel {
 interface Away {
   readonly seq: number;
   readonly isFresh: boolean;
+  /** For the whole state, which somebody else brings. */
+  readonly isWaiting?: true;
 }
 
 interface HubState {
@@ -80,7 +84,7 @@ interface HubState {
   bytesSent: number;
   lags: number;
   subscriptions: number;
-  snapshotOf(channel: Channel): string;
+  snapshotOf(channel: Channel): string | null;
   channelFor(wanted: Resolved): Channel;
   find(name: string): Channel | undefined;
   forget(listener: ClientListener): void;
@@ -98,6 +102,7 @@ export function createHub(options: HubOptions): StreamHub {
   let framesPublished = 0;
   /** No channel begins below it, so that none is ever numbered twice in a process. */
   let seqFloor = 0;
+  let tapped: ((channel: string, frame: NumberedFrame) => void) | null = null;
 
   const state: HubState = {
     clock,
@@ -107,14 +112,10 @@ export function createHub(options: HubOptions): StreamHub {
     lags: 0,
     subscriptions: 0,
     snapshotOf(channel) {
-      channel.snapshotFrame ??= frameText({
-        channelJson: channel.json,
-        seq: channel.seq,
-        prev: null,
-        at: channel.lastAt,
-        type: "snapshot",
-        data: channel.family.snapshot(channel.name) ?? "null",
-      });
+      if (channel.snapshotFrame !== null) return channel.snapshotFrame;
+      const data = channel.family.snapshot(channel.name);
+      if (data === later) return null;
+      channel.snapshotFrame = stateFrame(channel, data ?? "null");
       return channel.snapshotFrame;
     },
     channelFor({ channel: name, family }) {
@@ -134,6 +135,7 @@ export function createHub(options: HubOptions): StreamHub {
         joinedCount: 0,
         uncheckedBytes: 0,
         snapshotFrame: null,
+        waiting: null,
         idleSinceMilliseconds: clock.monotonicMilliseconds(),
       };
       channels.set(name, channel);
@@ -144,7 +146,8 @@ export function createHub(options: HubOptions): StreamHub {
     forget: (listener) => listeners.delete(listener),
   };
 
-  function send(channel: Channel, { seq, prev, kind, data, at }: NumberedFrame): void {
+  function send(channel: Channel, frame: NumberedFrame): void {
+    const { seq, prev, kind, data, at } = frame;
     const text = frameText({ channelJson: channel.json, seq, prev, at, type: kind, data });
     const isSingle = text.length >= singleFrameBytesMin;
     channel.uncheckedBytes += text.length;
@@ -163,6 +166,7 @@ export function createHub(options: HubOptions): StreamHub {
     replayBytes += channel.replay.bytes - before;
     while (replayBytes > bounds.replayBytesMax && channel.replay.count > 0) dropOldest(channel);
     framesPublished += 1;
+    tapped?.(channel.name, frame);
     if (channel.joinedCount === 0) return;
     state.framesSent += channel.joinedCount;
     state.bytesSent += channel.joinedCount * text.length;
@@ -184,6 +188,38 @@ export function createHub(options: HubOptions): StreamHub {
       if (frame.prev !== channel.seq) restart(channel, frame.prev);
     } else if (frame.prev !== channel.seq || frame.seq <= channel.seq) return false;
     send(channel, frame);
+    return true;
+  }
+
+  function resync(name: string, { seq, data, at }: Pick<NumberedFrame, "seq" | "data" | "at">): boolean {
+    const channel = channels.get(name);
+    if (channel === undefined) return true;
+    const { seq: was, hasFrames: wasKnown } = channel;
+    const hasMoved = seq !== was || !wasKnown;
+    if (wasKnown && seq < was) return false;
+    if (hasMoved) restart(channel, seq);
+    channel.seq = seq;
+    channel.lastAt = at;
+    channel.hasFrames = true;
+    channel.snapshotFrame = stateFrame(channel, data);
+    if (hasMoved) {
+      const lag = frameText({
+        channelJson: channel.json,
+        seq,
+        prev: was,
+        at,
+        type: "lag",
+        data: `{"dropped":${seq - was}}`,
+      });
+      if (wasKnown) state.lags += channel.joinedCount;
+      for (const listener of channel.listeners) {
+        if (wasKnown) listener.sendJoined(channel, lag);
+        listener.sendJoined(channel, channel.snapshotFrame);
+      }
+    }
+    const { waiting } = channel;
+    channel.waiting = null;
+    for (const listener of waiting ?? []) listener.arrived(channel);
     return true;
   }
 
@@ -227,6 +263,12 @@ export function createHub(options: HubOptions): StreamHub {
       if (channel) send(channel, { seq: channel.seq + 1, prev: channel.seq, kind, data, at });
     },
     publishNumbered,
+    resync,
+    seqOf: (name) => channels.get(name)?.seq ?? null,
+    tap(taker) {
+      assert(tapped === null, "the frames are tapped twice");
+      tapped = taker;
+    },
     isWanted: (name) => channels.has(name),
     resolve(name) {
       const parts = channelParts(name);
@@ -263,6 +305,10 @@ export function createHub(options: HubOptions): StreamHub {
       replayBytes,
     }),
   };
+}
+
+function stateFrame({ json: channelJson, seq, lastAt: at }: Channel, data: string): string {
+  return frameText({ channelJson, seq, prev: null, at, type: "snapshot", data });
 }
 
 const none: ReadonlySet<Permission> = new Set();
@@ -306,7 +352,7 @@ class ClientListener implements Listener {
     } else this.#leave(channel);
     const missed = resumeAfter === null ? null : channel.replay.after(resumeAfter);
     if (missed !== null) for (const text of missed) this.#send(text);
-    else if (snapshot || resumeAfter !== null) this.#send(this.#hub.snapshotOf(channel));
+    else if ((snapshot || resumeAfter !== null) && !this.#sendState(channel)) return;
     this.#join(channel);
   }
 
@@ -347,7 +393,7 @@ class ClientListener implements Listener {
     if (this.#awaySinceMilliseconds === null || this.#wire.bufferedBytes > bufferBytesMax / 2) return;
     this.#awaySinceMilliseconds = null;
     for (const [channel, away] of this.#channels ?? []) {
-      if (away === null) continue;
+      if (away === null || away.isWaiting) continue;
       // Filled again by what was told of the channels before: the others wait for the next time.
       if (this.#wire.bufferedBytes > bufferBytesMax) {
         this.#awaySinceMilliseconds = this.#hub.clock.monotonicMilliseconds();
@@ -358,7 +404,7 @@ class ClientListener implements Listener {
         const dropped = channel.seq - away.seq;
         const { json: channelJson, seq, lastAt: at } = channel;
         this.#send(frameText({ channelJson, seq, prev: away.seq, at, type: "lag", data: `{"dropped":${dropped}}` }));
-        this.#send(this.#hub.snapshotOf(channel));
+        if (!this.#sendState(channel)) continue;
       }
       this.#join(channel);
     }
@@ -369,6 +415,25 @@ class ClientListener implements Listener {
     else this.drained();
     const since = this.#awaySinceMilliseconds;
     if (since !== null && now - since > this.#hub.limits.slowMillisecondsMax) this.#wire.tooSlow();
+  }
+
+  /** The state that it waits for is here. */
+  arrived(channel: Channel): void {
+    if (!this.#channels?.get(channel)?.isWaiting) return;
+    this.#channels.set(channel, { seq: channel.seq, isFresh: false });
+    if (this.#sendState(channel)) this.#join(channel);
+  }
+
+  /** False: it is not here yet, and the listener waits for it off the topic. */
+  #sendState(channel: Channel): boolean {
+    const text = this.#hub.snapshotOf(channel);
+    if (text !== null) this.#send(text);
+    else {
+      this.#channels!.set(channel, { seq: channel.seq, isFresh: false, isWaiting: true });
+      channel.waiting ??= new Set();
+      channel.waiting.add(this);
+    }
+    return text !== null;
   }
 
   /** What came while a whole state was on its way to the client, where that is little. */
@@ -404,6 +469,7 @@ class ClientListener implements Listener {
 
   #remove(channel: Channel): void {
     channel.listeners.delete(this);
+    channel.waiting?.delete(this);
     this.#hub.subscriptions -= 1;
     if (channel.listeners.size === 0) channel.idleSinceMilliseconds = this.#hub.clock.monotonicMilliseconds();
   }
