@@ -5,6 +5,7 @@
 
 import type { Instrument } from "../domain/instrument";
 import { assert } from "../foundation/assert";
+import { bookReasons, quoteStates } from "./entries";
 
 /** What a row keeps as numbers; NaN is not known. Moments are microseconds since the epoch, exact below 2⁵³. */
 export const columnNames = [
@@ -104,7 +105,7 @@ export class Rows {
     return this.instruments[row]!.symbol;
   }
 
-  /** Adds a row; every column NaN but what it is, codes and versions 0. */
+  /** Adds a row; every column NaN but what it is, versions 0, not quoted, its value pending. */
   add(instrument: Instrument, { expiryIndex, version }: { expiryIndex: number; version: number }): number {
     assert(!this.#rowOf.has(instrument.symbol), `${instrument.symbol} has a row already`);
     this.#need(this.count + 1);
@@ -120,15 +121,10 @@ export class Rows {
     this.#put(instrument, row);
     const { columns } = this;
     columns.expiryIndex[row] = expiryIndex;
-    for (const name of [
-      "quoteVersion",
-      "solvedVersion",
-      "solveStatus",
-      "volatilitySource",
-      "quoteState",
-      "reason",
-    ] as const)
+    for (const name of ["quoteVersion", "solvedVersion", "solveStatus", "volatilitySource"] as const)
       columns[name][row] = 0;
+    columns.quoteState[row] = quoteStates.indexOf("no_quote");
+    columns.reason[row] = bookReasons.indexOf("pending");
     columns.version[row] = version;
     this.structure += 1;
     return row;
