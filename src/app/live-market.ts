@@ -1,47 +1,120 @@
-// The live market as the process has it: what is listed, and what mode it is in. Separate from app.ts, which hands it what it needs and has the
-// loops started and stopped.
+// The live market as the process has it: what is listed, the books and their record, what is told of them. Separate from app.ts, which hands it
+// what it needs and has its loops started and stopped. At rest it holds nothing but empty maps: the first quote, or what the archive has,
+// makes a book.
 
+import type { UnderlyingBook } from "../book/book";
+import { UnderlyingBook as Book } from "../book/book";
+import { defaultQuoteLimits, judgeQuote, quoteVerdicts } from "../book/validate";
 import type { Config } from "../config/config";
 import type { Calendars } from "../domain/business-calendar";
 import { builtInCalendars } from "../domain/exchange-calendars";
 import { marketHours } from "../domain/market-hours";
+import type { Engine } from "../engine/engine";
 import type { Audit } from "../features/audit/service";
+import type { Probe } from "../features/health/service";
 import { createInstruments, type Instruments } from "../features/instruments/service";
-import type { Agent } from "../foundation/agent";
+import { createMarket, type Market } from "../features/market/service";
+import { openMarketStream } from "../features/market/stream";
+import type { Hub } from "../features/streaming/service";
+import { Agent } from "../foundation/agent";
 import type { Clock } from "../foundation/clock";
+import { createEventBus, type EventBus } from "../foundation/event-bus";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
+import { createLongWork } from "../storage/long-work";
 import type { Storage } from "../storage/storage";
-
-export interface LiveMarket {
-  /** What the routes stand on. */
-  readonly services: { readonly instruments: Instruments };
-  readonly agents: readonly Agent[];
-  close(): Promise<void>;
-}
+import type { Metrics } from "../telemetry/metrics";
+import type { Tracing } from "../telemetry/tracing";
+import { type BookArchive, openMarketArchive } from "./market-archive";
+import { feedMarketMetrics, marketWatch } from "./market-metrics";
 
 export interface LiveMarketOptions {
   readonly config: Config;
   readonly storage: Storage;
   readonly audit: Audit;
-  /** Those built in unless the user has more. */
+  readonly engine: Engine;
+  readonly metrics: Metrics;
+  readonly tracing?: Tracing | undefined;
   readonly calendars?: Calendars | undefined;
+  /** The module that threads start from. */
+  readonly entrance: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
+export interface LiveMarket {
+  /** What the routes stand on. */
+  readonly services: { readonly instruments: Instruments };
+  readonly market: Market<UnderlyingBook>;
+  readonly archive: BookArchive;
+  readonly bus: EventBus;
+  readonly agents: readonly Agent[];
+  readonly probes: readonly Probe[];
+  /** Opens the market's channels. */
+  stream(hub: Hub): void;
+  /** Works off what was taken and keeps it; before the agents are stopped. */
+  close(): Promise<void>;
+}
+
+/** A recording tells of its own time, however long ago. */
+const recordedQuoteLimits = { ...defaultQuoteLimits, ageMicrosecondsMax: 1e17, aheadMicrosecondsMax: 1e17 };
+const restoreMilliseconds = 60_000;
+
 export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
-  const { config, storage, audit, clock, random, log, calendars = builtInCalendars() } = options;
+  const { config, storage, audit, engine, metrics, tracing, entrance, clock, random, log } = options;
+  const { calendars = builtInCalendars() } = options;
   const hours = marketHours(calendars);
   const instruments = createInstruments({
     ...{ storage, audit, clock, random, log, calendars },
     calendarNames: new Set([...hours.keys(), ...calendars.keys()]),
     limits: config.market.instruments,
   });
+  const settings = config.market.book;
+  const longWork = createLongWork(entrance);
+  const { archive, probe } = openMarketArchive({ config, engine, settings, longWork, clock, random, log });
+  const bus = createEventBus({
+    clock,
+    onFailure: ({ topic, handler, error }) => log.error({ err: error, topic, handler }, "an event was not handled"),
+  });
+  const market = createMarket<UnderlyingBook>({
+    ...{ instruments, archive, bus, settings, clock, random, log },
+    newBook: (underlying) => new Book({ underlying, engine, settings }),
+    judge: (quote, instrument, now, source) =>
+      judgeQuote(quote, instrument, null, now, source === "replay" ? recordedQuoteLimits : defaultQuoteLimits),
+    limits: config.market.pipeline,
+    watch: marketWatch({ metrics, tracing, rejectionReasons: quoteVerdicts.filter((verdict) => verdict !== "ok") }),
+  });
+  feedMarketMetrics({ metrics, market, bus, activeAccounts: () => 0 });
+  let endStream = () => {};
+  let isRestored = false;
+  const restore = new Agent({
+    name: "market-restore",
+    intervalMilliseconds: restoreMilliseconds,
+    failuresMax: 3,
+    clock,
+    async round() {
+      if (isRestored) return;
+      await instruments.ready;
+      await market.restore();
+      isRestored = true;
+    },
+    onFailure: (error) => log.warn({ err: error }, "the market's books could not be brought back; it is tried again"),
+  });
   return {
-    services: { instruments },
-    agents: instruments.agents,
-    close: () => instruments.close(),
+    ...{ services: { instruments }, market, archive, bus },
+    agents: [...instruments.agents, ...archive.agents, restore],
+    probes: [probe],
+    stream(hub) {
+      endStream = openMarketStream({ hub, market, instruments, clock });
+    },
+    async close() {
+      endStream();
+      await market.stop();
+      bus.close();
+      await instruments.close();
+      await archive.close();
+      longWork.stop();
+    },
   };
 }

@@ -3,6 +3,7 @@
 // whoever wants the object parses it. A missing number is null, and an option without a price says why.
 
 import { formatCivilDate } from "../domain/calendar";
+import type { Quote } from "../domain/quote";
 import { type Units, unitFactor } from "../engine/catalog";
 import { formatTimestamp } from "../foundation/clock";
 import type { UnderlyingBook } from "./book";
@@ -168,6 +169,12 @@ export function quoteJson(book: UnderlyingBook, symbol: string): string | null {
   return `{"symbol":${JSON.stringify(symbol)},"ts":${times.text(quoted.venueAt)},${sidesOf(quoted)},"source_seq":${sequence},"received_at":${times.text(quoted.receivedAt)}}`;
 }
 
+/** One quote as it came, as JSON's text: what a book may have filled in from earlier ones is null here. */
+export function tickJson(quote: Quote): string {
+  const { symbol, at, bid, ask, bidSize, askSize, last, volume, openInterest, sourceSequence } = quote;
+  return `{"symbol":${JSON.stringify(symbol)},"ts":"${formatTimestamp(at)}",${sidesOf({ bid, ask, bidSize, askSize, last, volume, openInterest })},"source_seq":${sourceSequence}}`;
+}
+
 /** The fitted surface as JSON's text: each expiry's forward and the parameters of its slice. */
 export function surfaceJson(book: UnderlyingBook): string {
   const slices = book.layout.map((layout) => {
@@ -327,7 +334,9 @@ class CellWriter {
   }
 }
 
-function sidesOf(quoted: Quoted): string {
+function sidesOf(
+  quoted: Pick<Quoted, "bid" | "ask" | "bidSize" | "askSize" | "last" | "volume" | "openInterest">,
+): string {
   return `"bid":${number(quoted.bid)},"ask":${number(quoted.ask)},"bid_size":${number(quoted.bidSize)},"ask_size":${number(quoted.askSize)},"last":${number(quoted.last)},"volume":${number(quoted.volume)},"open_interest":${number(quoted.openInterest)}`;
 }
 

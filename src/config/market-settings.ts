@@ -22,6 +22,20 @@ export const marketSettings = [
     rule: "must be true or false",
   },
   {
+    key: "market_batch_ms",
+    schema: Type.Integer({ minimum: 0, maximum: 1_000 }),
+    default: 1,
+    description: "How long a quote waits for others to be worked off with, at most, in milliseconds.",
+    rule: "must be a whole number from 0 to 1000",
+  },
+  {
+    key: "market_batch_quotes",
+    schema: Type.Integer({ minimum: 1, maximum: 10_000 }),
+    default: 512,
+    description: "Quotes that are worked off together at most.",
+    rule: "must be a whole number from 1 to 10000",
+  },
+  {
     key: "market_candles_days",
     schema: Type.Integer({ minimum: 1, maximum: 36_500 }),
     default: 1_825,
@@ -45,6 +59,14 @@ export const marketSettings = [
     rule: "must be a whole number from 1 to 5000000",
   },
   {
+    key: "market_queue_quotes",
+    schema: Type.Integer({ minimum: 10_000, maximum: 1_000_000 }),
+    default: 65_536,
+    description:
+      "Quotes that may wait. From half of it on only the newest of each symbol waits, from nine tenths on the oldest goes, and what does not fit is refused.",
+    rule: "must be a whole number from 10000 to 1000000",
+  },
+  {
     key: "market_quotes_days",
     schema: Type.Integer({ minimum: 1, maximum: 36_500 }),
     default: 30,
@@ -58,6 +80,14 @@ export const marketSettings = [
     description:
       "Continuous interest rate that live chains are discounted at, 0.04 being 4 %. Default: what put-call parity tells for each expiry.",
     rule: "must be a number from -1 to 1",
+  },
+  {
+    key: "market_refit_ms",
+    schema: Type.Integer({ minimum: 50, maximum: 3_600_000 }),
+    default: 1_000,
+    description:
+      "Milliseconds between two fits of one underlying's forwards and volatilities, at least; in between they move with the spot.",
+    rule: "must be a whole number from 50 to 3600000",
   },
   {
     key: "market_simulate",
@@ -89,6 +119,13 @@ export const marketSettings = [
     default: 60,
     description: "Seconds after which an option's quote is marked stale and no longer used.",
     rule: "must be a whole number from 1 to 604800",
+  },
+  {
+    key: "market_valuations_per_second",
+    schema: Type.Integer({ minimum: 1, maximum: 1_000 }),
+    default: 100,
+    description: "How often one underlying's chain is valued in a second, at most.",
+    rule: "must be a whole number from 1 to 1000",
   },
   {
     key: "market_volatility",
@@ -161,6 +198,13 @@ export const marketSettings = [
 
 /** The live market's part of the configuration. */
 export interface MarketConfig {
+  readonly pipeline: {
+    readonly queueMax: number;
+    readonly batchMax: number;
+    readonly flushMilliseconds: number;
+    readonly valuationsPerSecond: number;
+    readonly refitMilliseconds: number;
+  };
   /** What every book judges and values by. */
   readonly book: {
     readonly volatility: "surface" | "quote";
@@ -191,6 +235,13 @@ export interface MarketConfig {
 /** What the settings' values say. */
 export function marketConfigOf(get: <T>(key: (typeof marketSettings)[number]["key"]) => T): MarketConfig {
   return Object.freeze({
+    pipeline: Object.freeze({
+      queueMax: get<number>("market_queue_quotes"),
+      batchMax: get<number>("market_batch_quotes"),
+      flushMilliseconds: get<number>("market_batch_ms"),
+      valuationsPerSecond: get<number>("market_valuations_per_second"),
+      refitMilliseconds: get<number>("market_refit_ms"),
+    }),
     book: Object.freeze({
       volatility: get<"surface" | "quote">("market_volatility"),
       staleMicroseconds: get<number>("market_stale_seconds") * 1e6,

@@ -18,6 +18,7 @@ const requestSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 const lagSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 const diskSeconds = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 const kernelSeconds = [0.000005, 0.00001, 0.000025, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 2.5];
+const tickSeconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 const options = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
 const writes = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
@@ -199,6 +200,98 @@ export const metricDefinitions = {
     kind: "counter",
     help: "Checks made.",
     labels: { ...component, status: "ok, degraded or failed" },
+  },
+  tick_processing_seconds: {
+    kind: "histogram",
+    help: "From a quote's arrival until its book had taken it, it was told and handed to be kept.",
+    labels: { kind: "underlying, option or future" },
+    buckets: tickSeconds,
+  },
+  greeks_calculation_seconds: {
+    kind: "histogram",
+    help: "Valuing all options of one underlying once.",
+    labels: {},
+    buckets: kernelSeconds,
+  },
+  batch_flush_seconds: {
+    kind: "histogram",
+    help: "Working off one batch of quotes, valuations that follow included.",
+    labels: {},
+    buckets: tickSeconds,
+  },
+  ticks_published_total: {
+    kind: "counter",
+    help: "Quotes that their book took and that were told to whoever listens.",
+    labels: { kind: "underlying, option or future" },
+  },
+  tick_processing_errors_total: {
+    kind: "counter",
+    help: "Times that an underlying's book failed; it is then made anew from what is kept.",
+    labels: { stage: "ingest, validate, batch, greeks, publish or persist" },
+  },
+  tick_validation_errors_total: {
+    kind: "counter",
+    help: "Quotes refused by themselves.",
+    labels: { reason: "why, from the list in docs/guides/live-market.md" },
+  },
+  batch_fill_rate: {
+    kind: "gauge",
+    help: "How full the last batch of quotes was, from 0 to 1.",
+    labels: {},
+  },
+  pending_batch_size: { kind: "gauge", help: "Quotes waiting to be worked off.", labels: {} },
+  underlying_price: {
+    kind: "gauge",
+    help: "The spot that each underlying was last valued at, of the hundred first there were; `none` stands where there is none.",
+    labels: { underlying: "an underlying's symbol" },
+  },
+  active_accounts: { kind: "gauge", help: "Accounts with subscriptions that are active.", labels: {} },
+  bsopt_market_stage_seconds: {
+    kind: "histogram",
+    help: "Time in each stage of the pipeline: of a batch in ingest and validate, waiting in batch, else of one underlying's part of it.",
+    labels: { stage: "ingest, validate, batch, greeks, publish or persist" },
+    buckets: kernelSeconds,
+  },
+  bsopt_market_quotes_total: {
+    kind: "counter",
+    help: "Quotes by what became of them: conflated ones gave way to newer ones of their symbol, dropped ones to others, refused ones found no room.",
+    labels: { outcome: "applied, duplicate, late, rejected, conflated, dropped or refused" },
+  },
+  bsopt_market_pressure: {
+    kind: "gauge",
+    help: "How full the queue of quotes is: 0 ok, 1 warn (only the newest of a symbol waits), 2 critical (the oldest goes).",
+    labels: {},
+  },
+  bsopt_market_pressure_entered_total: {
+    kind: "counter",
+    help: "Times that each level of pressure was entered.",
+    labels: { level: "ok, warn or critical" },
+  },
+  bsopt_market_books: {
+    kind: "gauge",
+    help: "Underlyings by the state of their book.",
+    labels: { state: "loading, live or failed" },
+  },
+  bsopt_market_valuations_total: { kind: "counter", help: "Chains valued.", labels: {} },
+  bsopt_market_refits_total: { kind: "counter", help: "Fits of one underlying's forwards and volatilities.", labels: {} },
+  bsopt_market_busy_seconds_total: {
+    kind: "counter",
+    help: "Time that the pipeline worked, by what on.",
+    labels: { work: "greeks (valuing and fitting) or other" },
+  },
+  bsopt_event_bus_events_total: {
+    kind: "counter",
+    help: "Events within the process by what became of them, one for each handler.",
+    labels: {
+      topic: "the topic's name",
+      handler: "the handler's name",
+      outcome: "handled, failed, dropped, conflated or skipped",
+    },
+  },
+  bsopt_event_bus_waiting: {
+    kind: "gauge",
+    help: "Events that wait for a handler.",
+    labels: { topic: "the topic's name", handler: "the handler's name" },
   },
   bsopt_event_loop_lag_seconds: {
     kind: "histogram",

@@ -223,6 +223,8 @@ export function openMarket(
     valued: (_milliseconds, optionCount) => void watched.push(`valued ${optionCount}`),
     rejected: (reason) => void watched.push(`rejected ${reason}`),
     failed: (stage) => void watched.push(`failed ${stage}`),
+    began: () => void watched.push("began"),
+    ended: (_milliseconds, quoteCount) => void watched.push(`ended ${quoteCount}`),
   };
   const market = createMarket({
     ...{
@@ -236,7 +238,7 @@ export function openMarket(
       log: silentLog,
     },
     settings: options.settings ?? defaultBookSettings,
-    judge: (quote, instrument) => (instrument === null ? "unknown_symbol" : quote.bid < 0 ? "out_of_bounds" : "ok"),
+    judge: (quote, instrument) => (instrument === null ? "unknown_symbol" : quote.bid < 0 ? "negative_price" : "ok"),
     limits: {
       ...{ queueMax: 1000, batchMax: 100, flushMilliseconds: 0, valuationsPerSecond: 100, refitMilliseconds: 1000 },
       ...options.limits,

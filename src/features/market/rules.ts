@@ -4,6 +4,7 @@
 
 import type { UnderlyingBook } from "../../book/book";
 import type { Applied, BookEntry, BookSettings, ValuationReport } from "../../book/entries";
+import { quoteVerdictDetail } from "../../book/validate";
 import type { Instrument } from "../../domain/instrument";
 import type { Quote } from "../../domain/quote";
 import type { EpochMicroseconds } from "../../foundation/clock";
@@ -167,19 +168,28 @@ export interface IngestReport {
 
 /** A code and a sentence for each reason that a quote is refused for. */
 export function rejectionOf(reason: string): Pick<Rejection, "code" | "detail"> {
-  const detail =
-    reason === "busy" ? "waits for a book that is not back yet; send it again" : reason.replaceAll("_", " ");
+  const detail = verdictDetails[reason] ?? ownDetails[reason] ?? reason.replaceAll("_", " ");
   return { code: reason.toUpperCase(), detail };
 }
+
+const verdictDetails: Readonly<Record<string, string>> = quoteVerdictDetail;
+const ownDetails: Readonly<Record<string, string>> = {
+  busy: "waits for a book that is not back yet; send it again",
+  failed: "its book failed at it, and was made anew without it",
+};
 
 /** What happens, told as it happens; for metrics and traces. */
 export interface MarketWatch {
   staged(stage: Stage, milliseconds: number): void;
   /** From the moment a quote was received until its batch was worked off. */
-  ticked(kind: Instrument["kind"], milliseconds: number, count: number): void;
+  ticked(kind: Instrument["kind"], milliseconds: number): void;
   valued(milliseconds: number, optionCount: number): void;
   rejected(reason: string): void;
   failed(stage: Stage): void;
+  /** A step of the pipeline begins. */
+  began(): void;
+  /** It is over; of a batch it tells how many quotes that had, else 0. */
+  ended(milliseconds: number, quoteCount: number): void;
 }
 
 export interface MarketLimits {

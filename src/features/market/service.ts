@@ -89,7 +89,7 @@ export interface MarketOptions<Book extends LaneBook> {
   /** What every book judges and values by. */
   readonly settings: BookSettings;
   /** What is wrong with a quote by itself, or "ok". */
-  readonly judge: (quote: Quote, instrument: Instrument | null, now: EpochMicroseconds) => string;
+  readonly judge: (quote: Quote, instrument: Instrument | null, now: EpochMicroseconds, source: QuoteSource) => string;
   readonly bus: EventBus;
   readonly limits: MarketLimits;
   readonly watch: MarketWatch;
@@ -206,16 +206,16 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
     );
   }
 
-  ingest(batch: readonly Quote[], _source: QuoteSource): IngestAnswer | "full" {
+  ingest(batch: readonly Quote[], source: QuoteSource): IngestAnswer | "full" {
     const rejected: Rejection[] = [];
-    const ticks = this.#validated(batch, null, rejected);
+    const ticks = this.#validated(batch, source, null, rejected);
     return this.#take(ticks) ? { accepted: ticks.length, rejected } : "full";
   }
 
-  async ingestKept(batch: readonly Quote[], _source: QuoteSource): Promise<IngestReport> {
+  async ingestKept(batch: readonly Quote[], source: QuoteSource): Promise<IngestReport> {
     const rejected: Rejection[] = [];
     const ticket = new Ticket();
-    const ticks = this.#validated(batch, ticket, rejected);
+    const ticks = this.#validated(batch, source, ticket, rejected);
     ticket.expect(ticks.length);
     if (!this.#take(ticks)) throw busy();
     await ticket.done;
@@ -279,7 +279,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
     await this.#loop;
   }
 
-  #validated(batch: readonly Quote[], ticket: Ticket | null, rejected: Rejection[]): Tick[] {
+  #validated(batch: readonly Quote[], source: QuoteSource, ticket: Ticket | null, rejected: Rejection[]): Tick[] {
     const { instruments, judge, clock, watch } = this.#options;
     const receivedMilliseconds = clock.monotonicMilliseconds();
     const receivedAt = clock.nowMicroseconds();
@@ -287,7 +287,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
     for (let index = 0; index < batch.length; index++) {
       const quote = batch[index]!;
       const instrument = instruments.find(quote.symbol);
-      const verdict = judge(quote, instrument, receivedAt);
+      const verdict = judge(quote, instrument, receivedAt, source);
       if (instrument !== null && verdict === "ok") {
         ticks.push({ quote, instrument, receivedAt, receivedMilliseconds, ticket, index });
         continue;
@@ -381,7 +381,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
   }
 
   async #run(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, watch } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const wait = this.#dueAt() - clock.monotonicMilliseconds();
@@ -391,8 +391,11 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
         continue;
       }
       const started = clock.monotonicMilliseconds();
-      this.#turn(started);
-      this.#busyMilliseconds += clock.monotonicMilliseconds() - started;
+      watch.began();
+      const quoteCount = this.#turn(started);
+      const spent = clock.monotonicMilliseconds() - started;
+      watch.ended(spent, quoteCount);
+      this.#busyMilliseconds += spent;
       await nextTurn();
     }
     this.#tellIdle();
@@ -418,8 +421,8 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
     for (const wake of waiters) wake();
   }
 
-  /** One batch, then what is due, as far as the turn's time goes. */
-  #turn(started: number): void {
+  /** One batch, then what is due, as far as the turn's time goes; how many quotes the batch had. */
+  #turn(started: number): number {
     const { clock, watch } = this.#options;
     const touched = new Set(this.#back);
     this.#back.clear();
@@ -448,6 +451,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
       this.#fitStep(place, lane);
       this.#work(place);
     }
+    return batch.length;
   }
 
   #fitStep(place: Place<Book>, lane: Lane<Book>): void {
@@ -528,8 +532,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
   #tellTicked(ticks: readonly Tick[]): void {
     const { clock, watch } = this.#options;
     const now = clock.monotonicMilliseconds();
-    for (const { instrument, receivedMilliseconds } of ticks)
-      watch.ticked(instrument.kind, now - receivedMilliseconds, 1);
+    for (const { instrument, receivedMilliseconds } of ticks) watch.ticked(instrument.kind, now - receivedMilliseconds);
   }
 
   #noteOutcome(outcome: Applied): void {

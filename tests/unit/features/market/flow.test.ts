@@ -66,11 +66,11 @@ describe("market flow", () => {
     expect(answer).toEqual({
       accepted: 1,
       rejected: [
-        { index: 0, code: "UNKNOWN_SYMBOL", detail: "unknown symbol" },
-        { index: 2, code: "OUT_OF_BOUNDS", detail: "out of bounds" },
+        { index: 0, code: "UNKNOWN_SYMBOL", detail: "no instrument of that symbol is listed" },
+        { index: 2, code: "NEGATIVE_PRICE", detail: "a price is below zero" },
       ],
     });
-    expect(watched).toContain("rejected out_of_bounds");
+    expect(watched).toContain("rejected negative_price");
     expect(market.statistics().rejected).toBe(2);
   });
 
@@ -88,7 +88,7 @@ describe("market flow", () => {
     );
     expect(report).toEqual({
       ...{ accepted: 2, duplicates: 1, late: 1 },
-      rejected: [{ index: 3, code: "UNKNOWN_SYMBOL", detail: "unknown symbol" }],
+      rejected: [{ index: 3, code: "UNKNOWN_SYMBOL", detail: "no instrument of that symbol is listed" }],
     });
     expect(archive.records.get("AAA")!.filter(({ kind }) => kind === "quote")).toHaveLength(3);
   });
