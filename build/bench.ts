@@ -17,7 +17,7 @@ interface Ratio {
 
 await buildWasm();
 if (isStale()) await import("./binary");
-const files = ["kernels", "surfaces", "storage", "http", "process"].flatMap((folder) => {
+const files = ["kernels", "surfaces", "streaming", "storage", "http", "process"].flatMap((folder) => {
   const path = join(root, "bench", folder);
   if (!existsSync(path)) return [];
   return readdirSync(path)
