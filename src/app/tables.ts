@@ -4,6 +4,7 @@ import { archiveBlocks, archiveCheckpoints, archiveUnderlyings } from "../featur
 import { auditCheckpoints, auditErasures, auditEvents, auditPersonal } from "../features/audit/table";
 import { changedSettings } from "../features/configuration/table";
 import { trackedErrors } from "../features/errors/table";
+import { historyCandles, historyMarks, historySymbols } from "../features/history/table";
 import { users } from "../features/identity/table";
 import { instrumentQuarantine, instruments } from "../features/instruments/table";
 import { apiKeys } from "../features/keys/table";
@@ -43,4 +44,11 @@ export const everyTable = [
 ];
 
 /** The same of the market's own database. */
-export const everyMarketTable = [archiveUnderlyings, archiveBlocks, archiveCheckpoints];
+export const everyMarketTable = [
+  archiveUnderlyings,
+  archiveBlocks,
+  archiveCheckpoints,
+  historySymbols,
+  historyCandles,
+  historyMarks,
+];

@@ -207,7 +207,20 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
           ...Object.fromEntries(
             (route.detail.answerFormats ?? []).map((format) => [
               wireFormats[format],
-              { schema: { type: "string", description: "The fields of one of the JSON answer's data in each line." } },
+              format === "arrow"
+                ? {
+                    schema: {
+                      type: "string",
+                      format: "binary",
+                      description: "The fields of the JSON answer's data as columns.",
+                    },
+                  }
+                : {
+                    schema: {
+                      type: "string",
+                      description: "The fields of one of the JSON answer's data in each line.",
+                    },
+                  },
             ]),
           ),
         },

@@ -3,9 +3,12 @@
 
 import down0000 from "../../migrations/market/0000_archive.down.sql" with { type: "text" };
 import up0000 from "../../migrations/market/0000_archive.sql" with { type: "text" };
+import down0001 from "../../migrations/market/0001_candles.down.sql" with { type: "text" };
+import up0001 from "../../migrations/market/0001_candles.sql" with { type: "text" };
 import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
 export const migrations: readonly Migration[] = [
   { tag: "0000_archive", up: up0000, down: down0000 },
+  { tag: "0001_candles", up: up0001, down: down0001 },
 ];

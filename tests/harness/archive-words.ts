@@ -2,8 +2,8 @@
 // their own need it, where no test runs.
 
 import { createHash } from "node:crypto";
+import { everyMarketTable } from "../../src/app/tables";
 import type { BookWords } from "../../src/features/archive/rules";
-import { archiveBlocks, archiveCheckpoints, archiveUnderlyings } from "../../src/features/archive/table";
 
 /** An entry that says its time, or, as a listing, none. */
 export type Note = { readonly text: string; readonly at: number | null };
@@ -32,7 +32,7 @@ export const newBook = (underlying: string): NoteBook => ({ underlying, count: 0
 
 export const bytesOf = (book: NoteBook) => new TextEncoder().encode(JSON.stringify(book));
 
-export const archiveTables = [archiveUnderlyings, archiveBlocks, archiveCheckpoints];
+export const archiveTables = everyMarketTable;
 
 /** The entry of that number in a record that everybody can write. */
 export const entryOf = (index: number): Note => ({ text: `entry ${index} ${"x".repeat(index % 300)}`, at: index * 10 });

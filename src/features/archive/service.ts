@@ -50,7 +50,7 @@ import {
 } from "./rules";
 
 export type { EntryMark, KnownEntries } from "./repository";
-export type { BookWords } from "./rules";
+export { type BookWords, notKept } from "./rules";
 
 export interface ArchiveLimits {
   /** From an entry's being appended to its being written, at most about this. */
