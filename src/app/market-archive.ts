@@ -9,6 +9,7 @@ import type { Config } from "../config/config";
 import type { Engine } from "../engine/engine";
 import { type Archive, type BookWords, createArchive } from "../features/archive/service";
 import type { Probe } from "../features/health/service";
+import { createHistory, type History, type HistoryOptions } from "../features/history/service";
 import type { Clock } from "../foundation/clock";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
@@ -36,6 +37,8 @@ export interface MarketArchiveOptions {
 export interface MarketArchive {
   readonly archive: BookArchive;
   readonly probe: Probe;
+  /** Candles and historical Greeks over it, of what these instruments are. */
+  history(instruments: HistoryOptions["instruments"]): History;
 }
 
 /** Opens nothing yet: the first entry or the first question does. */
@@ -48,7 +51,12 @@ export function openMarketArchive(options: MarketArchiveOptions): MarketArchive 
   });
   const words = bookWords(engine, settings);
   const archive = createArchive({ file, words, retention: config.market.history, clock, log });
-  return { archive, probe: { component: "market_history", isRequired: false, check: () => outcomeOf(archive.state) } };
+  return {
+    archive,
+    probe: { component: "market_history", isRequired: false, check: () => outcomeOf(archive.state) },
+    history: (instruments) =>
+      createHistory({ ...{ file, archive, instruments, engine, clock, log }, retention: config.market.history }),
+  };
 }
 
 /** What entering costs beside a quote, roughly, on a chain of a few hundred options. */
