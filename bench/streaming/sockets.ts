@@ -198,7 +198,12 @@ export interface DeafFigure {
 const deafLooksMax = 400;
 
 /** So many clients that read, alone and then beside so many that never do until those are cut, on a channel of 6 KB fifty times a second. */
-export async function benchDeaf(options: { readers: number; deaf: number; seconds: number }): Promise<DeafFigure> {
+export async function benchDeaf(options: {
+  readers: number;
+  deaf: number;
+  seconds: number;
+  looksMax?: number;
+}): Promise<DeafFigure> {
   const child = Bun.spawn([process.execPath, import.meta.path, "--serve"], {
     stdin: "pipe",
     stdout: "pipe",
@@ -221,7 +226,7 @@ export async function benchDeaf(options: { readers: number; deaf: number; second
     await reports([crowds[0]]);
     let cut = 0;
     // What the system's own buffers take comes first.
-    for (let look = 0; look < deafLooksMax && cut < options.deaf; look++) {
+    for (let look = 0; look < (options.looksMax ?? deafLooksMax) && cut < options.deaf; look++) {
       await Bun.sleep(100);
       peak = Math.max(peak, residentBytes(child.pid));
       child.stdin.write("cut\n");
