@@ -39,9 +39,18 @@ export function createLongWork(entrance: string): LongWork {
         worker.terminate();
         settle();
       };
-      abandon = () => end(() => reject(stopped()));
+      // Not terminated while it works: the driver's native part takes the end of its thread inside a call for a broken promise of the
+      // runtime's, and ends the process by abort(). The process does not wait for it; it ends with its job or with the process.
+      let isAbandoned = false;
+      abandon = () => {
+        abandon = null;
+        isAbandoned = true;
+        worker.unref();
+        reject(stopped());
+      };
       worker.addEventListener("message", ({ data }: MessageEvent<LongAnswer>) => {
-        if (data.isDone === null) worker.postMessage(job);
+        if (isAbandoned) worker.terminate();
+        else if (data.isDone === null) worker.postMessage(job);
         else end(() => (data.isDone ? resolve(data.result as LongResult<J>) : reject(failureOf(data))));
       });
       worker.addEventListener("error", (event) => {

@@ -228,6 +228,25 @@ describe("long work", () => {
     expect(await codeOf(own.run(job))).toBe("LONG_WORK_STOPPED");
   });
 
+  test("S2.50 that is under way at the end is left to itself: the driver would end the process with its thread", async () => {
+    const storage = await openTestStorage();
+    await addItems(
+      storage,
+      Array.from({ length: 2000 }, (_, index) => `item-${index}`),
+    );
+    const own = createLongWork(entrance);
+    const to = join(temporaryFolder(), "copy.db");
+    const path = storage.url.slice("file:".length);
+    const code = codeOf(own.run({ kind: "copy", path, to }));
+    await until("the copy has begun", () => existsSync(to));
+    own.stop();
+    expect(await code).toBe("LONG_WORK_STOPPED");
+    await until("the copy is whole", async () => {
+      const look = await longWork.run({ kind: "inspect", path: to, depth: "whole" }).catch(() => null);
+      return look?.damage.length === 0;
+    });
+  });
+
   test("S2.50 in a thread that cannot start fails instead of waiting", async () => {
     const own = createLongWork(join(temporaryFolder(), "missing.ts"));
     const path = join(temporaryFolder(), "x.db");
