@@ -21,7 +21,7 @@ import { inspectDatabase, runLongJob } from "../../../src/storage/database-copy"
 import { restoreBackup } from "../../../src/storage/restore";
 import type { Storage } from "../../../src/storage/storage";
 import { addItems, backupOptions, itemIds, restoreOptions, testLongWork } from "../../harness/backup";
-import { itemMigrations, openTestStorage, StorageChild, temporaryFolder } from "../../harness/storage";
+import { itemMigrations, openTestStorage, StorageChild, temporaryFolder, until } from "../../harness/storage";
 
 const longWork = testLongWork();
 
@@ -360,6 +360,8 @@ describe("a restore", () => {
     const { storage, to } = await withBackup();
     await storage.close();
     const path = storage.url.slice("file:".length);
+    // The thread that made the backup closes its connection as it ends; the last one to close takes the log away, whoever wrote it.
+    await until("nobody has the database open", () => !existsSync(`${path}-wal`));
     writeFileSync(path, "nothing that SQLite would take for a database, of some length");
     writeFileSync(`${path}-wal`, "nor this for a log");
     const { keptIn } = await restoreBackup(restoreOptions(storage.url, to, longWork));
