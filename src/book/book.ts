@@ -265,12 +265,14 @@ export class UnderlyingBook {
     const { rows, settings } = state;
     const { columns } = rows;
     state.version += 1;
+    const own = ownSpot(state.own, moment, settings.spotStaleMicroseconds);
     const bid = new Float64Array(rows.optionCount).fill(Number.NaN);
     const ask = new Float64Array(rows.optionCount).fill(Number.NaN);
     for (let row = 0; row < rows.optionCount; row++) {
       if (this.#stateOf(row, moment) !== "ok") continue;
-      bid[row] = columns.bid[row]!;
-      ask[row] = columns.ask[row]!;
+      const unit = columns.isInverse[row] === 1 ? own.spot : 1;
+      bid[row] = columns.bid[row]! * unit;
+      ask[row] = columns.ask[row]! * unit;
     }
     const futures = new Map<number, number>();
     for (let row = rows.optionCount; row < rows.count; row++) {
@@ -278,7 +280,6 @@ export class UnderlyingBook {
       const middle = midOf({ bid: columns.bid[row]!, ask: columns.ask[row]! });
       if (expiry !== null && this.#stateOf(row, moment) === "ok") futures.set(Number(expiry), middle);
     }
-    const own = ownSpot(state.own, moment, settings.spotStaleMicroseconds);
     state.pending = {
       at: moment,
       version: state.version,

@@ -11,6 +11,8 @@ import { bookReasons, quoteStates } from "./entries";
 export const columnNames = [
   "strike",
   "isCall",
+  /** 1: quoted in the coin it is on. */
+  "isInverse",
   "expiryIndex",
   "bid",
   "ask",
@@ -167,6 +169,7 @@ export class Rows {
     const isCall = instrument.optionType === "call" ? 1 : 0;
     this.columns.strike[row] = strike;
     this.columns.isCall[row] = isCall;
+    this.columns.isInverse[row] = isInverse(instrument) ? 1 : 0;
     this.isCall[row] = isCall;
     this.logStrike[row] = Math.log(strike);
   }
@@ -201,6 +204,11 @@ function columnsOf(room: number): Record<ColumnName, Float64Array> {
   const columns = {} as Record<ColumnName, Float64Array>;
   for (const name of columnNames) columns[name] = new Float64Array(room);
   return columns;
+}
+
+/** Whether an option's price is told in its own underlying: a coin's option in that coin. */
+function isInverse({ kind, underlying, currency }: Instrument): boolean {
+  return kind === "option" && underlying.slice(underlying.lastIndexOf(":") + 1) === currency;
 }
 
 function rangeOf({ kind, style }: Instrument): 0 | 1 | 2 {

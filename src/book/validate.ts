@@ -88,6 +88,9 @@ export const defaultQuoteLimits: QuoteLimits = {
   jumpMax: Number.POSITIVE_INFINITY,
 };
 
+/** 2100-01-01: whatever the limits, what is kept must be sure to fit where it is kept. */
+const latestMoment = 4_102_444_800_000_000n;
+
 /**
  * The verdict on a quote at a moment. `last` is what was told of the symbol before, null where nothing was or the order is judged elsewhere;
  * NaN numbers are not told and never wrong.
@@ -116,6 +119,8 @@ export function judgeQuote(
   if (openInterest < 0) return "negative_open_interest";
   if (openInterest > limits.volumeMax) return "open_interest_too_large";
   if (sourceSequence !== null && !(Number.isSafeInteger(sourceSequence) && sourceSequence >= 0)) return "bad_sequence";
+  if (quote.at < 0n) return "timestamp_too_old";
+  if (quote.at > latestMoment) return "timestamp_in_future";
   if (now - quote.at > BigInt(limits.ageMicrosecondsMax)) return "timestamp_too_old";
   if (quote.at - now > BigInt(limits.aheadMicrosecondsMax)) return "timestamp_in_future";
   const { tickSize } = instrument;

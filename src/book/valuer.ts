@@ -90,6 +90,7 @@ export class Valuer {
     const values = valuedOutputs.map((output) => columns[output]!);
     this.#addPremiums(state, values, stands);
     settle(state, stands, values, status);
+    tellInCoins(state, stands, values[0]!);
     return { optionCount: count, nullCount: take(state, stands, values, status) };
   }
 
@@ -132,7 +133,10 @@ export class Valuer {
       count: some.length,
       isCall: Uint8Array.from(some, (row) => isCall[row]!),
       inputs: model === "american" ? { ...inputs, scheme: 0 } : inputs,
-      price: Float64Array.from(some, (row) => midOf({ bid: columns.bid[row]!, ask: columns.ask[row]! })),
+      price: Float64Array.from(some, (row) => {
+        const middle = midOf({ bid: columns.bid[row]!, ask: columns.ask[row]! });
+        return columns.isInverse[row] === 1 ? middle * state.spot : middle;
+      }),
       onUnattainable: "null",
     });
     some.forEach((row, index) => {
@@ -283,6 +287,20 @@ function settle(
     for (const column of values) column[row] = Number.isNaN(over) ? Number.NaN : 0;
     if (over > 0) values[0]![row] = over;
     status[row] = Number.isNaN(over) ? statusCodes.non_finite : statusCodes.expired;
+  }
+}
+
+/** Gives the prices of options that are quoted in their coin in that coin; their Greeks stay in the strike's currency. */
+function tellInCoins(
+  { rows, expiries, spot }: BookState,
+  stands: readonly (Stand | null)[],
+  price: Float64Array,
+): void {
+  const { isInverse, expiryIndex } = rows.columns;
+  for (let row = 0; row < rows.optionCount; row++) {
+    if (isInverse[row] !== 1) continue;
+    const index = expiryIndex[row]!;
+    price[row]! /= stands[index]!.hasExpired ? expiries[index]!.settlementSpot : spot;
   }
 }
 

@@ -273,7 +273,11 @@ export const metricDefinitions = {
     labels: { state: "loading, live or failed" },
   },
   bsopt_market_valuations_total: { kind: "counter", help: "Chains valued.", labels: {} },
-  bsopt_market_refits_total: { kind: "counter", help: "Fits of one underlying's forwards and volatilities.", labels: {} },
+  bsopt_market_refits_total: {
+    kind: "counter",
+    help: "Fits of one underlying's forwards and volatilities.",
+    labels: {},
+  },
   bsopt_market_busy_seconds_total: {
     kind: "counter",
     help: "Time that the pipeline worked, by what on.",

@@ -87,6 +87,19 @@ const cases: readonly Case[] = [
     verdict: "timestamp_too_old",
   },
   { what: "a year that is not meant", quote: { at: -62_000_000_000_000_000n }, verdict: "timestamp_too_old" },
+  {
+    what: "a year before any clock, whatever the limits",
+    quote: { at: -1n },
+    limits: { ageMicrosecondsMax: 1e17 },
+    verdict: "timestamp_too_old",
+  },
+  {
+    what: "another century, whatever the limits",
+    instrument: { ...option, kind: "underlying", expiry: null },
+    quote: { at: 4_102_444_800_000_001n },
+    limits: { aheadMicrosecondsMax: 1e17 },
+    verdict: "timestamp_in_future",
+  },
   { what: "five seconds ahead", quote: { at: now + 5n * second }, verdict: "ok" },
   {
     what: "a microsecond more than five seconds ahead",
