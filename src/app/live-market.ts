@@ -15,6 +15,7 @@ import type { Probe } from "../features/health/service";
 import { createInstruments, type Instruments } from "../features/instruments/service";
 import { createMarket, type Market } from "../features/market/service";
 import { openMarketStream } from "../features/market/stream";
+import { createMode, type Mode } from "../features/mode/service";
 import type { Hub } from "../features/streaming/service";
 import { Agent } from "../foundation/agent";
 import type { Clock } from "../foundation/clock";
@@ -45,7 +46,7 @@ export interface LiveMarketOptions {
 
 export interface LiveMarket {
   /** What the routes stand on. */
-  readonly services: { readonly instruments: Instruments };
+  readonly services: { readonly instruments: Instruments; readonly mode: Mode };
   readonly market: Market<UnderlyingBook>;
   readonly archive: BookArchive;
   readonly bus: EventBus;
@@ -70,6 +71,7 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
     calendarNames: new Set([...hours.keys(), ...calendars.keys()]),
     limits: config.market.instruments,
   });
+  const mode = createMode({ storage, clock, log, hours, simulation: config.market.simulation });
   const settings = config.market.book;
   const longWork = createLongWork(entrance);
   const { archive, probe } = openMarketArchive({ config, engine, settings, longWork, clock, random, log });
@@ -102,8 +104,8 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
     onFailure: (error) => log.warn({ err: error }, "the market's books could not be brought back; it is tried again"),
   });
   return {
-    ...{ services: { instruments }, market, archive, bus },
-    agents: [...instruments.agents, ...archive.agents, restore],
+    ...{ services: { instruments, mode }, market, archive, bus },
+    agents: [...instruments.agents, ...mode.agents, ...archive.agents, restore],
     probes: [probe],
     stream(hub) {
       endStream = openMarketStream({ hub, market, instruments, clock });

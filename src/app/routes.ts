@@ -22,6 +22,8 @@ import { loginRoutes } from "../features/login";
 import type { Login } from "../features/login/service";
 import { metricsRoutes } from "../features/metrics";
 import type { MetricsService } from "../features/metrics/service";
+import { modeRoutes } from "../features/mode";
+import type { Mode } from "../features/mode/service";
 import { operationsRoutes } from "../features/operations";
 import type { Operations } from "../features/operations/service";
 import { pricingRoutes } from "../features/pricing";
@@ -69,6 +71,7 @@ export interface Services {
   readonly pricing: PricingService;
   readonly tickets: Tickets;
   readonly instruments: Instruments;
+  readonly mode: Mode;
 }
 
 /** Every route there is. A new feature is one line here. */
@@ -101,6 +104,7 @@ export function featureRoutes(services: Services, config: Config) {
     tokensRoutes({ tokens, principalOf, originOf, idempotencyOf }),
     sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
     streamingRoutes({ tickets, principalOf }),
+    modeRoutes({ mode: services.mode }),
     instrumentsRoutes({
       instruments: services.instruments,
       ...{ principalOf, originOf, idempotencyOf, acceptedFormatOf },
@@ -181,6 +185,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     pricing: absent(),
     tickets: absent(),
     instruments: absent(),
+    mode: absent(),
   };
   return createServer({
     features: featureRoutes(services, config),

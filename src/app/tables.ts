@@ -9,6 +9,7 @@ import { users } from "../features/identity/table";
 import { instrumentQuarantine, instruments } from "../features/instruments/table";
 import { apiKeys } from "../features/keys/table";
 import { loginChallenges, recoveryCodes, totpFactors } from "../features/login/table";
+import { marketModeChanges } from "../features/mode/table";
 import { mailedTokens, passwords } from "../features/registration/table";
 import { loginSessions, refreshTokens } from "../features/sessions/table";
 import { streamTickets } from "../features/streaming/table";
@@ -37,6 +38,7 @@ export const everyTable = [
   trackedErrors,
   instruments,
   instrumentQuarantine,
+  marketModeChanges,
   subscriptions,
   outboxMessages,
   idempotencyAnswers,

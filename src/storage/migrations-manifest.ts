@@ -21,6 +21,8 @@ import down0008 from "../../migrations/0008_instruments.down.sql" with { type: "
 import up0008 from "../../migrations/0008_instruments.sql" with { type: "text" };
 import down0009 from "../../migrations/0009_stream_tickets.down.sql" with { type: "text" };
 import up0009 from "../../migrations/0009_stream_tickets.sql" with { type: "text" };
+import down0010 from "../../migrations/0010_market_mode.down.sql" with { type: "text" };
+import up0010 from "../../migrations/0010_market_mode.sql" with { type: "text" };
 import type { Migration } from "./migration";
 
 // biome-ignore format: one row a migration, however few
@@ -35,4 +37,5 @@ export const migrations: readonly Migration[] = [
   { tag: "0007_market_sharing", up: up0007, down: down0007 },
   { tag: "0008_instruments", up: up0008, down: down0008 },
   { tag: "0009_stream_tickets", up: up0009, down: down0009 },
+  { tag: "0010_market_mode", up: up0010, down: down0010 },
 ];

@@ -42,6 +42,10 @@ const allowed: readonly { readonly statement: RegExp; readonly why: string }[] =
     statement: /^select "revision" from "instruments" order by "instruments"."revision" desc limit \?$/,
     why: "the last revision, by its index",
   },
+  {
+    statement: /^select .* from "market_mode_changes" order by "market_mode_changes"."at" desc limit \?$/,
+    why: "the last row, by its key",
+  },
   { statement: /^select .* from "audit_checkpoints" order by .* desc limit \?$/, why: "there is one at most" },
   { statement: /^select .* from "audit_erasures" where .* limit \?$/, why: "a row stands there for two minutes" },
   {
@@ -294,6 +298,7 @@ async function list(): Promise<void> {
   await ask("GET", `/api/v1/market/instruments/${encodeURIComponent(symbol)}`);
   await ask("GET", `/api/v1/market/instruments/${encodeURIComponent(symbol)}?as_of=2099-01-01T00:00:00Z`);
   await everyPage("/api/v1/market/instruments/quarantine?limit=1");
+  await ask("GET", `/api/v1/market/mode?as_of=${asOf}`);
 }
 
 /** Routes that come to no table but the credentials'. */
