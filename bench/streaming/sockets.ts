@@ -132,7 +132,7 @@ export async function benchWhole(options: {
     const crowdCount = Math.max(1, Math.ceil(connections / 17_000));
     for (let index = 0; index < crowdCount; index++) crowds.push(new Clients());
     const each = Math.ceil(connections / crowdCount);
-    const plan: Plan = { port: 18095, key, channel: "test", count: each, atOnce: 64, hosts };
+    const plan: Plan = { port: 18095, key, channel: "test", count: each, atOnce: 512, hosts };
     const start = performance.now();
     await Promise.all(crowds.map((crowd) => crowd.order({ connect: plan })));
     const connectSeconds = (performance.now() - start) / 1000;
@@ -147,7 +147,7 @@ export async function benchWhole(options: {
     const stormEach = Math.min(each, Math.ceil(connections / 5 / crowdCount));
     await Promise.all(crowds.map((crowd) => crowd.order({ drop: stormEach })));
     const storm = performance.now();
-    const back = { ...plan, count: stormEach, atOnce: 256 };
+    const back = { ...plan, count: stormEach, atOnce: 1024 };
     await Promise.all(crowds.map((crowd) => crowd.order({ connect: back })));
     const stormSeconds = (performance.now() - storm) / 1000;
     const after = await reports(crowds);
