@@ -188,6 +188,44 @@ const servicePanels: readonly Panel[] = [
   },
 ];
 
+const marketPanels: readonly Panel[] = [
+  { title: "Feeds that deliver", unit: "short", lines: [["{{feed}}", `sum by (feed) (bsopt_feed_live{${selected}})`]] },
+  {
+    title: "Quotes of feeds",
+    unit: "cps",
+    lines: [
+      ["quotes {{feed}}", `sum by (feed) (${rate("bsopt_feed_quotes_total")})`],
+      ["batches {{feed}}", `sum by (feed) (${rate("bsopt_feed_batches_total")})`],
+    ],
+  },
+  { title: "Lag of feeds", unit: "s", lines: [["{{feed}}", `max by (feed) (bsopt_feed_lag_seconds{${selected}})`]] },
+  {
+    title: "Troubles of feeds",
+    unit: "short",
+    lines: [
+      ["gaps {{feed}}", `sum by (feed) (increase(bsopt_feed_gaps_total{${selected}}[5m]))`],
+      ["faults {{feed}}", `sum by (feed) (increase(bsopt_feed_faults_total{${selected}}[5m]))`],
+      ["reconnects {{feed}}", `sum by (feed) (increase(bsopt_feed_reconnects_total{${selected}}[5m]))`],
+    ],
+  },
+  {
+    title: "Quotes that a full market did not take",
+    unit: "cps",
+    lines: [
+      ["conflated {{feed}}", `sum by (feed) (${rate("bsopt_feed_conflated_total")})`],
+      ["dropped {{feed}}", `sum by (feed) (${rate("bsopt_feed_dropped_total")})`],
+    ],
+  },
+  {
+    title: "Quotes recorded",
+    unit: "cps",
+    lines: [
+      ["written {{instance}}", rate("bsopt_recording_quotes_total")],
+      ["dropped {{instance}}", rate("bsopt_recording_dropped_total")],
+    ],
+  },
+];
+
 const source = { type: "prometheus", uid: "$source" };
 const columns = 3;
 const [width, height] = [24 / columns, 8];
@@ -248,3 +286,6 @@ export const healthDashboard = () => dashboardText("bsopt-health", "bsopt: healt
 
 /** deploy/grafana/service.json: what it does. */
 export const serviceDashboard = () => dashboardText("bsopt-service", "bsopt: requests, pricing, data", servicePanels);
+
+/** deploy/grafana/market.json: quotes on their way in. */
+export const marketDashboard = () => dashboardText("bsopt-market", "bsopt: the live market", marketPanels);

@@ -9,7 +9,7 @@ import { createEngine } from "../src/engine/engine";
 import { verify } from "../src/engine/verify";
 import { systemClock } from "../src/foundation/clock";
 import { kernelWasmBytes } from "../src/storage/assets";
-import { healthDashboard, serviceDashboard } from "./dashboards";
+import { healthDashboard, marketDashboard, serviceDashboard } from "./dashboards";
 import { root } from "./fingerprint.mjs";
 import { metricsPage } from "./metrics-page";
 import { openApiText } from "./openapi";
@@ -78,6 +78,7 @@ export function readmePage(): string {
 export const pages: Readonly<Record<string, () => string>> = {
   "deploy/grafana/health.json": healthDashboard,
   "deploy/grafana/service.json": serviceDashboard,
+  "deploy/grafana/market.json": marketDashboard,
   "README.md": readmePage,
   "docs/reference/accuracy.md": accuracyPage,
   "docs/reference/configuration.md": configurationPage,

@@ -11,6 +11,7 @@ import { builtInCalendars } from "../domain/exchange-calendars";
 import { marketHours } from "../domain/market-hours";
 import type { Engine } from "../engine/engine";
 import type { Audit } from "../features/audit/service";
+import type { Feeds } from "../features/feeds/service";
 import type { Probe } from "../features/health/service";
 import { createInstruments, type Instruments } from "../features/instruments/service";
 import { createMarket, type Market } from "../features/market/service";
@@ -27,6 +28,7 @@ import type { Storage } from "../storage/storage";
 import type { Metrics } from "../telemetry/metrics";
 import type { Tracing } from "../telemetry/tracing";
 import { type BookArchive, openMarketArchive } from "./market-archive";
+import { openMarketFeeds } from "./market-feeds";
 import { feedMarketMetrics, marketWatch } from "./market-metrics";
 
 export interface LiveMarketOptions {
@@ -46,7 +48,7 @@ export interface LiveMarketOptions {
 
 export interface LiveMarket {
   /** What the routes stand on. */
-  readonly services: { readonly instruments: Instruments; readonly mode: Mode };
+  readonly services: { readonly instruments: Instruments; readonly mode: Mode; readonly feeds: Feeds };
   readonly market: Market<UnderlyingBook>;
   readonly archive: BookArchive;
   readonly bus: EventBus;
@@ -88,6 +90,12 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
     watch: marketWatch({ metrics, tracing, rejectionReasons: quoteVerdicts.filter((verdict) => verdict !== "ok") }),
   });
   feedMarketMetrics({ metrics, market, bus, activeAccounts: () => 0 });
+  const maySimulate = config.market.simulation.policy !== "off";
+  const feeds = openMarketFeeds({
+    ...{ config: config.market.feeds, market, instruments, calendars, metrics, clock, random, log },
+    maySimulate,
+  });
+  if (maySimulate) mode.onMode((now) => feeds.feeds.permit("simulated", now === "simulated"));
   let endStream = () => {};
   let isRestored = false;
   const restore = new Agent({
@@ -104,15 +112,17 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
     onFailure: (error) => log.warn({ err: error }, "the market's books could not be brought back; it is tried again"),
   });
   return {
-    ...{ services: { instruments, mode }, market, archive, bus },
-    agents: [...instruments.agents, ...mode.agents, ...archive.agents, restore],
-    probes: [probe],
+    ...{ services: { instruments, mode, feeds: feeds.feeds }, market, archive, bus },
+    agents: [...instruments.agents, ...mode.agents, ...archive.agents, restore, ...feeds.agents],
+    probes: [probe, ...feeds.probes],
     stream(hub) {
       endStream = openMarketStream({ hub, market, instruments, clock });
     },
     async close() {
       endStream();
+      await feeds.stop();
       await market.stop();
+      await feeds.close();
       bus.close();
       await instruments.close();
       await archive.close();

@@ -10,6 +10,8 @@ import { configurationRoutes } from "../features/configuration";
 import type { Configuration } from "../features/configuration/service";
 import { errorsRoutes } from "../features/errors";
 import type { ErrorTracking } from "../features/errors/service";
+import { feedsRoutes } from "../features/feeds";
+import type { Feeds } from "../features/feeds/service";
 import { healthRoutes } from "../features/health";
 import type { Health } from "../features/health/service";
 import { identityRoutes } from "../features/identity";
@@ -70,6 +72,7 @@ export interface Services {
   readonly login: Login;
   readonly pricing: PricingService;
   readonly tickets: Tickets;
+  readonly feeds: Pick<Feeds, "statuses">;
   readonly instruments: Instruments;
   readonly mode: Mode;
 }
@@ -105,6 +108,7 @@ export function featureRoutes(services: Services, config: Config) {
     sessionsRoutes({ sessions, principalOf, originOf, sessionCookieOf, clearedCookie: clearedSessionCookie }),
     streamingRoutes({ tickets, principalOf }),
     modeRoutes({ mode: services.mode }),
+    feedsRoutes({ feeds: services.feeds }),
     instrumentsRoutes({
       instruments: services.instruments,
       ...{ principalOf, originOf, idempotencyOf, acceptedFormatOf },
@@ -184,6 +188,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     login: absent(),
     pricing: absent(),
     tickets: absent(),
+    feeds: absent(),
     instruments: absent(),
     mode: absent(),
   };

@@ -324,6 +324,8 @@ function fromText(setting: Setting, text: string): unknown {
   switch (setting.schema[Kind]) {
     case "Integer":
       return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text;
+    case "Number":
+      return /^-?\d{1,15}(\.\d{1,15})?$/.test(text.trim()) ? Number(text) : text;
     case "Boolean":
       return text.trim() === "true" ? true : text.trim() === "false" ? false : text;
     case "Array":

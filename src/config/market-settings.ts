@@ -2,6 +2,7 @@
 // because there are many. A row here without a reader elsewhere is a defect.
 
 import { Type } from "@sinclair/typebox";
+import { type FeedsConfig, feedSettings, feedsConfigOf } from "./feed-settings";
 import type { Setting } from "./setting";
 
 /** When a simulated market stands in for the real one. */
@@ -194,10 +195,12 @@ export const marketSettings = [
       "How long a WebSocket client that was taken off its channels may take to catch up before it is closed.",
     rule: "must be a whole number from 1 to 600",
   },
+  ...feedSettings,
 ] as const satisfies readonly Setting[];
 
 /** The live market's part of the configuration. */
 export interface MarketConfig {
+  readonly feeds: FeedsConfig;
   readonly pipeline: {
     readonly queueMax: number;
     readonly batchMax: number;
@@ -235,6 +238,7 @@ export interface MarketConfig {
 /** What the settings' values say. */
 export function marketConfigOf(get: <T>(key: (typeof marketSettings)[number]["key"]) => T): MarketConfig {
   return Object.freeze({
+    feeds: feedsConfigOf(get),
     pipeline: Object.freeze({
       queueMax: get<number>("market_queue_quotes"),
       batchMax: get<number>("market_batch_quotes"),

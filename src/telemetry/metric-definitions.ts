@@ -28,7 +28,8 @@ const routeLabels = {
 };
 const operation = { operation: "an operation's id in the API document" };
 const agent = { agent: "a background loop's name" };
-const component = { component: "what is checked: database, agents; redis and smtp where configured" };
+const feed = { feed: "a kind of feed: simulated, replay, kite, deribit" };
+const component = { component: "what is checked: database, agents; redis, smtp and feeds where configured" };
 
 /** By name, in the order of the reference. Seconds and bytes throughout, but for the health checks' milliseconds. */
 export const metricDefinitions = {
@@ -355,6 +356,33 @@ export const metricDefinitions = {
     labels: {},
   },
   bsopt_stream_replay_bytes: { kind: "gauge", help: "Bytes of frames kept for clients that resume.", labels: {} },
+  bsopt_feed_live: { kind: "gauge", help: "Feeds that deliver now.", labels: feed },
+  bsopt_feed_batches_total: { kind: "counter", help: "Batches of quotes that feeds delivered.", labels: feed },
+  bsopt_feed_quotes_total: { kind: "counter", help: "Quotes that feeds delivered.", labels: feed },
+  bsopt_feed_gaps_total: { kind: "counter", help: "Times that a source skipped something or was lost.", labels: feed },
+  bsopt_feed_faults_total: { kind: "counter", help: "Messages of a source that could not be read.", labels: feed },
+  bsopt_feed_reconnects_total: { kind: "counter", help: "Times that a feed was connected anew.", labels: feed },
+  bsopt_feed_conflated_total: {
+    kind: "counter",
+    help: "Quotes that a later one of their symbol took the place of while the market was full.",
+    labels: feed,
+  },
+  bsopt_feed_dropped_total: {
+    kind: "counter",
+    help: "Quotes dropped because more symbols waited for a full market than are kept.",
+    labels: feed,
+  },
+  bsopt_feed_lag_seconds: {
+    kind: "gauge",
+    help: "From the venue's moment to ours, of the last quote; 0 where there was none.",
+    labels: feed,
+  },
+  bsopt_recording_quotes_total: { kind: "counter", help: "Quotes written to recordings.", labels: {} },
+  bsopt_recording_dropped_total: {
+    kind: "counter",
+    help: "Quotes that recordings lack, because writing failed or fell behind.",
+    labels: {},
+  },
   process_cpu_seconds_total: { kind: "counter", help: "Processor time of the process, user and system.", labels: {} },
   process_resident_memory_bytes: { kind: "gauge", help: "Resident memory.", labels: {} },
   process_start_time_seconds: { kind: "gauge", help: "When the process started, in seconds since 1970.", labels: {} },

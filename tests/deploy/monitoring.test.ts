@@ -109,9 +109,10 @@ describe("S2.10 every metric that is named exists", () => {
 });
 
 describe("S2.10 dashboards", () => {
-  test("two, under names of their own", () => {
+  test("three, under names of their own", () => {
     expect(dashboards.map(([name, { uid }]) => [name, uid])).toEqual([
       ["health.json", "bsopt-health"],
+      ["market.json", "bsopt-market"],
       ["service.json", "bsopt-service"],
     ]);
   });

@@ -18,7 +18,7 @@ export interface KiteFeedOptions extends Pick<VenueSocketOptions, "silenceMillis
   readonly apiKey: string;
   /** The access token that holds now. */
   readonly accessToken: () => Promise<string>;
-  /** Read once, before the first connection. */
+  /** The list of the day: read before a connection, where that was an hour ago or more. */
   readonly instruments: () => Promise<KiteInstruments>;
   readonly clock: Clock;
   readonly random: Random;
@@ -28,6 +28,8 @@ export interface KiteFeedOptions extends Pick<VenueSocketOptions, "silenceMillis
 export const kiteSymbolsMax = 3000;
 /** Numbers in one message: several thousand in one are dropped in silence. */
 const subscribeCountMax = 500;
+/** A list of instruments this old is read anew. */
+const instrumentsMilliseconds = 3_600_000;
 /** Numbers remembered for their name, of a source that sends what nobody knows. */
 const unknownTokensMax = 1000;
 
@@ -38,6 +40,7 @@ export class KiteFeed implements Feed {
   readonly #socket: VenueSocket;
   readonly #unknown = new Set<number>();
   #instruments: KiteInstruments | null = null;
+  #instrumentsMilliseconds = 0;
   #sink: FeedSink | null = null;
   #state: FeedState = "connecting";
   #lastMessageAt: EpochMicroseconds | null = null;
@@ -88,8 +91,10 @@ export class KiteFeed implements Feed {
   }
 
   async #address(): Promise<string> {
-    if (this.#instruments === null) {
+    const now = this.#options.clock.monotonicMilliseconds();
+    if (this.#instruments === null || now - this.#instrumentsMilliseconds >= instrumentsMilliseconds) {
       this.#instruments = await this.#options.instruments();
+      this.#instrumentsMilliseconds = now;
       this.#sink!.instruments(this.#instruments.instruments);
     }
     const token = await this.#options.accessToken();

@@ -37,6 +37,7 @@ const CheckMessage = Type.Union([
   Type.Literal("takes no writes"),
   Type.Literal("entries are not kept"),
   Type.Literal("out of use until the next start"),
+  Type.Literal("a feed delivers nothing"),
 ]);
 
 export const ComponentCheck = Type.Object(

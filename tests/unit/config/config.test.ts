@@ -299,7 +299,7 @@ describe("the table of settings", () => {
   });
 
   test("every setting is read by config.ts", () => {
-    const reader = ["config", "market-settings"]
+    const reader = ["config", "market-settings", "feed-settings"]
       .map((name) => readFileSync(new URL(`../../../src/config/${name}.ts`, import.meta.url), "utf8"))
       .join();
     expect(settings.filter(({ key }) => !reader.includes(`("${key}")`)).map(({ key }) => key)).toEqual([]);
