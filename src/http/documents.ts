@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { type DocumentDecoration, Elysia } from "elysia";
 import { assert } from "../foundation/assert";
 import { accuracyPagePath, referenceAssetPaths } from "../storage/assets";
+import { asyncApiDocument } from "./asyncapi";
 import { type DocumentInfo, openApiDocument } from "./openapi";
 import type { Route } from "./routes";
 
@@ -20,10 +21,16 @@ const pluginScriptAddress = `https://unpkg.com/swagger-ui-dist@${pluginVersionMa
 const assetCache = "public, max-age=3600";
 const documentCache = "no-cache";
 
+/** The WebSocket's document as text, as it stands in asyncapi.json. */
+export function asyncApiText(info: DocumentInfo): string {
+  return `${JSON.stringify(asyncApiDocument(info), null, 2)}\n`;
+}
+
 /** Routes for the documents. `routes` is asked when a document is first wanted, after all features are known. */
 export function documentRoutes(options: { readonly info: DocumentInfo; readonly routes: () => readonly Route[] }) {
   const { info, routes } = options;
   let document: { readonly text: string; readonly limits: string } | null = null;
+  let stream: string | null = null;
   let page: Promise<{ html: string; policy: string }> | null = null;
 
   function answerDocument(): Response {
@@ -40,6 +47,11 @@ export function documentRoutes(options: { readonly info: DocumentInfo; readonly 
     return new Response(document.text, {
       headers: { "content-type": "application/json", "cache-control": documentCache },
     });
+  }
+
+  function answerStream(): Response {
+    stream ??= asyncApiText(info);
+    return new Response(stream, { headers: { "content-type": "application/json", "cache-control": documentCache } });
   }
 
   async function answerPage(): Promise<Response> {
@@ -75,6 +87,7 @@ export function documentRoutes(options: { readonly info: DocumentInfo; readonly 
 
   return new Elysia({ name: "documents" })
     .get("/openapi.json", answerDocument, { detail: hidden("openApi", "This API as OpenAPI 3.1") })
+    .get("/asyncapi.json", answerStream, { detail: hidden("asyncApi", "The WebSocket as AsyncAPI 3.0") })
     .get("/swagger/json", answerDocument, { detail: hidden("openApiAlias", "This API as OpenAPI 3.1") })
     .get("/docs", answerPage, { detail: hidden("reference", "This API as a page") })
     .get("/swagger", answerPage, { detail: hidden("referenceAlias", "This API as a page") })

@@ -22,7 +22,7 @@ export interface DocumentInfo {
 
 /** A JSON value: the document is nothing else. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-type JsonObject = { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
 
 /** The document of all routes not marked `detail.hide`. Throws InvariantError where a schema is not named, or two are named alike. */
 export function openApiDocument(routes: readonly Route[], info: DocumentInfo): JsonObject {

@@ -124,3 +124,116 @@ export const closeCodes = {
 } as const;
 
 export type CloseReason = keyof typeof closeCodes;
+
+const answerId = Type.Union([Type.Integer(), Type.String(), Type.Null()], {
+  description: "The message's `id`; null where it had none.",
+});
+
+const Answer = Type.Object(
+  {
+    id: answerId,
+    ok: Type.Literal(true),
+    channels: Type.Optional(
+      Type.Array(Type.String(), {
+        description: "To subscribe: each channel by the name its frames bear, in the order asked for.",
+      }),
+    ),
+  },
+  { description: "What else stands in it depends on the op." },
+);
+
+const RefusalAnswer = Type.Object(
+  {
+    id: answerId,
+    error: Type.Object(
+      {
+        type: Type.String(),
+        title: Type.String(),
+        status: Type.Integer(),
+        detail: Type.String(),
+        instance: Type.String(),
+        code: Type.String({ description: "Stable, for programs." }),
+        trace_id: Type.String(),
+        retryable: Type.Boolean(),
+        errors: Type.Array(
+          Type.Object({
+            pointer: Type.String({ description: "Where in the message, as RFC 6901 has it." }),
+            code: Type.String(),
+            detail: Type.String(),
+          }),
+        ),
+        error: Type.String(),
+      },
+      { description: "A problem document (RFC 9457), as requests are answered with." },
+    ),
+  },
+  closed,
+);
+
+const StreamFrame = Type.Object(
+  {
+    ch: Type.String({ description: "The channel." }),
+    seq: Type.Integer({ description: "The frame's number in its channel, the same for every subscriber; rising." }),
+    prev: Type.Union([Type.Integer(), Type.Null()], {
+      description: "The number of the frame that this one builds on; null: on none, a whole state.",
+    }),
+    ts: Type.String({ format: "date-time", description: "When it was published." }),
+    type: Type.Union(
+      ["snapshot", "delta", "event", "lag"].map((word) => Type.Literal(word)),
+      {
+        description:
+          "snapshot: the whole state; delta: what changed; event: something that happened; lag: `data.dropped` frames were not sent because the client read too slowly, and a snapshot follows.",
+      },
+    ),
+    data: Type.Unknown({ description: "As the channel has it; null: nothing is known yet." }),
+  },
+  closed,
+);
+
+/** What the server says. */
+export const serverMessages: readonly {
+  readonly name: string;
+  readonly summary: string;
+  readonly schema: TSchema;
+  readonly example: unknown;
+}[] = [
+  {
+    name: "answer",
+    summary: "It was done.",
+    schema: Answer,
+    example: { id: 1, ok: true, channels: ["test"] },
+  },
+  {
+    name: "refusal",
+    summary: "It was not done, and why.",
+    schema: RefusalAnswer,
+    example: {
+      id: 1,
+      error: {
+        type: "urn:bsopt:problem:channel-unknown",
+        title: "Not processable",
+        status: 422,
+        detail: "/channels/0 is of no family there is: test, health",
+        instance: "/api/v1/ws",
+        code: "CHANNEL_UNKNOWN",
+        trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+        retryable: false,
+        errors: [{ pointer: "/channels/0", code: "CHANNEL_UNKNOWN", detail: "is of no family there is: test, health" }],
+        error: "/channels/0 is of no family there is: test, health",
+      },
+    },
+  },
+  {
+    name: "frame",
+    summary: "A frame of a channel.",
+    schema: StreamFrame,
+    example: {
+      ch: "test",
+      seq: 1767323045,
+      prev: 1767323044,
+      ts: "2026-01-02T03:04:05.000512Z",
+      type: "event",
+      data: { second: "2026-01-02T03:04:05.000000Z" },
+    },
+  },
+];

@@ -124,7 +124,7 @@ describe("S2.13 the table of permissions", () => {
   test("lets a guest into nothing but what the contract names", () => {
     const open = [...page].filter(([, row]) => row.guest === yes).map(([name]) => name.split(" ")[1]!);
     const named =
-      /^\/(health|liveness|readiness|metrics|openapi\.json|(swagger|docs)(\/[a-z./]+)?|account\/(reset-password|verify-email)|\.well-known\/jwks\.json)$|^\/api\/v1\/(auth\/(register|verify-email|resend-verification|login|login\/totp|refresh|logout|password\/(forgot|reset))|oauth\/token)$/;
+      /^\/(health|liveness|readiness|metrics|openapi\.json|asyncapi\.json|(swagger|docs)(\/[a-z./]+)?|account\/(reset-password|verify-email)|\.well-known\/jwks\.json)$|^\/api\/v1\/(auth\/(register|verify-email|resend-verification|login|login\/totp|refresh|logout|password\/(forgot|reset))|oauth\/token)$/;
     expect(open.filter((path) => !named.test(path))).toEqual([]);
   });
 });
