@@ -9,7 +9,7 @@
 // volatility is too small. Where the published boundary would lie below that of no time left it is that one: where (r - q)T < -2σ√T.
 // Domain: q > 0 (a put: r > 0); else early exercise never pays and the option is European. r of any sign.
 import { exp } from "../math/exp";
-import { goldenCorrelation, goldenLaw, goldenRest } from "../math/golden-law";
+import { goldenCorrelation, goldenLaw, goldenRest, liftMax } from "../math/golden-law";
 import {
   coefficient,
   difference,
@@ -43,10 +43,13 @@ import {
   pair,
   settle,
 } from "./approximation";
+import { evaluate, gather, layOut, layOutSpreads } from "./two-periods";
 
 /** Where the life is cut, as a part of it. */
 const golden: f64 = 0.6180339887498949;
 const rootGolden: f64 = 0.7861513777574233;
+/** Where a row works beyond what its price leaves: where its jets will be. */
+const workOffset: usize = 512;
 
 /** What a killed path weighs: e^c (N(d) - (barrier/s)^κ N(d reflected)), by logarithms. */
 // @ts-ignore: decorator
@@ -82,7 +85,8 @@ export function flatPrice(
   const rateTime = rate * time;
   const yieldTime = dividendYield * time;
   const d1 = (x + carry * time) / v + 0.5 * v;
-  const european = europeanUnit(1, s, d1, v, exp<f64>(-rateTime), exp<f64>(-yieldTime));
+  const discounts = exp<v128>(pair(-rateTime, -yieldTime));
+  const european = europeanUnit(1, s, d1, v, f64x2.extract_lane(discounts, 0), f64x2.extract_lane(discounts, 1));
   const payoff = s - 1;
   if (!(dividendYield > 0)) return settle(row, 0, european, payoff, f64.NaN);
   const drift1 = carry + 0.5 * variance;
@@ -95,8 +99,16 @@ export function flatPrice(
   // how far the boundary of all time lies above that of no time
   const reach = rate > dividendYield ? reachAbove(carry, dividendYield, variance, rho) : 1 / excess;
   const slope = isTwoStep ? 1 / (reach * start) : start / reach;
-  const level = start + reach * (1 - exp<f64>(growthOf(carry, time, volatility, rootTime, slope)));
-  const log = logRatio(level, 1);
+  // the boundary of the whole life, and of the first period alone
+  const first = golden * time;
+  const rootFirst = rootGolden * rootTime;
+  const growths = exp<v128>(
+    pair(growthOf(carry, time, volatility, rootTime, slope), growthOf(carry, first, volatility, rootFirst, slope)),
+  );
+  const levels = f64x2.add(f64x2.splat(start), f64x2.mul(f64x2.splat(reach), f64x2.sub(f64x2.splat(1), growths)));
+  const logs = logRatio<v128>(levels, f64x2.splat(1));
+  const level = f64x2.extract_lane(levels, 0);
+  const log = f64x2.extract_lane(logs, 0);
   const l = x - log;
   if (l >= 0) return settle(row, payoff, european, payoff, log);
   const beta = 1 + excess;
@@ -119,26 +131,44 @@ export function flatPrice(
     const value = (level - 1) * touched(l, beta, otherBeta, rho * time, v) + shares - loans;
     return settle(row, value, european, payoff, log);
   }
-  const first = golden * time;
-  const rootFirst = rootGolden * rootTime;
-  const lower = start + reach * (1 - exp<f64>(growthOf(carry, first, volatility, rootFirst, slope)));
-  const logLower = logRatio(lower, 1);
-  const kappaBeta = 2 * rho * inverseVariance;
-  const power = beta * (x - logLower);
+  const lower = f64x2.extract_lane(levels, 1);
+  const logLower = f64x2.extract_lane(logs, 1);
   const v1 = volatility * rootFirst;
-  const value =
-    (level - 1) * touched(l, beta, otherBeta, rho * first, v1) +
-    upTo(x - dividendYield * first, kappa1, drift1 * first, v1, x, log, log) -
-    upTo(x - dividendYield * first, kappa1, drift1 * first, v1, x, logLower, log) -
-    upTo(-rate * first, kappa0, drift0 * first, v1, x, log, log) +
-    upTo(-rate * first, kappa0, drift0 * first, v1, x, logLower, log) +
-    (lower - 1) *
-      (upTo(power, kappaBeta, rho * first, v1, x, logLower, log) -
-        throughout(power, kappaBeta, rho, first, v1, time, v, x, logLower, log, logLower)) +
-    throughout(x - yieldTime, kappa1, drift1, first, v1, time, v, x, logLower, log, logLower) -
-    throughout(x - yieldTime, kappa1, drift1, first, v1, time, v, x, 0, log, logLower) -
-    throughout(-rateTime, kappa0, drift0, first, v1, time, v, x, logLower, log, logLower) +
-    throughout(-rateTime, kappa0, drift0, first, v1, time, v, x, 0, log, logLower);
+  const touch = (level - 1) * touched(l, beta, otherBeta, rho * first, v1);
+  const remaining = time - first;
+  const power = beta * (x - logLower);
+  const kappaBeta = 2 * rho * inverseVariance;
+  // what reflections lift far wants each law by itself
+  const gap = logLower - x;
+  const lift = max<f64>(max<f64>(liftOf(power, kappaBeta, l, gap), liftOf(x - yieldTime, kappa1, l, gap)), liftOf(-rateTime, kappa0, l, gap));
+  if (lift > liftMax) {
+    const value =
+      touch +
+      upTo(x - dividendYield * first, kappa1, drift1 * first, v1, x, log, log) -
+      upTo(x - dividendYield * first, kappa1, drift1 * first, v1, x, logLower, log) -
+      upTo(-rate * first, kappa0, drift0 * first, v1, x, log, log) +
+      upTo(-rate * first, kappa0, drift0 * first, v1, x, logLower, log) +
+      (lower - 1) *
+        (upTo(power, kappaBeta, rho * first, v1, x, logLower, log) -
+          throughout(power, kappaBeta, rho, first, v1, time, v, x, logLower, log, logLower)) +
+      throughout(x - yieldTime, kappa1, drift1, first, v1, time, v, x, logLower, log, logLower) -
+      throughout(x - yieldTime, kappa1, drift1, first, v1, time, v, x, 0, log, logLower) -
+      throughout(-rateTime, kappa0, drift0, first, v1, time, v, x, logLower, log, logLower) +
+      throughout(-rateTime, kappa0, drift0, first, v1, time, v, x, 0, log, logLower);
+    return settle(row, value, european, payoff, log);
+  }
+  const work = row + workOffset;
+  layOutSpreads(work, pair(dividendYield * remaining, rate * remaining));
+  const over1 = 1 / v1;
+  const over = 1 / v;
+  layOut(work, 0, power, kappaBeta, rho, first, time, over1, over, x, log, logLower);
+  layOut(work, 1, x - yieldTime, kappa1, drift1, first, time, over1, over, x, log, logLower);
+  layOut(work, 2, -rateTime, kappa0, drift0, first, time, over1, over, x, log, logLower);
+  evaluate(work);
+  const kept = gather(work, 0);
+  const shares = gather(work, 1);
+  const loans = gather(work, 2);
+  const value = touch + (lower - 1) * kept + shares - loans;
   return settle(row, value, european, payoff, log);
 }
 
@@ -148,6 +178,13 @@ export function flatPrice(
 function reachAbove(carry: f64, dividendYield: f64, variance: f64, rho: f64): f64 {
   const rest = (variance * (carry + 0.25 * variance + 2 * dividendYield)) / (rho + carry);
   return (0.5 * variance + rest) / (2 * dividendYield);
+}
+
+/** The largest exponent before a law: of a path and its reflections above, below and in both. */
+// @ts-ignore: decorator
+@inline
+function liftOf(c: f64, kappa: f64, l: f64, gap: f64): f64 {
+  return max<f64>(max<f64>(c, c - kappa * l), max<f64>(c + kappa * gap, c + kappa * (gap + l)));
 }
 
 /** The exponent of how a boundary goes from the start to its end, never above 0. */

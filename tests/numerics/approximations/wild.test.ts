@@ -71,6 +71,31 @@ describe("S4.47 wild rows", () => {
     }
   });
 
+  test("bjerksund_stensland_2002: a tiny volatility makes no reflection a fortune", () => {
+    // far below their boundaries: worth nothing, their reflections' powers are e^1000 and more
+    const rows: AmericanRow[] = [
+      {
+        isCall: true,
+        spot: 74.3528,
+        strike: 100,
+        time_to_expiry: 0.0079,
+        rate: 0.0806,
+        dividend_yield: 0.253,
+        volatility: 0.0117,
+      },
+      {
+        isCall: false,
+        spot: 105.494,
+        strike: 100,
+        time_to_expiry: 0.00138438,
+        rate: 0.0220895,
+        dividend_yield: 0.0110411,
+        volatility: 0.00124738,
+      },
+    ];
+    for (const price of pricesBy("bjerksund_stensland_2002", rows)) expect(price).toBeWithin(0, 1e-200);
+  });
+
   test.each(["bjerksund_stensland_1993", "bjerksund_stensland_2002"] as const)(
     "%s, a strategy anybody could follow, is never worth more than the option",
     (model) => {
