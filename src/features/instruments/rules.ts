@@ -142,13 +142,15 @@ export function instrumentOfEntry(entry: InstrumentEntry, conventions: EntryConv
   if (kind !== "option") contradiction("style", style, null);
   const expiry = expiryOf(entry, said, isOtherFuture, faults);
   const underlying = underlyingOf(entry, said, isOtherFuture, conventions, faults);
+  const multiplier = number("multiplier", multiplierDecimals, said.multiplier) ?? said.multiplier;
+  if (kind === "underlying" && multiplier !== 1) faults.push("multiplier is not 1, which that of an underlying is");
   const calendar = text("calendar", /^[a-z][a-z0-9_]{0,39}$/, said.calendar);
   if (!conventions.calendarNames.has(calendar)) faults.push("calendar is none that this server knows");
   const instrument: Instrument = {
     ...{ symbol: said.symbol, kind, underlying },
     root: text("root", rootPattern, said.root),
     ...{ expiry, strike, optionType, style, settlement },
-    multiplier: number("multiplier", multiplierDecimals, said.multiplier) ?? said.multiplier,
+    multiplier,
     tickSize: number("tick_size", priceDecimals, said.tickSize),
     currency: text("currency", currencyPattern, said.currency),
     calendar,
