@@ -145,7 +145,7 @@ export function instrumentsRoutes(dependencies: InstrumentsRoutesDependencies) {
           permission: "market:read",
           operationId: "listQuarantinedInstruments",
           summary: "Rows that could not be listed, the newest first",
-          description: "At most 1,000 of one import and 10,000 in all are kept.",
+          description: "At most 300 of one import and 10,000 in all are kept.",
           tags,
         },
       },
