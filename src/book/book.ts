@@ -18,9 +18,7 @@ import { readBook, writeBook } from "./checkpoint";
 import {
   type Applied,
   type BookEntry,
-  type BookReason,
   type BookSettings,
-  bookReasons,
   type QuoteState,
   quoteStates,
   type SpotSource,
@@ -243,14 +241,6 @@ export class UnderlyingBook {
     return "applied";
   }
 
-  /** Whether a quote would be taken in, without taking it. */
-  judge(quote: Quote): Applied {
-    const state = this.#state;
-    if (quote.symbol === state.underlying) return orderOf(state.own, quote);
-    const row = state.rows.rowOf(quote.symbol);
-    return row < 0 ? "unknown" : orderOf(this.#quotedAt(row), quote);
-  }
-
   /** What was last told of a symbol, the underlying's own included; null where it is not listed. */
   quoted(symbol: string): Quoted | null {
     if (symbol === this.#state.underlying) return this.#state.own;
@@ -352,14 +342,6 @@ export class UnderlyingBook {
     let count = 0;
     for (let row = 0; row < rows.count; row++) if (rows.columns.version[row]! > version) changed[count++] = row;
     return changed.slice(0, count);
-  }
-
-  quoteStateAt(row: number): QuoteState {
-    return quoteStates[this.#state.rows.columns.quoteState[row]!]!;
-  }
-
-  reasonAt(row: number): BookReason {
-    return bookReasons[this.#state.rows.columns.reason[row]!]!;
   }
 
   /** The whole state as bytes, a refit under way included. */

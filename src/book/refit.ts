@@ -64,6 +64,8 @@ export const valuedOutputs = ["price", "delta", "gamma", "vega", "theta", "rho"]
 
 /** American pairs nearest to the money that a forward is taken from. */
 const americanPairsMax = 16;
+/** Standard errors by which a doubtful forward must differ from a sound one's to be believed. */
+const surelyErrors = 3;
 const deAmericanisingRounds = 3;
 /** American options solved or priced at a time: about a millisecond and a half. */
 const americanSolvedMax = 24;
@@ -76,6 +78,8 @@ interface Found {
   readonly rate: number;
   /** Of the moment: S·e^((r − q)T), or the parity line's root. */
   readonly forward: number;
+  /** Standard error of the forward; NaN where it rests on no line. */
+  readonly forwardError: number;
   readonly strikesUsed: number;
   readonly isDeAmericanised: boolean;
 }
@@ -188,8 +192,8 @@ function* parityOf(
 }
 
 function foundBy(fit: ParityFit, isDeAmericanised: boolean): Found {
-  const { source, quality, rate, forward, strikesUsed } = fit;
-  return { source, quality, rate, forward, strikesUsed, isDeAmericanised };
+  const { source, quality, rate, forward, forwardError, strikesUsed } = fit;
+  return { source, quality, rate, forward, forwardError, strikesUsed, isDeAmericanised };
 }
 
 /** Two-sided pairs near the money, in order of strikes. */
@@ -276,19 +280,20 @@ function completeForwards(
 ): void {
   if (!(spot > 0)) return;
   const carry = (rate: number, dividendYield: number, time: number) => spot * Math.exp((rate - dividendYield) * time);
-  const none = { quality: null, strikesUsed: 0, isDeAmericanised: false };
+  const none = { quality: null, forwardError: Number.NaN, strikesUsed: 0, isDeAmericanised: false };
   for (const layout of layouts) {
     const { fit } = layout.expiry;
     const time = yearsBetween(at, layout.expiry.at);
     if (!(time > 0) || fit === null) continue;
     const now = found.get(layout);
-    // A doubtful line is not taken over one that was sound.
-    if (now !== undefined && (now.quality !== "doubtful" || fit.quality !== "sound")) continue;
-    const { rate, dividendYield, quality } = fit;
-    if (fit.source === "interpolated" || fit.source === "future") continue;
-    const { isDeAmericanised, strikesUsed } = fit;
+    const { rate, dividendYield, quality, strikesUsed, isDeAmericanised } = fit;
     const forward = carry(rate, dividendYield, time);
-    found.set(layout, { source: "carried", quality, rate, forward, strikesUsed, isDeAmericanised });
+    // A doubtful line is not taken over one that was sound, unless it is surely another.
+    const isOther = now !== undefined && Math.abs(now.forward - forward) > surelyErrors * now.forwardError;
+    if (now !== undefined && (now.quality !== "doubtful" || quality !== "sound" || isOther)) continue;
+    if (fit.source === "interpolated" || fit.source === "future") continue;
+    const old = { quality, rate, forward, forwardError: Number.NaN, strikesUsed, isDeAmericanised };
+    found.set(layout, { source: "carried", ...old });
   }
   const known = layouts.filter((layout) => found.has(layout));
   const knownTimes = known.map(({ expiry }) => yearsBetween(at, expiry.at));

@@ -61,6 +61,9 @@ describe("CandleGatherer", () => {
     for (const each of [tick(0, 1, 500), tick(0.2, 1, 530), tick(0.1, 1, 510), tick(1, 1, 7)]) gatherer.add(each);
     expect(gatherer.take().map(({ candle }) => candle.volume)).toEqual([30, 7]);
     expect(gatherer.count).toBe(0);
+    gatherer.forget("A");
+    gatherer.add(tick(2, 1, 100));
+    expect(gatherer.take().map(({ candle }) => candle.volume)).toEqual([0]);
   });
 
   test("takes the middle where no last is told, and no bar of neither", () => {

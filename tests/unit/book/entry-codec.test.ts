@@ -69,5 +69,14 @@ describe("encodeEntries", () => {
     expect(() => decodeEntries(Uint8Array.from([...bytes, 0]))).toThrow("follow");
     expect(() => decodeEntries(Uint8Array.from([9, 0]))).toThrow("version 9");
     expect(decodeEntries(encodeEntries([]))).toEqual([]);
+    // A byte changed anywhere gives other entries or none, and never a crash of another kind or an endless loop.
+    for (let place = 0; place < bytes.length; place += 7) {
+      const broken = bytes.with(place, bytes[place]! ^ 0x81);
+      try {
+        decodeEntries(broken);
+      } catch (error) {
+        expect(error).toBeInstanceOf(Error);
+      }
+    }
   });
 });
