@@ -30,6 +30,8 @@ export const premiumColumns = [
 
 /** A relative move of the spot up to which the early-exercise premium is expanded rather than computed. */
 export const premiumReach = 0.0025;
+/** Less than this part of the strike above the payoff is the expansion's rounding. */
+const exerciseSlack = 1e-9;
 /** American options valued in full, and solved, at each valuation: together about a millisecond. */
 const premiumsMax = 48;
 const americanSolvedMax = 8;
@@ -197,7 +199,7 @@ export class Valuer {
       vega![row]! += columns.premiumVega[row]!;
       theta![row]! += columns.premiumTheta[row]!;
       rho![row]! += columns.premiumRho[row]!;
-      if (price[row]! > payoff || payoff === 0 || Number.isNaN(price[row]!)) continue;
+      if (price[row]! > payoff + exerciseSlack * strike || payoff === 0 || Number.isNaN(price[row]!)) continue;
       // Exercised at once: the payoff, which moves with the spot alone.
       price[row] = payoff;
       delta![row] = isCall ? 1 : -1;

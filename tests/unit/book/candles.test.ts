@@ -66,6 +66,12 @@ describe("CandleGatherer", () => {
     expect(gatherer.take().map(({ candle }) => candle.volume)).toEqual([0]);
   });
 
+  test("of ticks at one moment the first to arrive opens and the last closes", () => {
+    const gatherer = new CandleGatherer();
+    for (const price of [3, 5, 4]) gatherer.add(tick(0, price));
+    expect(gatherer.take()).toMatchObject([{ candle: { open: 3, high: 5, low: 3, close: 4 } }]);
+  });
+
   test("takes the middle where no last is told, and no bar of neither", () => {
     const gatherer = new CandleGatherer();
     gatherer.add({ ...tick(0, Number.NaN), mid: 3 });
