@@ -96,6 +96,17 @@ describe("S4.47 wild rows", () => {
     for (const price of pricesBy("bjerksund_stensland_2002", rows)) expect(price).toBeWithin(0, 1e-200);
   });
 
+  test("bjerksund_stensland_2002: where reflections weigh far more than the path, as its formula at 30 digits says", () => {
+    const usual = { isCall: true, strike: 100 };
+    const rows: AmericanRow[] = [
+      { ...usual, spot: 209.85, time_to_expiry: 4.96, rate: 0.2688, dividend_yield: 0.0376, volatility: 0.1385 },
+      { ...usual, spot: 93.45, time_to_expiry: 14.24, rate: 0.1511, dividend_yield: 0.0457, volatility: 0.098 },
+    ];
+    const prices = pricesBy("bjerksund_stensland_2002", rows);
+    expect(Math.abs(prices[0]! - 148.17177457681379)).toBeLessThan(2e-8);
+    expect(Math.abs(prices[1]! - 38.76642320024132)).toBeLessThan(2e-8);
+  });
+
   test.each(["bjerksund_stensland_1993", "bjerksund_stensland_2002"] as const)(
     "%s, a strategy anybody could follow, is never worth more than the option",
     (model) => {
