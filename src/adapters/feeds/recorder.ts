@@ -20,7 +20,7 @@ export interface RecorderOptions {
 }
 
 /** Characters that wait to be written. */
-const pendingCharactersMax = 16 * 2 ** 20;
+const pendingCharactersMax = 16_777_216;
 const roundMilliseconds = 1000;
 const failuresMax = 10;
 const namePattern = /^quotes-\d{4}-\d{2}-\d{2}T\d{2}\.\d{4}\.ndjson\.zst$/;
