@@ -24,6 +24,8 @@ const smallTables = [
   "signing_keys",
   "tuned_connection",
   "instrument_quarantine",
+  // A parameter.
+  "json_each",
 ];
 
 /** Statements that read a whole table on purpose. */

@@ -1,7 +1,7 @@
 // A text of instruments, row by row: NDJSON, CSV under a header, or a quote table as Cboe's site gives it. Separate from who judges the rows. A row
 // that cannot be read is given as such, with its line and its beginning, and those after it go on; a text that is none of the three is refused.
 
-import { boundedBytes, slicesOf, textChunks } from "../tabular/bytes";
+import { type ByteSource, boundedBytes, textChunks } from "../tabular/bytes";
 import { type CsvRecord, headerNames, isBlank, readCsvRecords } from "../tabular/csv";
 import { checkColumnNames, malformed, overLimit, type TableLimits } from "../tabular/table";
 import type { TextFormat } from "../tabular/text-body";
@@ -17,6 +17,12 @@ export interface FileRow {
 }
 
 const contentLengthMax = 500;
+/** A slice is parsed in one step of the event loop: some eight hundred short lines. */
+const sliceBytes = 16_384;
+
+async function* slicesOf(bytes: Uint8Array): ByteSource {
+  for (let at = 0; at < bytes.length; at += sliceBytes) yield bytes.subarray(at, at + sliceBytes);
+}
 
 /** The rows of a text; a CSV's columns must be known by name, and every cell is text. Throws BsoptError `invalid` or `limit-breached` where it is no such text, also half way through. */
 export function readInstrumentRows(

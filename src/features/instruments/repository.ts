@@ -66,16 +66,31 @@ export interface NewRow {
   readonly revision: number;
 }
 
+/** In one statement over a list in JSON: built by the columns it takes ten times as long, during which nothing else has its turn. */
 export async function insertInstruments(tx: Tx, rows: readonly NewRow[]): Promise<void> {
-  await tx.insert(instruments).values(
-    rows.map(({ instrument, source, listedAt, revision }) => ({
-      ...instrument,
-      strike: instrument.strike === null ? null : scaledOf(instrument.strike, priceDecimals),
-      multiplier: scaledOf(instrument.multiplier, multiplierDecimals)!,
-      tickSize: instrument.tickSize === null ? null : scaledOf(instrument.tickSize, priceDecimals),
-      ...{ source, listedAt, revision, endedAt: null, endReason: null },
-    })),
-  );
+  const list = rows.map((row) => `[${valuesOf(row).map(jsonOf).join()}]`).join();
+  await tx.run(sql`
+    insert into ${instruments} (symbol, kind, underlying, root, expiry, strike, option_type, style, settlement, multiplier, tick_size,
+      currency, calendar, source, listed_at, revision)
+    select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9,
+      value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, value ->> 15
+    from json_each(${`[${list}]`})`);
+}
+
+/** In the order of the columns above; prices and moments are integers. */
+function valuesOf({ instrument, source, listedAt, revision }: NewRow): (string | number | bigint | null)[] {
+  const { symbol, kind, underlying, root, expiry, strike, optionType, style, settlement, multiplier, tickSize } =
+    instrument;
+  return [
+    ...[symbol, kind, underlying, root, expiry, strike === null ? null : scaledOf(strike, priceDecimals)],
+    ...[optionType, style, settlement, scaledOf(multiplier, multiplierDecimals)],
+    ...[tickSize === null ? null : scaledOf(tickSize, priceDecimals), instrument.currency, instrument.calendar],
+    ...[source, listedAt, revision],
+  ];
+}
+
+function jsonOf(value: string | number | bigint | null): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
 /** Ends a row that holds. */
