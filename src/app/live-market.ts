@@ -48,7 +48,13 @@ export interface LiveMarketOptions {
 
 export interface LiveMarket {
   /** What the routes stand on. */
-  readonly services: { readonly instruments: Instruments; readonly mode: Mode; readonly feeds: Feeds };
+  readonly services: {
+    readonly instruments: Instruments;
+    readonly market: Market<UnderlyingBook>;
+    readonly mode: Mode;
+    readonly feeds: Feeds;
+    readonly clock: Clock;
+  };
   readonly market: Market<UnderlyingBook>;
   readonly archive: BookArchive;
   readonly bus: EventBus;
@@ -112,7 +118,7 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
     onFailure: (error) => log.warn({ err: error }, "the market's books could not be brought back; it is tried again"),
   });
   return {
-    ...{ services: { instruments, mode, feeds: feeds.feeds }, market, archive, bus },
+    ...{ services: { instruments, mode, market, clock, feeds: feeds.feeds }, market, archive, bus },
     agents: [...instruments.agents, ...mode.agents, ...archive.agents, restore, ...feeds.agents],
     probes: [probe, ...feeds.probes],
     stream(hub) {

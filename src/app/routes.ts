@@ -1,6 +1,7 @@
 // Every route there is, over whatever stands behind it: the running application's services, or none where only the declarations are
 // wanted. Separate from app.ts, which builds the services. It must never build one.
 
+import type { UnderlyingBook } from "../book/book";
 import type { BuildInfo } from "../config/build-info";
 import type { Config } from "../config/config";
 import type { Authenticator } from "../domain/principal";
@@ -22,6 +23,8 @@ import { keysRoutes } from "../features/keys";
 import type { Keys } from "../features/keys/service";
 import { loginRoutes } from "../features/login";
 import type { Login } from "../features/login/service";
+import { marketRoutes } from "../features/market";
+import type { Market } from "../features/market/service";
 import { metricsRoutes } from "../features/metrics";
 import type { MetricsService } from "../features/metrics/service";
 import { modeRoutes } from "../features/mode";
@@ -75,6 +78,8 @@ export interface Services {
   readonly feeds: Pick<Feeds, "statuses">;
   readonly instruments: Instruments;
   readonly mode: Mode;
+  readonly market: Market<UnderlyingBook>;
+  readonly clock: Clock;
 }
 
 /** Every route there is. A new feature is one line here. */
@@ -121,6 +126,19 @@ export function featureRoutes(services: Services, config: Config) {
         },
         get rowsMax() {
           return config.pricing.tableRowsMax;
+        },
+      },
+    }),
+    marketRoutes({
+      market: services.market,
+      instruments: services.instruments,
+      ...{ clock: services.clock, acceptedFormatOf },
+      limits: {
+        get batchBytesMax() {
+          return config.http.batchBytesMax;
+        },
+        get tableBytesMax() {
+          return config.http.tableBytesMax;
         },
       },
     }),
@@ -191,6 +209,8 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     feeds: absent(),
     instruments: absent(),
     mode: absent(),
+    market: absent(),
+    clock,
   };
   return createServer({
     features: featureRoutes(services, config),

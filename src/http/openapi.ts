@@ -99,7 +99,9 @@ function operationOf(route: Route, schemas: SchemaBook): JsonObject {
         content: {
           [bodyFormats.json]: mediaOf(route.body.schema, schemas, `${nameOf(route)} body`),
           ...(route.takesForm && { [formMediaType]: mediaOf(route.body.schema, schemas, `${nameOf(route)} body`) }),
-          ...(route.tables && tableContent(bodyTableDescription(route.tables), route.tables.examples)),
+          ...(route.tables &&
+            !route.detail.answersJson &&
+            tableContent(bodyTableDescription(route.tables), route.tables.examples)),
           ...(route.texts && textContent(route.texts)),
         },
       },
@@ -203,7 +205,7 @@ function responsesOf(route: Route, schemas: SchemaBook): JsonObject {
             schemas,
             `${nameOf(route)} response ${status}`,
           ),
-          ...(route.tables && tableContent("The columns of the JSON answer.")),
+          ...(route.tables && !route.detail.answersJson && tableContent("The columns of the JSON answer.")),
           ...Object.fromEntries(
             (route.detail.answerFormats ?? []).map((format) => [
               wireFormats[format],

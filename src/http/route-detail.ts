@@ -39,6 +39,8 @@ declare module "elysia/types" {
     tables?: () => TableDetail;
     /** The body may be text, compressed or not, that the handler reads by itself. */
     texts?: () => TextDetail;
+    /** The answer is JSON, whatever the body was. */
+    answersJson?: true;
     /** Formats that the answer may have beside JSON, where the handler makes it so. */
     answerFormats?: readonly ("ndjson" | "csv" | "arrow")[];
     /** The body may be a form (application/x-www-form-urlencoded) as well as JSON. */
