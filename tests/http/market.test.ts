@@ -207,6 +207,8 @@ describe("reading", () => {
     expect(surface.json.expiries[0].forward).toBeGreaterThan(5000);
     const all = await call("GET", "/api/v1/market/quotes?underlying=SPX&format=ndjson");
     expect(all.text.trim().split("\n")).toHaveLength(15);
+    const own = await call("GET", "/api/v1/market/quotes");
+    expect(own.json.data.map(({ symbol }: { symbol: string }) => symbol)).toEqual(["SPX"]);
     const table = await call("GET", "/api/v1/market/quotes?underlying=SPX", { headers: { accept: "text/csv" } });
     expect(table.text).toStartWith("symbol,ts,bid,ask,");
   });
@@ -243,7 +245,6 @@ describe("who may, and what is refused", () => {
   });
 
   test.each([
-    ["/api/v1/market/quotes", "/query/symbols"],
     ["/api/v1/market/quotes?symbols=SPX&underlying=SPX", "/query/symbols"],
     ["/api/v1/market/quotes?symbols=SPX,,", "/query/symbols"],
     ["/api/v1/market/quotes?symbols=SPX&as_of=2026-01-01", "/query/as_of"],

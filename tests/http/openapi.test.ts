@@ -32,6 +32,7 @@ interface Operation {
   readonly parameters?: readonly {
     readonly name?: string;
     readonly in?: string;
+    readonly required?: boolean;
     readonly schema?: { readonly examples?: readonly string[] };
   }[];
   readonly requestBody?: { readonly content: { readonly "application/json": Media } };
@@ -224,10 +225,19 @@ describe("S1.08 every example", () => {
           const parameter = operation.parameters?.find((found) => found.in === "path" && found.name === wanted);
           return encodeURIComponent(parameter?.schema?.examples?.[0] ?? "missing-example");
         });
+        const query = new URLSearchParams(
+          (operation.parameters ?? [])
+            .filter((found) => found.in === "query" && found.required === true)
+            .map(({ name = "", schema }): [string, string] => [
+              name,
+              String(schema?.examples?.[0] ?? "missing-example"),
+            ]),
+        );
+        const question = query.size > 0 ? `?${query}` : "";
         // What a person asks for themselves a key may not: somebody new signs in for it, as some of it ends sessions and people.
         const isForPeople = operation.description?.includes("not a key") === true;
         const credentials = isForPeople ? { authorization: `Bearer ${await newPerson()}` } : { "x-api-key": app.key };
-        const response = await fetch(app.url + target, {
+        const response = await fetch(app.url + target + question, {
           method,
           headers: { ...credentials, ...(body !== undefined && { "content-type": "application/json" }) },
           ...(body !== undefined && { body: JSON.stringify(body) }),

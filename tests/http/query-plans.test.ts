@@ -301,6 +301,11 @@ async function list(): Promise<void> {
   await ask("GET", `/api/v1/market/instruments/${encodeURIComponent(symbol)}?as_of=2099-01-01T00:00:00Z`);
   await everyPage("/api/v1/market/instruments/quarantine?limit=1");
   await ask("GET", `/api/v1/market/mode?as_of=${asOf}`);
+  const ts = new Date().toISOString();
+  await ask("POST", "/api/v1/market/quotes", { body: { symbol: "SPX", ts, bid: 5800, ask: 5801 } });
+  for (const path of ["quotes?underlying=SPX", "greeks?symbols=SPX", "chain/SPX", "surface/SPX"])
+    await ask("GET", `/api/v1/market/${path}`);
+  await ask("GET", `/api/v1/market/quotes?symbols=SPX&as_of=${new Date().toISOString()}`);
 }
 
 /** Routes that come to no table but the credentials'. */

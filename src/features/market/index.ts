@@ -133,9 +133,9 @@ export function marketRoutes({ market, instruments, clock, limits, acceptedForma
       "/api/v1/market/quotes",
       async ({ query, request }) => {
         const { symbols, underlying, as_of } = query;
-        if ((symbols === undefined) === (underlying === undefined))
-          throw fault("symbols", "ONE_OF", "must be given, or else underlying, but not both");
-        const texts = symbols === undefined ? await listedOn(underlying!, as_of) : symbolsOf(symbols);
+        if (symbols !== undefined && underlying !== undefined)
+          throw fault("symbols", "ONE_OF", "comes beside underlying, which says the same in another way");
+        const texts = symbols === undefined ? await listedOn(underlying, as_of) : symbolsOf(symbols);
         const found = await known(texts, as_of, quoteJson, "no_quote");
         const format = query.format ?? acceptedFormatOf(request);
         if (format === "ndjson") return text(found.data.map((line) => `${line}\n`).join(""), "application/x-ndjson");
@@ -216,7 +216,8 @@ export function marketRoutes({ market, instruments, clock, limits, acceptedForma
       },
     );
 
-  async function listedOn(text: string, asked: string | undefined): Promise<string[]> {
+  async function listedOn(text: string | undefined, asked: string | undefined): Promise<readonly string[]> {
+    if (text === undefined) return market.underlyings();
     const book = await knownBook(text, asked);
     return [book.underlying, ...book.rows.instruments.slice(0, book.rows.count).map(({ symbol }) => symbol)];
   }

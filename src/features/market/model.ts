@@ -116,7 +116,11 @@ export const chainFormats = ["json", "csv", "html"] as const;
 
 export const QuotesQuery = Type.Object(
   {
-    symbols: Type.Optional(symbols(`Of these, at most ${symbolsMax}, separated by commas. Either this or underlying.`)),
+    symbols: Type.Optional(
+      symbols(
+        `Of these, at most ${symbolsMax}, separated by commas. Without this and underlying: of every underlying itself.`,
+      ),
+    ),
     underlying: Type.Optional(
       Type.String({ minLength: 1, maxLength: 64, description: "Of all that is listed on it." }),
     ),
