@@ -34,7 +34,6 @@ export const liveSettingKeys = [
   "sessions_per_user_max",
   "backup_every_hours",
   "backup_keep",
-  "market_simulate",
 ] as const satisfies readonly SettingKey[];
 
 export type LiveSettingKey = (typeof liveSettingKeys)[number];

@@ -179,12 +179,6 @@ const rows: readonly {
     after: 403,
   },
   {
-    change: { market_simulate: "always" },
-    look: async () => ((await call("GET", "/api/v1/market/mode")).json as { policy: string }).policy,
-    before: "off",
-    after: "always",
-  },
-  {
     change: { cors_origins: ["https://desk.example"] },
     look: async () =>
       (await price({ "x-api-key": app.key, origin: "https://desk.example" })).headers.get(
