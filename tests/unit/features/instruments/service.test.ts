@@ -205,21 +205,29 @@ describe("what is listed", () => {
     expect(await rows()).toHaveLength(1202);
   });
 
-  test("by another process is in memory once that is noticed", async () => {
+  test("by another process is in memory once that is noticed, and so is what it changed", async () => {
+    limits.isAutoListed = false;
+    const noticed = foreign!;
+    const heard: (number | null)[] = [];
+    instruments.onListed((listed) =>
+      heard.push(...listed.filter(({ symbol }) => symbol === later).map((one) => one.multiplier)),
+    );
     const other = open();
     await other.ready;
     other.list([{ ...said(later), multiplier: 7 }], "import");
     await other.kept();
-    await other.close();
-    limits.isAutoListed = false;
     expect(instruments.find(later)).toBeNull();
-    foreign?.();
-    const listed = instruments;
-    // `open` took the listener's place: what is noticed is what the first would.
-    instruments = open();
-    await instruments.ready;
-    expect(instruments.find(later)?.multiplier).toBe(7);
-    await listed.close();
+    noticed();
+    await until("it is listed", () => instruments.find(later)?.multiplier === 7);
+    other.list([{ ...said(later), multiplier: 8 }], "import");
+    await other.close();
+    noticed();
+    await until("it is changed", () => instruments.find(later)?.multiplier === 8);
+    noticed();
+    failing = new Error("away");
+    noticed();
+    await until("it is told that it could not be read", () => log.lines.some(({ level }) => level === "warn"));
+    expect(heard).toEqual([7, 8]);
   });
 
   test("is read at last though the database was away at the start", async () => {
