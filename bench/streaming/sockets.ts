@@ -3,7 +3,7 @@
 // thousand connections to six processes of the executable, each with a message a second, and twenty thousand that come back at once.
 // Clients are processes of their own (crowd.ts).
 //
-//   bun bench/streaming/sockets.ts [--whole] [--connections N] [--processes N] [--seconds N]
+//   bun bench/streaming/sockets.ts [--whole] [--connections N] [--processes N] [--seconds N] [--storm N]
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -90,14 +90,16 @@ export interface WholeFigure {
   readonly stormSeconds: number;
 }
 
-/** As many connections as are asked for to the executable, for so long; then a fifth of them come back at once. */
+/** As many connections as are asked for to the executable, for so long; then some of them come back at once. */
 export async function benchWhole(options: {
   connections: number;
   processes: number;
   seconds: number;
+  /** How many of them come back at once. */
+  storm: number;
   log: (line: string) => void;
 }): Promise<WholeFigure> {
-  const { connections, processes, seconds, log } = options;
+  const { connections, processes, seconds, storm: stormAsked, log } = options;
   const folder = mkdtempSync(join(tmpdir(), "bsopt-sockets-"));
   const server = Bun.spawn([join(root, "dist", "bsopt"), "serve", "--processes", String(processes)], {
     stdio: ["ignore", "ignore", "pipe"],
@@ -129,10 +131,10 @@ export async function benchWhole(options: {
     )
       await Bun.sleep(50);
     const key = readFileSync(join(folder, "data", "admin-api-key"), "utf8").trim();
-    const crowdCount = Math.max(1, Math.ceil(connections / 17_000));
+    const crowdCount = Math.max(1, Math.min(6, Math.ceil(connections / 5_000)));
     for (let index = 0; index < crowdCount; index++) crowds.push(new Clients());
     const each = Math.ceil(connections / crowdCount);
-    const plan: Plan = { port: 18095, key, channel: "test", count: each, atOnce: 512, hosts };
+    const plan: Plan = { port: 18095, key, channel: "test", count: each, atOnce: 64, hosts };
     const start = performance.now();
     await Promise.all(crowds.map((crowd) => crowd.order({ connect: plan })));
     const connectSeconds = (performance.now() - start) / 1000;
@@ -144,10 +146,10 @@ export async function benchWhole(options: {
     const found = await reports(crowds);
     const pids = childrenOf(server.pid);
     const bytes = (pids.length > 0 ? pids : [server.pid]).map(residentBytes).reduce((total, value) => total + value, 0);
-    const stormEach = Math.min(each, Math.ceil(connections / 5 / crowdCount));
+    const stormEach = Math.min(each, Math.ceil(stormAsked / crowdCount));
     await Promise.all(crowds.map((crowd) => crowd.order({ drop: stormEach })));
     const storm = performance.now();
-    const back = { ...plan, count: stormEach, atOnce: 1024 };
+    const back = { ...plan, count: stormEach, atOnce: 128 };
     await Promise.all(crowds.map((crowd) => crowd.order({ connect: back })));
     const stormSeconds = (performance.now() - storm) / 1000;
     const after = await reports(crowds);
@@ -389,6 +391,7 @@ if (import.meta.main) {
       connections: numberOf("--connections", 100_000),
       processes: numberOf("--processes", 6),
       seconds: numberOf("--seconds", 20),
+      storm: numberOf("--storm", 20_000),
       log: say,
     });
     say(JSON.stringify(figure));

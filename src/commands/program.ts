@@ -160,6 +160,7 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ["smoke", async () => (await import("./smoke")).smokeCommand({ ...source, clock })],
     ["canary", async () => (await import("./canary")).canaryCommand({ io, clock })],
     ["health", async () => (await import("./health")).healthCommand(source)],
+    ["watch", async () => (await import("./watch")).watchCommand(source)],
     ["version", async () => (await import("./version")).versionCommand({ io, build, engine: () => engine() })],
   ];
 }
