@@ -13,6 +13,7 @@ import type { Engine } from "../engine/engine";
 import type { Audit } from "../features/audit/service";
 import type { Feeds } from "../features/feeds/service";
 import type { Probe } from "../features/health/service";
+import type { History } from "../features/history/service";
 import { createInstruments, type Instruments } from "../features/instruments/service";
 import { createMarket, type Market } from "../features/market/service";
 import { openMarketStream } from "../features/market/stream";
@@ -27,7 +28,7 @@ import { createLongWork } from "../storage/long-work";
 import type { Storage } from "../storage/storage";
 import type { Metrics } from "../telemetry/metrics";
 import type { Tracing } from "../telemetry/tracing";
-import { type BookArchive, openMarketArchive } from "./market-archive";
+import { type BookArchive, namedInstruments, openMarketArchive } from "./market-archive";
 import { openMarketFeeds } from "./market-feeds";
 import { feedMarketMetrics, marketWatch } from "./market-metrics";
 
@@ -49,6 +50,7 @@ export interface LiveMarketOptions {
 export interface LiveMarket {
   /** What the routes stand on. */
   readonly services: {
+    readonly history: History;
     readonly instruments: Instruments;
     readonly market: Market<UnderlyingBook>;
     readonly mode: Mode;
@@ -82,7 +84,9 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
   const mode = createMode({ storage, clock, log, hours, simulation: config.market.simulation });
   const settings = config.market.book;
   const longWork = createLongWork(entrance);
-  const { archive, probe } = openMarketArchive({ config, engine, settings, longWork, clock, random, log });
+  const opened = openMarketArchive({ config, engine, settings, longWork, clock, random, log });
+  const { archive, probe } = opened;
+  const history = opened.history(namedInstruments(instruments, { calendars }));
   const bus = createEventBus({
     clock,
     onFailure: ({ topic, handler, error }) => log.error({ err: error, topic, handler }, "an event was not handled"),
@@ -118,8 +122,8 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
     onFailure: (error) => log.warn({ err: error }, "the market's books could not be brought back; it is tried again"),
   });
   return {
-    ...{ services: { instruments, mode, market, clock, feeds: feeds.feeds }, market, archive, bus },
-    agents: [...instruments.agents, ...mode.agents, ...archive.agents, restore, ...feeds.agents],
+    ...{ services: { history, instruments, mode, market, clock, feeds: feeds.feeds }, market, archive, bus },
+    agents: [...instruments.agents, ...mode.agents, ...archive.agents, ...history.agents, restore, ...feeds.agents],
     probes: [probe, ...feeds.probes],
     stream(hub) {
       endStream = openMarketStream({ hub, market, instruments, clock });
@@ -131,6 +135,7 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
       await feeds.close();
       bus.close();
       await instruments.close();
+      for (const agent of [...history.agents, ...archive.agents]) await agent.stop();
       await archive.close();
       longWork.stop();
     },

@@ -6,10 +6,12 @@ import { UnderlyingBook } from "../book/book";
 import type { BookEntry, BookSettings } from "../book/entries";
 import { decodeEntries, encodeEntries } from "../book/entry-codec";
 import type { Config } from "../config/config";
+import { type InstrumentConventions, instrumentFromSymbol } from "../domain/instrument-symbol";
 import type { Engine } from "../engine/engine";
 import { type Archive, type BookWords, createArchive } from "../features/archive/service";
 import type { Probe } from "../features/health/service";
 import { createHistory, type History, type HistoryOptions } from "../features/history/service";
+import type { Instruments } from "../features/instruments/service";
 import type { Clock } from "../foundation/clock";
 import type { Log } from "../foundation/log";
 import type { Random } from "../foundation/random";
@@ -73,6 +75,23 @@ export function bookWords(engine: Engine, settings: BookSettings): BookWords<Und
     // With the settings of then.
     restore: (_underlying, bytes) => UnderlyingBook.restore(bytes, { engine }),
     enter: (book, entry) => book.enter(entry),
+  };
+}
+
+/**
+ * What a symbol of the past names: what is listed, else what it says by its exchange's rules, for options expire and stay in the history. Lists nothing,
+ * whoever asks.
+ */
+export function namedInstruments(
+  instruments: Pick<Instruments, "ofUnderlying">,
+  conventions: InstrumentConventions,
+): HistoryOptions["instruments"] {
+  return {
+    find(symbol) {
+      const named = instrumentFromSymbol(symbol, conventions);
+      if (typeof named === "string" || named.symbol !== symbol) return null;
+      return instruments.ofUnderlying(named.underlying).find((listed) => listed.symbol === symbol) ?? named;
+    },
   };
 }
 

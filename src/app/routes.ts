@@ -15,6 +15,8 @@ import { feedsRoutes } from "../features/feeds";
 import type { Feeds } from "../features/feeds/service";
 import { healthRoutes } from "../features/health";
 import type { Health } from "../features/health/service";
+import { historyRoutes } from "../features/history";
+import type { History } from "../features/history/service";
 import { identityRoutes } from "../features/identity";
 import type { Identity } from "../features/identity/service";
 import { instrumentsRoutes } from "../features/instruments";
@@ -77,6 +79,7 @@ export interface Services {
   readonly tickets: Tickets;
   readonly feeds: Pick<Feeds, "statuses">;
   readonly instruments: Instruments;
+  readonly history: History;
   readonly mode: Mode;
   readonly market: Market<UnderlyingBook>;
   readonly clock: Clock;
@@ -114,6 +117,7 @@ export function featureRoutes(services: Services, config: Config) {
     streamingRoutes({ tickets, principalOf }),
     modeRoutes({ mode: services.mode }),
     feedsRoutes({ feeds: services.feeds }),
+    historyRoutes({ history: services.history, acceptedFormatOf }),
     instrumentsRoutes({
       instruments: services.instruments,
       ...{ principalOf, originOf, idempotencyOf, acceptedFormatOf },
@@ -208,6 +212,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     tickets: absent(),
     feeds: absent(),
     instruments: absent(),
+    history: absent(),
     mode: absent(),
     market: absent(),
     clock,
