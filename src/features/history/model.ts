@@ -43,8 +43,8 @@ export const CandleOnWire = Type.Object(
 );
 
 const pageFields = {
-  reason: Type.Union([Type.Literal("no_data"), Type.Null()], {
-    description: "Why there is none: nothing was quoted in that time.",
+  reason: Type.Union([Type.String(), Type.Null()], {
+    description: "Why there is none: no_data, nothing was quoted in that time.",
   }),
   next_cursor: Type.Union([Type.String(), Type.Null()], { description: "Send it as cursor for the next page." }),
   has_more: Type.Boolean(),
@@ -87,7 +87,9 @@ export const HistoricalGreeksOnWire = Type.Object(
     theta: orNull("A calendar day's, with units=market."),
     vega: orNull("A volatility point's, with units=market."),
     rho: orNull("A percentage point's, with units=market."),
-    reason: Type.Union([oneOf(missingReasons), Type.Null()], { description: "Why there are none." }),
+    reason: Type.Union([Type.String(), Type.Null()], {
+      description: `Why there are none: ${missingReasons.join(", ")}.`,
+    }),
   },
   {
     ...closed,
@@ -122,8 +124,11 @@ const decimal = (description: string) =>
   Type.String({ pattern: "^-?\\d{1,3}(\\.\\d{1,15})?$", maxLength: 20, description });
 
 const questionFields = {
-  symbol: Type.String({ minLength: 1, maxLength: 100, description: "The canonical symbol." }),
-  interval: oneOf(candleIntervals, { description: "Length of a candle." }),
+  symbol: Type.String({
+    ...{ minLength: 1, maxLength: 100, description: "The canonical symbol." },
+    examples: ["SPXW261218C05800000"],
+  }),
+  interval: oneOf(candleIntervals, { description: "Length of a candle.", examples: ["1m"] }),
   from: Type.Optional(
     timestamp({ description: "Candles that begin at or after; so many as limit before to, unless given." }),
   ),
