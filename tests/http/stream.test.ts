@@ -8,14 +8,16 @@ import { join } from "node:path";
 import type { App } from "../../src/app";
 import { startApp } from "../harness/app";
 import { rawRequest } from "../harness/http-socket";
+import { recordingLog } from "../harness/storage";
 import { type Frame, StreamClient } from "../harness/stream-client";
 
 const folder = mkdtempSync(join(tmpdir(), "bsopt-stream-"));
 let app: App & { readonly key: string };
 let port = 0;
+const log = recordingLog();
 
 beforeAll(async () => {
-  app = await startApp(folder);
+  app = await startApp(folder, { BSOPT_LOG_LEVEL: "debug" }, log);
   port = Number(new URL(app.url).port);
 });
 afterAll(async () => {
@@ -202,4 +204,38 @@ test("S4.41 a ticket opens one socket, as whoever asked for it, and no second", 
   expect(answers.map(({ status }) => status).sort()).toEqual([101, 401, 401]);
   const again = await handshake(`/api/v1/ws?ticket=${ticket}`, []);
   expect(JSON.parse(again.body)).toMatchObject({ code: "TICKET_INVALID" });
+});
+
+test("a key that is revoked closes what it opened, and what a ticket of it opened, with 4001 within five seconds", async () => {
+  const ask = (method: string, path: string, key: string, body?: unknown) =>
+    fetch(`${app.url}/api/v1/${path}`, {
+      method,
+      headers: { "x-api-key": key, ...(body !== undefined && { "content-type": "application/json" }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  const made = await ask("POST", "api-keys", app.key, { name: "bot", scopes: ["stream:read"] });
+  const { id, secret } = (await made.json()) as { id: string; secret: string };
+  const { ticket } = (await (await ask("POST", "ws/tickets", secret)).json()) as { ticket: string };
+  const [byKey, byTicket, other] = [
+    await open({ headers: { "x-api-key": secret } }),
+    await open({ headers: {}, path: `/ws?ticket=${ticket}` }),
+    await open(),
+  ];
+  expect((await byTicket.ask("subscribe", { channels: ["test"] })).ok).toBe(true);
+  const start = performance.now();
+  await ask("DELETE", `api-keys/${id}`, app.key);
+  expect((await byKey.closed()).code).toBe(4001);
+  expect((await byTicket.closed()).code).toBe(4001);
+  expect(performance.now() - start).toBeLessThan(5_000);
+  expect((await other.ask("ping")).ok).toBe(true);
+  await other.close();
+}, 15_000);
+
+test("S4.41 nothing that was shown stands in the log, whatever way it came", async () => {
+  await handshake(`/ws?token=${app.key}`, []);
+  await handshake("/ws?token=secret-looking-token-1", []);
+  await handshake("/ws", ["Sec-WebSocket-Protocol: bearer.secret-looking-token-2"]);
+  const written = JSON.stringify(log.lines, (_, value) => (typeof value === "bigint" ? String(value) : value));
+  expect(log.lines.length).toBeGreaterThan(10);
+  for (const secret of [app.key, "secret-looking-token"]) expect(written.includes(secret)).toBe(false);
 });
