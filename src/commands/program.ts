@@ -157,6 +157,7 @@ function entriesOf(dependencies: ProgramDependencies): readonly Entry[] {
     ],
     ["bench", async () => (await import("./bench")).benchCommand({ io, engine: () => engine(), clock })],
     ["openapi", async () => (await import("./openapi")).openapiCommand({ io, document })],
+    ["replay", async () => (await import("./replay")).replayCommand({ io, clock })],
     ["smoke", async () => (await import("./smoke")).smokeCommand({ ...source, clock })],
     ["canary", async () => (await import("./canary")).canaryCommand({ io, clock })],
     ["health", async () => (await import("./health")).healthCommand(source)],

@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { type RecordedQuote, readRecording, recordingLine } from "../../src/adapters/feeds/recording";
 import { type Disturbance, SimulatedMarket } from "../../src/adapters/feeds/simulated-market";
 import { UnderlyingBook } from "../../src/book/book";
-import { defaultBookSettings } from "../../src/book/entries";
+import { defaultBookSettings, quoteStates } from "../../src/book/entries";
 import { defaultQuoteLimits, judgeQuote } from "../../src/book/validate";
 import type { Instrument } from "../../src/domain/instrument";
 import { bookEngine } from "../harness/book";
@@ -122,7 +122,9 @@ describe("S5.17 market conditions", () => {
     const valuedAt = book.valuedAt!;
     const fresh = book.spotSource;
     book.value(valuedAt + 3_600_000_000n);
-    const stale = new Set(Array.from({ length: book.rows.count }, (_, row) => book.quoteStateAt(row)));
+    const stale = new Set(
+      Array.from({ length: book.rows.count }, (_, row) => quoteStates[book.rows.columns.quoteState[row]!]),
+    );
     expect(stale.has("ok")).toBe(false);
     expect(stale.has("stale")).toBe(true);
     expect(["mid", "last"]).toContain(fresh);
