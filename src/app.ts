@@ -10,6 +10,7 @@ import { databaseProbe } from "./app/database-probe";
 import { openErrorTracking } from "./app/error-tracking";
 import { type Events, openEvents } from "./app/events";
 import { openLiveMarket } from "./app/live-market";
+import { openMarketSharing } from "./app/market-sharing";
 import {
   adminKeyFile,
   createPeople,
@@ -199,8 +200,12 @@ export async function createApp(options: AppOptions): Promise<App> {
     masterKeyMark: masterKeyMark(config.storage.dataDirectory, random),
     backupPlace: () => backupPlaceOf(config.storage.backups?.folder ?? "", config, clock),
   });
+  const sharing = openMarketSharing({
+    ...{ ...surroundings, storage, secretBox, names, metrics },
+    answerFor: (request) => server.answerFor(request),
+  });
   const liveMarket = openLiveMarket({
-    ...{ ...surroundings, storage, audit, engine, metrics, entrance },
+    ...{ ...surroundings, storage, audit, engine, metrics, entrance, isLeading: () => sharing.isLeading },
     ...{ tracing: traces?.tracing, calendars: options.calendars },
   });
   const agents: Agent[] = [
@@ -219,6 +224,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...registration.agents,
     ...(traces ? [traces.exporter.agent] : []),
     ...liveMarket.agents,
+    ...sharing.agents,
   ];
   const probes: Probe[] = [
     databaseProbe(storage),
@@ -236,6 +242,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...buckets.probes,
     ...safety.probes,
     ...liveMarket.probes,
+    ...sharing.probes,
   ];
   const health = createHealth({
     probes,
@@ -255,7 +262,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     readiness: () => health.readiness().then(healthView),
   });
   agents.push(...streaming.agents);
-  liveMarket.stream(streaming.hub);
+  liveMarket.stream(sharing.attach(streaming.hub));
   const latencies = new LatencyBook(serviceLevels.map(({ name }) => name));
   const operations = createOperations({
     build,
@@ -308,6 +315,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ),
     authenticator: streaming.authenticator,
     sockets: streaming.sockets,
+    elsewhere: sharing.elsewhere,
     idempotencyStore: { find: (scope) => find(storage.read, scope) },
     limits,
     config: config.http,
@@ -359,6 +367,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     safety.close();
     streaming.close();
     await liveMarket.close();
+    await sharing.close();
     for (const agent of agents) await agent.stop();
     await traces?.close();
     await engine.stop();
@@ -376,6 +385,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     unforeseen.forget();
   };
   for (const agent of agents) agent.start();
+  await sharing.begin(liveMarket.led);
   try {
     ({ url } = server.listen({ host: config.http.host, port: config.http.port }));
   } catch (error) {

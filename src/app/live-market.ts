@@ -19,6 +19,7 @@ import { createMarket, type Market } from "../features/market/service";
 import { openMarketStream } from "../features/market/stream";
 import { createMode, type Mode } from "../features/mode/service";
 import type { Hub } from "../features/streaming/service";
+import { createSubscriptions, type Subscriptions } from "../features/subscriptions/service";
 import { Agent } from "../foundation/agent";
 import type { Clock } from "../foundation/clock";
 import { createEventBus, type EventBus } from "../foundation/event-bus";
@@ -31,6 +32,8 @@ import type { Tracing } from "../telemetry/tracing";
 import { type BookArchive, namedInstruments, openMarketArchive } from "./market-archive";
 import { openMarketFeeds } from "./market-feeds";
 import { feedMarketMetrics, marketWatch } from "./market-metrics";
+import type { Led } from "./market-sharing";
+import { feedSubscriptionMetrics, subscribedMarket, wantsOf } from "./subscribed-market";
 
 export interface LiveMarketOptions {
   readonly config: Config;
@@ -42,6 +45,8 @@ export interface LiveMarketOptions {
   readonly calendars?: Calendars | undefined;
   /** The module that threads start from. */
   readonly entrance: string;
+  /** Whether the market is this process's. */
+  readonly isLeading: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -55,8 +60,11 @@ export interface LiveMarket {
     readonly market: Market<UnderlyingBook>;
     readonly mode: Mode;
     readonly feeds: Feeds;
+    readonly subscriptions: Subscriptions;
     readonly clock: Clock;
   };
+  /** What changes where this process comes to lead the market. */
+  readonly led: Led;
   readonly market: Market<UnderlyingBook>;
   readonly archive: BookArchive;
   readonly bus: EventBus;
@@ -99,31 +107,60 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
     limits: config.market.pipeline,
     watch: marketWatch({ metrics, tracing, rejectionReasons: quoteVerdicts.filter((verdict) => verdict !== "ok") }),
   });
-  feedMarketMetrics({ metrics, market, bus, activeAccounts: () => 0 });
   const maySimulate = config.market.simulation.policy !== "off";
   const feeds = openMarketFeeds({
     ...{ config: config.market.feeds, market, instruments, calendars, metrics, clock, random, log },
-    maySimulate,
+    ...{ maySimulate, isLeading: options.isLeading },
   });
   if (maySimulate) mode.onMode((now) => feeds.feeds.permit("simulated", now === "simulated"));
+  const wants = wantsOf(market.interest, () => feeds.feeds.confirmed());
+  const subscriptions = createSubscriptions({
+    ...{ storage, audit, clock, random, log, isLeading: options.isLeading },
+    market: subscribedMarket(instruments, market),
+    upstream: wants,
+    get perUserMax() {
+      return config.market.subscriptions.perUserMax;
+    },
+  });
+  feedMarketMetrics({ metrics, market, bus, activeAccounts: () => subscriptions.statistics().activeAccountCount });
+  feedSubscriptionMetrics(metrics, subscriptions);
   let endStream = () => {};
   let isRestored = false;
+  async function restored(): Promise<void> {
+    if (isRestored) return;
+    await instruments.ready;
+    await market.restore();
+    isRestored = true;
+  }
   const restore = new Agent({
     name: "market-restore",
     intervalMilliseconds: restoreMilliseconds,
     failuresMax: 3,
     clock,
-    async round() {
-      if (isRestored) return;
-      await instruments.ready;
-      await market.restore();
-      isRestored = true;
-    },
+    round: () => (options.isLeading() ? restored() : undefined),
     onFailure: (error) => log.warn({ err: error }, "the market's books could not be brought back; it is tried again"),
   });
   return {
-    ...{ services: { history, instruments, mode, market, clock, feeds: feeds.feeds }, market, archive, bus },
-    agents: [...instruments.agents, ...mode.agents, ...archive.agents, ...history.agents, restore, ...feeds.agents],
+    ...{
+      services: { history, instruments, mode, market, clock, feeds: feeds.feeds, subscriptions },
+      market,
+      archive,
+      bus,
+    },
+    led: {
+      // What fails is tried again by the agent.
+      lead: () => restored().catch((error) => log.warn({ err: error }, "the market's books could not be brought back")),
+      follow: async () => undefined,
+    },
+    agents: [
+      ...instruments.agents,
+      ...mode.agents,
+      ...archive.agents,
+      ...history.agents,
+      restore,
+      ...feeds.agents,
+      subscriptions.agent,
+    ],
     probes: [probe, ...feeds.probes],
     stream(hub) {
       endStream = openMarketStream({ hub, market, instruments, clock });
@@ -131,6 +168,7 @@ export function openLiveMarket(options: LiveMarketOptions): LiveMarket {
     async close() {
       endStream();
       await feeds.stop();
+      subscriptions.close();
       await market.stop();
       await feeds.close();
       bus.close();

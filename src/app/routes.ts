@@ -41,6 +41,8 @@ import { sessionsRoutes } from "../features/sessions";
 import type { Sessions } from "../features/sessions/service";
 import { streamingRoutes } from "../features/streaming";
 import type { Tickets } from "../features/streaming/service";
+import { subscriptionsRoutes } from "../features/subscriptions";
+import type { Subscriptions } from "../features/subscriptions/service";
 import { tokensRoutes } from "../features/tokens";
 import type { Tokens } from "../features/tokens/service";
 import { InvariantError } from "../foundation/assert";
@@ -83,6 +85,7 @@ export interface Services {
   readonly mode: Mode;
   readonly market: Market<UnderlyingBook>;
   readonly clock: Clock;
+  readonly subscriptions: Subscriptions;
 }
 
 /** Every route there is. A new feature is one line here. */
@@ -118,6 +121,7 @@ export function featureRoutes(services: Services, config: Config) {
     modeRoutes({ mode: services.mode }),
     feedsRoutes({ feeds: services.feeds }),
     historyRoutes({ history: services.history, acceptedFormatOf }),
+    subscriptionsRoutes({ subscriptions: services.subscriptions, principalOf, originOf, idempotencyOf }),
     instrumentsRoutes({
       instruments: services.instruments,
       ...{ principalOf, originOf, idempotencyOf, acceptedFormatOf },
@@ -216,6 +220,7 @@ export function declaredServer(options: DeclarationOptions, authenticator: Authe
     mode: absent(),
     market: absent(),
     clock,
+    subscriptions: absent(),
   };
   return createServer({
     features: featureRoutes(services, config),

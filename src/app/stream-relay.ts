@@ -6,6 +6,8 @@
 //   3. What comes from an earlier lead than the latest known is not taken.
 //   4. Numbers only rise: a new leader continues above what any follower has sent on.
 
+import type { Permission } from "../domain/permission";
+import type { Principal } from "../domain/principal";
 import {
   type ChannelFamily,
   type Hub,
@@ -13,11 +15,13 @@ import {
   later,
   type NumberedFrame,
   type StreamHub,
+  type StreamOperation,
   type Wire,
 } from "../features/streaming/service";
 import { Agent } from "../foundation/agent";
 import type { Bus, BusSubscription } from "../foundation/bus";
 import type { Clock } from "../foundation/clock";
+import { BsoptError, type BsoptErrorOptions } from "../foundation/errors";
 import type { Log } from "../foundation/log";
 
 export interface StreamRelayOptions {
@@ -41,7 +45,7 @@ export interface RelayStatistics {
 
 export interface StreamRelay {
   /** What features that only the leader runs are handed. */
-  readonly hub: Pick<Hub, "open" | "publish" | "isWanted">;
+  readonly hub: Hub;
   /** From now on this process leads, under this number; its features have their state. */
   lead(fence: number): void;
   /** From now on another process does. */
@@ -54,6 +58,8 @@ export interface StreamRelay {
 
 const askSubject = "market.stream";
 const leadSubject = "market.lead";
+const operationSubject = "market.op";
+const operationMillisecondsMax = 10_000;
 const roundMilliseconds = 1_000;
 /** Rounds between two signs that a channel is still wanted. */
 const renewRounds = 5;
@@ -85,6 +91,17 @@ interface Lent {
   readonly takers: Map<string, number>;
 }
 
+/** An op of a client elsewhere, and who asks, which the process that has the client has found out. */
+interface AskedOperation {
+  readonly op: string;
+  readonly message: unknown;
+  readonly by: Omit<Principal, "permissions" | "expiresAt"> & { readonly permissions: readonly Permission[] };
+}
+
+type AnsweredOperation =
+  | { readonly answer: Readonly<Record<string, unknown>> }
+  | { readonly problem: Omit<BsoptErrorOptions, "cause" | "hint"> };
+
 const nobody: Wire = { send() {}, join() {}, leave() {}, bufferedBytes: 0, tooSlow() {} };
 
 export function createStreamRelay({ hub, bus, clock, log }: StreamRelayOptions): StreamRelay {
@@ -96,6 +113,8 @@ export function createStreamRelay({ hub, bus, clock, log }: StreamRelayOptions):
   let fence = 0;
   let latestFence = 0;
   let answering: BusSubscription | null = null;
+  let running: BusSubscription | null = null;
+  const operations = new Map<string, StreamOperation>();
   let isAsking = false;
   let isAskDue = false;
   let round = 0;
@@ -282,6 +301,37 @@ export function createStreamRelay({ hub, bus, clock, log }: StreamRelayOptions):
     }
   }
 
+  /** An op that only the leader can answer. */
+  async function askOperation(op: string, message: unknown, by: Principal): Promise<Readonly<Record<string, unknown>>> {
+    if (bus === null) throw elsewhere(undefined);
+    const question: AskedOperation = { op, message, by: { ...withoutEnd(by), permissions: [...by.permissions] } };
+    const answer = await bus
+      .request(operationSubject, Buffer.from(JSON.stringify(question)), operationMillisecondsMax)
+      .catch((error) => {
+        throw elsewhere(error);
+      });
+    const told = JSON.parse(Buffer.from(answer).toString()) as AnsweredOperation;
+    if ("problem" in told) throw new BsoptError(told.problem);
+    return told.answer;
+  }
+
+  async function runOperation(bytes: Uint8Array): Promise<Uint8Array> {
+    const { op, message, by } = JSON.parse(Buffer.from(bytes).toString()) as AskedOperation;
+    const operation = operations.get(op);
+    if (operation === undefined) throw elsewhere(undefined);
+    let told: AnsweredOperation;
+    try {
+      told = { answer: await operation.run(message, { ...by, permissions: new Set(by.permissions) }) };
+    } catch (error) {
+      if (!(error instanceof BsoptError)) throw error;
+      const { reason, code, detail, faults, retryAfterSeconds } = error;
+      told = {
+        problem: { reason, code, detail, faults, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) },
+      };
+    }
+    return Buffer.from(JSON.stringify(told));
+  }
+
   const announced = bus?.subscribe(leadSubject, (bytes) => {
     const next = Number(Buffer.from(bytes).toString());
     if (Number.isSafeInteger(next) && next > latestFence && fence === 0) becomeOf(next);
@@ -300,7 +350,16 @@ export function createStreamRelay({ hub, bus, clock, log }: StreamRelayOptions):
         // A feature that is still being stopped must not number frames beside the leader.
         if (fence > 0) hub.publish(channel, kind, data, at);
       },
+      publishNumbered: (channel, frame) => fence === 0 || hub.publishNumbered(channel, frame),
+      resync: (channel, state) => fence === 0 || hub.resync(channel, state),
       isWanted: (channel) => fence > 0 && hub.isWanted(channel),
+      answer(operation) {
+        operations.set(operation.op, operation);
+        hub.answer({
+          ...operation,
+          run: (message, by) => (fence > 0 ? operation.run(message, by) : askOperation(operation.op, message, by)),
+        });
+      },
     },
     lead(next) {
       if (fence === next) return;
@@ -321,6 +380,7 @@ export function createStreamRelay({ hub, bus, clock, log }: StreamRelayOptions):
         if (seq !== null) hub.resync(channel, { seq, data: text, at: now });
       }
       answering = bus?.answer(askSubject, lend) ?? null;
+      running = bus?.answer(operationSubject, runOperation) ?? null;
       void answering?.ready.then(() => bus?.publish(leadSubject, Buffer.from(String(next))));
       if (bus !== null) log.debug({ fence: next }, "this process tells the others of the market");
     },
@@ -328,7 +388,8 @@ export function createStreamRelay({ hub, bus, clock, log }: StreamRelayOptions):
       if (fence === 0) return;
       fence = 0;
       answering?.end();
-      answering = null;
+      running?.end();
+      [answering, running] = [null, null];
       holder?.close();
       holder = null;
       lent.clear();
@@ -368,10 +429,25 @@ export function createStreamRelay({ hub, bus, clock, log }: StreamRelayOptions):
       stopListening?.();
       announced?.end();
       answering?.end();
+      running?.end();
       holder?.close();
       for (const { subscription } of wanted.values()) subscription?.end();
     },
   };
+}
+
+function withoutEnd({ userId, role, credential, rateClass }: Principal) {
+  return { userId, role, credential, rateClass };
+}
+
+function elsewhere(cause: unknown): BsoptError {
+  return new BsoptError({
+    reason: "unavailable",
+    code: "MARKET_ELSEWHERE",
+    detail: "The market is led by another process, which cannot be reached from here now.",
+    retryAfterSeconds: 1,
+    cause,
+  });
 }
 
 /** Subjects are letters, digits, dash and underscore. */

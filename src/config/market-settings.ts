@@ -37,6 +37,14 @@ export const marketSettings = [
     rule: "must be a whole number from 1 to 10000",
   },
   {
+    key: "market_bus",
+    schema: Type.Union([Type.Literal("none"), Type.Literal("redis"), Type.Literal("nats")]),
+    default: "none",
+    description:
+      "Over what several processes share one live market: redis (at redis_url), nats (at nats_url), or none: then only the process that leads the market serves it.",
+    rule: "must be none, redis or nats",
+  },
+  {
     key: "market_candles_days",
     schema: Type.Integer({ minimum: 1, maximum: 36_500 }),
     default: 1_825,
@@ -196,6 +204,13 @@ export const marketSettings = [
     rule: "must be a whole number from 1 to 600",
   },
   ...feedSettings,
+  {
+    key: "subscriptions_per_user_max",
+    schema: Type.Integer({ minimum: 1, maximum: 10_000 }),
+    default: 100,
+    description: "Most subscriptions that one user may have, in all accounts together.",
+    rule: "must be a whole number from 1 to 10000",
+  },
 ] as const satisfies readonly Setting[];
 
 /** The live market's part of the configuration. */
@@ -216,6 +231,8 @@ export interface MarketConfig {
     readonly rate: number | null;
     readonly dividendYield: number | null;
   };
+  readonly sharing: { readonly bus: "none" | "redis" | "nats" };
+  readonly subscriptions: { readonly perUserMax: number };
   readonly instruments: { readonly isAutoListed: boolean; readonly instrumentsMax: number };
   readonly simulation: { readonly policy: SimulationPolicy; readonly calendar: MarketCalendar };
   readonly history: {
@@ -253,6 +270,8 @@ export function marketConfigOf(get: <T>(key: (typeof marketSettings)[number]["ke
       rate: get<number | undefined>("market_rate") ?? null,
       dividendYield: null,
     }),
+    sharing: Object.freeze({ bus: get<"none" | "redis" | "nats">("market_bus") }),
+    subscriptions: Object.freeze({ perUserMax: get<number>("subscriptions_per_user_max") }),
     instruments: Object.freeze({
       isAutoListed: get<boolean>("market_auto_list"),
       instrumentsMax: get<number>("market_instruments_max"),

@@ -38,6 +38,8 @@ export interface GateOptions {
   readonly running: RunningTickets;
   readonly bodyBudget: BodyBudget;
   readonly bodyPatience: BodyPatience;
+  /** Another process answers the route: its body is read here and judged there. */
+  readonly isElsewhere?: (route: Route) => boolean;
 }
 
 /** Undefined: the handler may run, and the context says so. A response: the answer is known already. Throws Refusal or BsoptError. */
@@ -58,7 +60,7 @@ export function createGate(options: GateOptions): Gate {
     let route: Route;
     try {
       // Only the exemption is read from the route here; that the route exists at all is told after the host is judged.
-      hosts(context.host, match?.methods.get("GET")?.isHostExempt === true);
+      if (context.vouched === null) hosts(context.host, match?.methods.get("GET")?.isHostExempt === true);
       if (match === null) {
         throw new Refusal({ kind: "route-unknown", code: "ROUTE_UNKNOWN", detail: "There is nothing at this address" });
       }
@@ -77,9 +79,16 @@ export function createGate(options: GateOptions): Gate {
     // Asked before anything is waited for: whoever closes the connection early must not be without address in the audit.
     if (!isReading(route)) void context.clientAddress;
 
-    if (route.permission === "public") await countAddress(context, route);
+    if (context.vouched !== null) vouchedFor(context, route, context.vouched.principal);
+    else if (route.permission === "public") await countAddress(context, route);
     else if (route.permission !== "local_or_admin" || !context.isLocal) await admitted(request, context, route);
 
+    if (options.isElsewhere?.(route) === true) {
+      context.isElsewhere = true;
+      if (route.body !== null) context.body = await bytesOf(request, route, context);
+      context.isAdmitted = true;
+      return undefined;
+    }
     if (route.tables !== null) context.body = await tableOrJson(request, route, route.tables, context);
     else if (route.texts !== null) context.body = await textOrJson(request, route, route.texts, context);
     else if (route.body !== null) context.body = await bodyFor(request, route, context);
@@ -92,6 +101,23 @@ export function createGate(options: GateOptions): Gate {
     context.isAdmitted = true;
     return undefined;
   };
+
+  /** Who asks was found out, and counted, where the request came in. */
+  function vouchedFor(context: RequestContext, route: Route, principal: Principal): void {
+    context.principal = principal;
+    if (isAdmitted(principal, route.permission)) return;
+    throw new Refusal({ kind: "forbidden", code: "PERMISSION_MISSING", detail: detailOfMissing(route.permission) });
+  }
+
+  /** The body as it came, for another process. Throws 411 and 413. */
+  function bytesOf(request: Request, route: Route, context: RequestContext): Promise<Uint8Array> {
+    const lease = bodyBudget.lease();
+    context.bodyLease = lease;
+    const isJson = (formatOfContentType(request.headers.get("content-type")) ?? "json") === "json";
+    const bytesMax = isJson ? null : (route.tables?.bytesMax ?? route.texts?.bytesMax ?? null);
+    const bound = bytesMax === null ? route : { bodyBytesMax: bytesMax };
+    return readBody(request, bound, extentOf(request, bound), { lease, patience: bodyPatience });
+  }
 
   /** Takes a token of the address. Throws 429 where there is none. */
   async function countAddress(context: RequestContext, route: Route | null): Promise<void> {

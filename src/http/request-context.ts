@@ -15,6 +15,12 @@ import { acceptedFormat, type BodyFormat } from "./media";
 import type { Problem } from "./problem";
 import type { Route } from "./routes";
 
+/** Who asks, as another process has found out. */
+export interface Vouched {
+  readonly principal: Principal;
+  readonly address: string;
+}
+
 export interface RequestContext {
   readonly startMilliseconds: number;
   readonly requestId: string;
@@ -36,6 +42,10 @@ export interface RequestContext {
   /** What a table's columns are views of, until it has been answered. */
   tableBytes?: Uint8Array;
   principal: Principal | null;
+  /** Who asks, as another process has found out, which took the request and let it in. */
+  readonly vouched: Vouched | null;
+  /** Another process answers it: the body is held as it came. Settled once, by the gate. */
+  isElsewhere: boolean;
   /** What the limits said of it; null: it counts nowhere. */
   limit: LimitVerdict | null;
   ticket: IdempotencyTicket | null;
@@ -75,6 +85,8 @@ export class ReceivedContext implements RequestContext {
   declare bodyLease?: BodyLease;
   declare tableBytes?: Uint8Array;
   principal: Principal | null = null;
+  readonly vouched: Vouched | null;
+  isElsewhere = false;
   limit: LimitVerdict | null = null;
   ticket: IdempotencyTicket | null = null;
   ticketHeld = false;
@@ -93,8 +105,9 @@ export class ReceivedContext implements RequestContext {
   constructor(
     received: Request,
     peers: Peers,
-    known: Pick<RequestContext, "startMilliseconds" | "requestId" | "host" | "path">,
+    known: Pick<RequestContext, "startMilliseconds" | "requestId" | "host" | "path" | "vouched">,
   ) {
+    this.vouched = known.vouched;
     this.#received = received;
     this.#peers = peers;
     this.startMilliseconds = known.startMilliseconds;
@@ -104,12 +117,12 @@ export class ReceivedContext implements RequestContext {
   }
 
   get clientAddress(): string {
-    this.#address ??= this.#peers.addressOf(this.#received);
+    this.#address ??= this.vouched?.address ?? this.#peers.addressOf(this.#received);
     return this.#address;
   }
 
   get isLocal(): boolean {
-    return this.#peers.isLocal(this.#received, this.host);
+    return this.vouched === null && this.#peers.isLocal(this.#received, this.host);
   }
 }
 

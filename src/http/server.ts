@@ -34,6 +34,7 @@ import {
   problemResponse,
   unavailableResponse,
 } from "./problem";
+import { type Elsewhere, packedAnswer, relayedAnswer, takenRequest } from "./relay";
 import {
   attachContext,
   contextOf,
@@ -58,6 +59,8 @@ export interface HttpServerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly documents: DocumentInfo;
+  /** Where routes are answered that this process must not; left out, all are answered here. */
+  readonly elsewhere?: Elsewhere;
   /** Default: nothing is limited. */
   readonly limits?: Limits;
   /** Makes sockets of requests that ask for one; left out, no route may be a handshake. */
@@ -121,6 +124,8 @@ export interface HttpServer {
   listen(address: { host: string; port: number }): { url: string; port: number };
   /** Answers one request as the socket would; for tests and tools. */
   handle(request: Request): Promise<Response>;
+  /** Answers what another process has taken and let in. */
+  answerFor(request: Uint8Array): Promise<Uint8Array>;
   /** Compiles what requests would otherwise compile first, one schema a step, for a quiet moment after the start. */
   warmUp(): Generator<void, void, void>;
   /** Requests whose answer is being made. */
@@ -162,7 +167,8 @@ const apiContentPolicy = "default-src 'none'; base-uri 'none'; form-action 'none
  * permission or could be routed in two ways (see routes.ts): a server that would guess does not start.
  */
 export function createServer(options: HttpServerOptions): HttpServer {
-  const { config, log, clock, random, idempotencyStore, tracing, sockets, onAnswered, onFailed, onRefused } = options;
+  const { config, log, clock, random, idempotencyStore, tracing, sockets, elsewhere, onAnswered, onFailed, onRefused } =
+    options;
   const names = requestNames(random);
   const overload = createOverload({
     clock,
@@ -237,6 +243,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
       () => Bun.gc(false),
     ),
     bodyPatience: new BodyPatience(clock),
+    ...(elsewhere && { isElsewhere: (route: Route) => elsewhere.has(route) }),
   });
   app.compile();
 
@@ -262,7 +269,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     return answer;
   }
 
-  async function answered(received: Request): Promise<Response | undefined> {
+  async function answered(received: Request, vouched: RequestContext["vouched"] = null): Promise<Response | undefined> {
     const request = addressed(received);
     const hostHeader = request.headers.get("host");
     const context = new ReceivedContext(received, peers, {
@@ -271,6 +278,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
       // A request made inside this process has no Host header and is judged by its address instead.
       host: hostHeader ?? (request === received ? new URL(request.url).host : null),
       path: pathOf(request.url),
+      vouched,
     });
     attachContext(request, context);
     underWayCount += 1;
@@ -281,8 +289,7 @@ export function createServer(options: HttpServerOptions): HttpServer {
     try {
       response = trace
         ? await tracing!.run(trace, () => admittedAnswer(received, request, context))
-        : ((await gate(request, context)) ??
-          (context.route?.isSocket ? switched(received, request, context) : await app.fetch(request)));
+        : ((await gate(request, context)) ?? (await admitted(received, request, context)));
       if (context.failure !== null) response = await failedOrReplayed(request, context);
       else if (context.isUnavailable) response = unavailableResponse(response);
     } catch (error) {
@@ -306,8 +313,11 @@ export function createServer(options: HttpServerOptions): HttpServer {
   }
 
   async function admittedAnswer(received: Request, request: Request, context: RequestContext): Promise<Response> {
-    const told = await gate(request, context);
-    return told ?? (context.route?.isSocket ? switched(received, request, context) : await app.fetch(request));
+    return (await gate(request, context)) ?? (await admitted(received, request, context));
+  }
+  function admitted(received: Request, request: Request, context: RequestContext): Response | Promise<Response> {
+    if (context.route?.isSocket) return switched(received, request, context);
+    return elsewhere && context.isElsewhere ? relayedAnswer(elsewhere, request, context) : app.fetch(request);
   }
 
   /** The runtime has answered the handshake by itself: what is returned here tells nobody anything. */
@@ -494,6 +504,10 @@ export function createServer(options: HttpServerOptions): HttpServer {
       assert(answer !== undefined, "a socket was made of a request that came over none");
       return answer;
     },
+    async answerFor(bytes) {
+      const { request, vouched } = takenRequest(bytes);
+      return packedAnswer((await answered(request, vouched))!);
+    },
     drain,
     *warmUp() {
       for (const { body } of routes.routes) {
@@ -568,9 +582,8 @@ function letGo({ buffer, byteLength }: Uint8Array): void {
 
 /** Milliseconds with three decimals, as toFixed(3) does; that takes far longer. */
 function toMicroseconds(milliseconds: number): string {
-  const microseconds = Math.round(milliseconds * 1000);
-  const whole = Math.floor(microseconds / 1000);
-  const rest = microseconds - whole * 1000;
+  const count = Math.round(milliseconds * 1000);
+  const [whole, rest] = [Math.floor(count / 1000), count % 1000];
   return `${whole}.${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}`;
 }
 

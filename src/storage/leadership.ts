@@ -193,10 +193,14 @@ export function createLeadership(options: LeadershipOptions): Leadership {
     return clock.monotonicMilliseconds() - renewedAt < lapseMilliseconds * (1 - marginShare);
   }
 
-  async function round(): Promise<void> {
-    if (isClosed) return;
-    if (address.kind === "file") await roundOnFile(address.path);
-    else await roundOnServer();
+  /** One at a time: two of this process would keep each other out. */
+  let underWay: Promise<void> | null = null;
+  function round(): Promise<void> {
+    if (isClosed) return Promise.resolve();
+    underWay ??= (address.kind === "file" ? roundOnFile(address.path) : roundOnServer()).finally(() => {
+      underWay = null;
+    });
+    return underWay;
   }
 
   return {

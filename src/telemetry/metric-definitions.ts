@@ -246,7 +246,11 @@ export const metricDefinitions = {
     help: "The spot that each underlying was last valued at, of the hundred first there were; `none` stands where there is none.",
     labels: { underlying: "an underlying's symbol" },
   },
-  active_accounts: { kind: "gauge", help: "Accounts with subscriptions that are active.", labels: {} },
+  active_accounts: {
+    kind: "gauge",
+    help: "Accounts with a subscription that is not expired; 0 in a process that does not lead.",
+    labels: {},
+  },
   bsopt_market_stage_seconds: {
     kind: "histogram",
     help: "Time in each stage of the pipeline: of a batch in ingest and validate, waiting in batch, else of one underlying's part of it.",
@@ -320,6 +324,42 @@ export const metricDefinitions = {
     },
   },
   bsopt_stream_connections: { kind: "gauge", help: "WebSocket connections that are open.", labels: {} },
+  bsopt_market_leading: { kind: "gauge", help: "1 where this process leads the market, else 0.", labels: {} },
+  bsopt_market_bus_connected: {
+    kind: "gauge",
+    help: "1 while the bus between processes is reached, else 0; 0 where there is none.",
+    labels: {},
+  },
+  bsopt_market_bus_messages_total: {
+    kind: "counter",
+    help: "Messages over the bus between processes.",
+    labels: {
+      outcome: "published, received, dropped (the bus was away or full) or broken (under another key, or incomplete)",
+    },
+  },
+  bsopt_market_relayed_frames_total: {
+    kind: "counter",
+    help: "Frames of channels that were sent on from the process that leads.",
+    labels: {},
+  },
+  bsopt_market_relay_gaps_total: {
+    kind: "counter",
+    help: "Times that frames from the process that leads were missing, and the whole state was asked for.",
+    labels: {},
+  },
+  bsopt_subscriptions: {
+    kind: "gauge",
+    help: "Subscriptions of all accounts; 0 in a process that does not lead.",
+    labels: {},
+  },
+  bsopt_subscribed_instruments: {
+    kind: "gauge",
+    help: "Instruments that subscriptions stand for.",
+    labels: {
+      state: "wanted, missing (not confirmed by any source) or orphan (confirmed, and wanted by no subscription)",
+    },
+  },
+  bsopt_ladder_moves_total: { kind: "counter", help: "Times that a ladder of strikes has moved.", labels: {} },
   bsopt_stream_connections_opened_total: {
     kind: "counter",
     help: "WebSocket connections that were opened.",

@@ -603,6 +603,8 @@ test("a request that the gate has not admitted reaches no handler, even inside t
     path: "/open",
     route: route && { ...route, pattern },
     isAdmitted,
+    vouched: null,
+    isElsewhere: false,
     clientAddress: "",
     isLocal: false,
     limit: null,

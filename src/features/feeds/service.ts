@@ -86,6 +86,8 @@ export interface Feeds {
   statuses(): readonly FeedStatus[];
   /** Lets the feeds of a kind run or rest: the market's mode turns the simulated one on and off. */
   permit(kind: FeedKind, isPermitted: boolean): void;
+  /** What the running feeds have confirmed to send; null: none runs. */
+  confirmed(): ReadonlySet<string> | null;
   readonly agents: readonly Agent[];
   /** Ends every feed. */
   close(): Promise<void>;
@@ -109,6 +111,10 @@ export function createFeeds(options: FeedsOptions): Feeds {
     statuses: () => supervised.map((feed) => feed.status()),
     permit(kind, isPermitted) {
       for (const feed of supervised) if (feed.plan.kind === kind) feed.isPermitted = isPermitted;
+    },
+    confirmed() {
+      const running = supervised.flatMap(({ confirmed }) => (confirmed === null ? [] : [confirmed]));
+      return running.length === 0 ? null : new Set(running.flatMap((symbols) => [...symbols]));
     },
     agents: supervised.map(({ agent }) => agent),
     async close() {
@@ -191,6 +197,10 @@ class SupervisedFeed {
   #lagSeconds = Number.NaN;
   #lastTrouble: string | null = null;
   #counts = { batches: 0, quotes: 0, gaps: 0, missing: 0, faults: 0, reconnects: 0 };
+
+  get confirmed(): ReadonlySet<string> | null {
+    return this.#feed?.confirmed ?? null;
+  }
 
   constructor(plan: FeedPlan, options: FeedsOptions) {
     this.plan = plan;

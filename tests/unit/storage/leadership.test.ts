@@ -43,6 +43,14 @@ describe("S4.35 who leads on a database in a file", () => {
     for (const lead of leads) await lead.close();
   });
 
+  test("is settled for whoever asks while a round is under way: a process does not keep itself out", async () => {
+    const { leads } = await two();
+    const one = leads[0]!;
+    await Promise.all([one.open(), one.open(), one.open()]);
+    expect([one.isLeader, one.fence]).toEqual([true, 1]);
+    await one.close();
+  });
+
   test("is the other as soon as it stops, with a higher number, and both are told", async () => {
     const { leads } = await two();
     const [one, other] = leads as [Leadership, Leadership];
