@@ -177,8 +177,9 @@ export class MemoryInstruments {
     return [...this.#all.values()].filter((one) => one.underlying === underlying && one.symbol !== underlying);
   }
 
-  onListed(told: (some: readonly Instrument[]) => void): void {
+  onListed(told: (some: readonly Instrument[]) => void): () => void {
     this.#listed.push(told);
+    return () => this.#listed.splice(this.#listed.indexOf(told), 1);
   }
 
   onUnlisted(told: (some: readonly Instrument[]) => void): void {
