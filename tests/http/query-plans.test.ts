@@ -316,7 +316,6 @@ async function price(): Promise<void> {
     for (const [method, operation] of Object.entries<Loose>(methods)) {
       if (succeeded.has(operation.operationId) || /admin|auth|keys|audit/.test(path)) continue;
       const example = Object.values<Loose>(operation.requestBody?.content["application/json"].examples ?? {})[0];
-<<<<<<< HEAD
       // What it cannot do without, by the document's own examples.
       const wanted = (operation.parameters ?? []).filter((parameter: Loose) => parameter.required === true);
       const valueOf = ({ schema }: Loose) =>
@@ -327,14 +326,6 @@ async function price(): Promise<void> {
         .map((one: Loose) => `${one.name}=${valueOf(one)}`);
       const address = query.length === 0 ? place : `${place}?${query.join("&")}`;
       await ask(method.toUpperCase(), address, example && { body: example.value });
-=======
-      const query = new URLSearchParams(
-        (operation.parameters ?? [])
-          .filter((found: Loose) => found.in === "query" && found.required === true)
-          .map(({ name, schema }: Loose) => [name, String(schema.examples?.[0])]),
-      );
-      await ask(method.toUpperCase(), query.size > 0 ? `${path}?${query}` : path, example && { body: example.value });
->>>>>>> 90ada12 (Hold what the market's channels tell, and write down how the live market flows)
     }
   }
 }
