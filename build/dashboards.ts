@@ -224,6 +224,139 @@ const marketPanels: readonly Panel[] = [
       ["dropped {{instance}}", rate("bsopt_recording_dropped_total")],
     ],
   },
+  {
+    title: "Quotes by what became of them",
+    unit: "cps",
+    lines: [
+      ["{{outcome}}", `sum by (outcome) (${rate("bsopt_market_quotes_total")})`],
+      ["told {{kind}}", `sum by (kind) (${rate("ticks_published_total")})`],
+    ],
+  },
+  {
+    title: "Quotes refused, and books that failed",
+    unit: "short",
+    lines: [
+      ["{{reason}}", `sum by (reason) (increase(tick_validation_errors_total{${selected}}[5m]))`],
+      ["failed in {{stage}}", `sum by (stage) (increase(tick_processing_errors_total{${selected}}[5m]))`],
+    ],
+  },
+  {
+    title: "A quote's time, to the end of its batch",
+    unit: "s",
+    lines: [
+      ["quote {{kind}} p99", quantile(0.99, "tick_processing_seconds", "kind, ")],
+      ["batch p99", quantile(0.99, "batch_flush_seconds")],
+      ["Greeks p99", quantile(0.99, "greeks_calculation_seconds")],
+    ],
+  },
+  {
+    title: "Time in each stage",
+    unit: "s",
+    lines: [["{{stage}} p99", quantile(0.99, "bsopt_market_stage_seconds", "stage, ")]],
+  },
+  {
+    title: "Batches",
+    unit: "short",
+    lines: [
+      ["full {{instance}}", `batch_fill_rate{${selected}}`],
+      ["waiting {{instance}}", `pending_batch_size{${selected}}`],
+    ],
+  },
+  {
+    title: "Pressure",
+    unit: "short",
+    lines: [
+      ["level {{instance}}", `bsopt_market_pressure{${selected}}`],
+      ["{{level}} entered", `sum by (level) (increase(bsopt_market_pressure_entered_total{${selected}}[5m]))`],
+    ],
+  },
+  { title: "Spot", unit: "short", lines: [["{{underlying}}", `max by (underlying) (underlying_price{${selected}})`]] },
+  { title: "Books", unit: "short", lines: [["{{state}}", `sum by (state) (bsopt_market_books{${selected}})`]] },
+  {
+    title: "Valuations and fits",
+    unit: "cps",
+    lines: [
+      ["valuations {{instance}}", rate("bsopt_market_valuations_total")],
+      ["fits {{instance}}", rate("bsopt_market_refits_total")],
+    ],
+  },
+  {
+    title: "Work of the pipeline",
+    unit: "percentunit",
+    lines: [["{{work}}", `sum by (work) (${rate("bsopt_market_busy_seconds_total")})`]],
+  },
+  {
+    title: "Events within the process",
+    unit: "cps",
+    lines: [["{{topic}} {{outcome}}", `sum by (topic, outcome) (${rate("bsopt_event_bus_events_total")})`]],
+  },
+  {
+    title: "Events that wait",
+    unit: "short",
+    lines: [["{{topic}} {{handler}}", `sum by (topic, handler) (bsopt_event_bus_waiting{${selected}})`]],
+  },
+  {
+    title: "Subscriptions",
+    unit: "short",
+    lines: [
+      ["subscriptions", `sum(bsopt_subscriptions{${selected}})`],
+      ["active accounts", `sum(active_accounts{${selected}})`],
+      ["instruments {{state}}", `sum by (state) (bsopt_subscribed_instruments{${selected}})`],
+      ["ladders moved", `sum(increase(bsopt_ladder_moves_total{${selected}}[5m]))`],
+    ],
+  },
+  {
+    title: "Who leads, and the bus between processes",
+    unit: "bool_on_off",
+    lines: [
+      ["leads {{instance}}", `bsopt_market_leading{${selected}}`],
+      ["bus {{instance}}", `bsopt_market_bus_connected{${selected}}`],
+    ],
+  },
+  {
+    title: "Messages between processes",
+    unit: "cps",
+    lines: [
+      ["{{outcome}}", `sum by (outcome) (${rate("bsopt_market_bus_messages_total")})`],
+      ["frames sent on", `sum(${rate("bsopt_market_relayed_frames_total")})`],
+      ["gaps", `sum(${rate("bsopt_market_relay_gaps_total")})`],
+    ],
+  },
+  {
+    title: "Connections of streams",
+    unit: "short",
+    lines: [
+      ["open {{instance}}", `bsopt_stream_connections{${selected}}`],
+      ["opened", `sum(increase(bsopt_stream_connections_opened_total{${selected}}[5m]))`],
+      ["closed {{by}}", `sum by (by) (increase(bsopt_stream_connections_closed_total{${selected}}[5m]))`],
+    ],
+  },
+  {
+    title: "Channels",
+    unit: "short",
+    lines: [
+      ["channels {{instance}}", `bsopt_stream_channels{${selected}}`],
+      ["subscriptions {{instance}}", `bsopt_stream_subscriptions{${selected}}`],
+    ],
+  },
+  {
+    title: "Frames",
+    unit: "cps",
+    lines: [
+      ["published", `sum(${rate("bsopt_stream_frames_published_total")})`],
+      ["sent", `sum(${rate("bsopt_stream_frames_sent_total")})`],
+      ["messages {{outcome}}", `sum by (outcome) (${rate("bsopt_stream_messages_total")})`],
+      ["lags", `sum(${rate("bsopt_stream_lags_total")})`],
+    ],
+  },
+  {
+    title: "Bytes of streams",
+    unit: "bytes",
+    lines: [
+      ["sent a second", `sum(${rate("bsopt_stream_bytes_sent_total")})`],
+      ["kept for who resumes {{instance}}", `bsopt_stream_replay_bytes{${selected}}`],
+    ],
+  },
 ];
 
 const source = { type: "prometheus", uid: "$source" };
@@ -287,5 +420,5 @@ export const healthDashboard = () => dashboardText("bsopt-health", "bsopt: healt
 /** deploy/grafana/service.json: what it does. */
 export const serviceDashboard = () => dashboardText("bsopt-service", "bsopt: requests, pricing, data", servicePanels);
 
-/** deploy/grafana/market.json: quotes on their way in. */
+/** deploy/grafana/market.json: quotes on their way in, through the books and out to who listens. */
 export const marketDashboard = () => dashboardText("bsopt-market", "bsopt: the live market", marketPanels);

@@ -30,6 +30,9 @@ export interface BusKeeperOptions {
   readonly lookMilliseconds?: number;
 }
 
+/** How often a link that still brings messages is given more time to answer. */
+const hearingRoundsMax = 20;
+
 interface Held {
   readonly taker: (bytes: Uint8Array) => void;
   readonly ready: PromiseWithResolvers<void>;
@@ -45,6 +48,7 @@ export function keepBusLink(options: BusKeeperOptions): BusLink {
   let connection: BusConnection | null = null;
   let wasTold: "reached" | "lost" | null = null;
   let heard: (() => void) | null = null;
+  let receivedCount = 0;
 
   function become(next: BusState): void {
     if (state === next) return;
@@ -66,6 +70,24 @@ export function keepBusLink(options: BusKeeperOptions): BusLink {
       work.catch(() => undefined);
     }
   }
+
+  /** As `within`, but whoever still passes messages on has as many times longer: what is waited for stands behind them in line. */
+  async function whileHearing<T>(work: Promise<T>): Promise<T> {
+    for (let round = 1; ; round++) {
+      const before = receivedCount;
+      try {
+        return await within(work);
+      } catch (error) {
+        if (receivedCount === before || round >= hearingRoundsMax) throw error;
+      }
+    }
+  }
+
+  /** Counts what comes. */
+  const counted = (taker: (bytes: Uint8Array) => void) => (bytes: Uint8Array) => {
+    receivedCount += 1;
+    taker(bytes);
+  };
 
   async function open(): Promise<void> {
     let made: BusConnection | null = null;
@@ -90,7 +112,7 @@ export function keepBusLink(options: BusKeeperOptions): BusLink {
         const missing = [...subscriptions].filter(([, held]) => !done.has(held));
         if (missing.length === 0) break;
         for (const [, held] of missing) done.add(held);
-        await within(Promise.all(missing.map(([subject, { taker }]) => made!.subscribe(subject, taker))));
+        await within(Promise.all(missing.map(([subject, { taker }]) => made!.subscribe(subject, counted(taker)))));
       }
       await echo(made);
       if (lostWith !== null) throw (lostWith as { error: unknown }).error;
@@ -110,8 +132,8 @@ export function keepBusLink(options: BusKeeperOptions): BusLink {
     const { promise, resolve } = Promise.withResolvers<void>();
     heard = resolve;
     try {
-      await within(over.ping());
-      if (over.publish(echoSubject, new Uint8Array([1]))) await within(promise);
+      await whileHearing(over.ping());
+      if (over.publish(echoSubject, new Uint8Array([1]))) await whileHearing(promise);
     } finally {
       heard = null;
     }
@@ -156,7 +178,7 @@ export function keepBusLink(options: BusKeeperOptions): BusLink {
       const held: Held = { taker, ready: Promise.withResolvers<void>() };
       subscriptions.set(subject, held);
       const over = connection;
-      over?.subscribe(subject, taker).then(
+      over?.subscribe(subject, counted(taker)).then(
         () => (connection === over ? subscriptions.get(subject)?.ready.resolve() : undefined),
         (error) => lose(over, error),
       );

@@ -50,6 +50,11 @@ const allowed: readonly { readonly statement: RegExp; readonly why: string }[] =
     statement: /^select .* from "market_mode_changes" order by "market_mode_changes"."at" desc limit \?$/,
     why: "the last row, by its key",
   },
+  {
+    statement:
+      /^select .* from "subscriptions" order by "subscriptions"."created_at" asc, "subscriptions"."id" asc limit \?$/,
+    why: "all of them, which who leads the market must know, a page at a time in an index's order",
+  },
   { statement: /^select .* from "audit_checkpoints" order by .* desc limit \?$/, why: "there is one at most" },
   { statement: /^select .* from "audit_erasures" where .* limit \?$/, why: "a row stands there for two minutes" },
   {
@@ -308,6 +313,11 @@ async function list(): Promise<void> {
   for (const path of ["quotes?underlying=SPX", "greeks?symbols=SPX", "chain/SPX", "surface/SPX"])
     await ask("GET", `/api/v1/market/${path}`);
   await ask("GET", `/api/v1/market/quotes?symbols=SPX&as_of=${new Date().toISOString()}`);
+  const { id } = await post("subscriptions", { symbols: [symbol] }, once("a-subscription"));
+  for (const query of ["limit=1", `limit=1&${of}`, "limit=1&account_id=main"])
+    await everyPage(`/api/v1/subscriptions?${query}`);
+  await ask("GET", `/api/v1/subscriptions/${id}`);
+  await ask("DELETE", `/api/v1/subscriptions/${id}`);
 }
 
 /** Routes that come to no table but the credentials'. */
@@ -318,12 +328,14 @@ async function price(): Promise<void> {
       const example = Object.values<Loose>(operation.requestBody?.content["application/json"].examples ?? {})[0];
       // What it cannot do without, by the document's own examples.
       const wanted = (operation.parameters ?? []).filter((parameter: Loose) => parameter.required === true);
-      const valueOf = ({ schema }: Loose) =>
+      const exampleOf = ({ schema }: Loose) =>
         encodeURIComponent(schema.examples?.[0] ?? schema.anyOf?.[0]?.const ?? schema.enum?.[0] ?? "SPX");
-      const place = path.replace(/\{([^}]+)\}/g, (_, name) => valueOf(wanted.find((one: Loose) => one.name === name)));
+      const place = path.replace(/\{([^}]+)\}/g, (_, name) =>
+        exampleOf(wanted.find((one: Loose) => one.name === name)),
+      );
       const query = wanted
         .filter((one: Loose) => one.in === "query")
-        .map((one: Loose) => `${one.name}=${valueOf(one)}`);
+        .map((one: Loose) => `${one.name}=${exampleOf(one)}`);
       const address = query.length === 0 ? place : `${place}?${query.join("&")}`;
       await ask(method.toUpperCase(), address, example && { body: example.value });
     }
