@@ -107,11 +107,18 @@ describe("S2.09 the metrics of the parts", () => {
     expect(await setUp().service.text()).toContain(`\n${series} ${value}\n`);
   });
 
-  test("nothing of the table is left to feed but what http tells", () => {
+  test("nothing of the table is left to feed but what http and the live market tell", () => {
     const left: readonly string[] = setUp().metrics.unfed();
     expect([...left].sort()).toEqual(
       Object.keys(metricDefinitions)
-        .filter((name) => /^(http_|bsopt_(auth|rate_limit|pricing|requests)_)/.test(name))
+        .filter(
+          (name) =>
+            /^(http_|bsopt_(auth|rate_limit|pricing|requests)_)/.test(name) ||
+            /^bsopt_(market|event_bus|feed|recording|stream|ladder)_|^bsopt_(subscriptions|subscribed_instruments)$/.test(
+              name,
+            ) ||
+            !/^(bsopt|http|process|health)_/.test(name),
+        )
         .sort(),
     );
   });
