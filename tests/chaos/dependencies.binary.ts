@@ -301,6 +301,7 @@ describe.if(canAnswerNames)("S4.57 S5.19 whoever resolves names", () => {
     expect((await asking.readiness()).components).toEqual({
       database: "ok",
       agents: "ok",
+      market_history: "ok",
       redis: "degraded: not reachable",
       smtp: "degraded: not reachable",
     });

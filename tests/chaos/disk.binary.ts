@@ -89,7 +89,7 @@ describe.if(hasSmallDisk)("S4.57 S5.19 a full disk", () => {
     expect(await asking.readiness()).toEqual({
       http: 200,
       status: "degraded",
-      components: { database: "degraded: takes no writes", agents: "ok" },
+      components: { database: "degraded: takes no writes", agents: "ok", market_history: "ok" },
     });
     expect(await asking.metric("bsopt_database_writable")).toBe(0);
     expect(serving.said()).toContain('"code":"DATABASE_FULL","hint"');
@@ -246,7 +246,7 @@ describe.if(hasSmallDisk)("S4.57 S5.19 a full disk", () => {
     expect(await asking.readiness()).toEqual({
       http: 200,
       status: "degraded",
-      components: { database: "ok", agents: "ok", backups: "degraded: the last backup failed" },
+      components: { database: "ok", agents: "ok", market_history: "ok", backups: "degraded: the last backup failed" },
     });
     expect((await asking.makeKey("one")).status).toBe(201);
     const byHand = await here.run(["backup", join(disk.folder, "mine")], { environment, within: disk.within });

@@ -362,6 +362,8 @@ describe("a session that was stolen", () => {
     const { accessToken } = await server.signIn(person);
     const database = server.database();
     try {
+      // The server may be writing.
+      await database.execute("PRAGMA busy_timeout = 5000");
       await database.execute({
         sql: "UPDATE login_sessions SET created_at = created_at - 301000000 WHERE user_id = ?",
         args: [person.id],
