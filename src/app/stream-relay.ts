@@ -334,7 +334,7 @@ export function createStreamRelay({ hub, bus, clock, log }: StreamRelayOptions):
 
   const announced = bus?.subscribe(leadSubject, (bytes) => {
     const next = Number(Buffer.from(bytes).toString());
-    if (Number.isSafeInteger(next) && next > latestFence && fence === 0) becomeOf(next);
+    if (Number.isSafeInteger(next) && next >= latestFence && fence === 0) becomeOf(next);
   });
   const stopListening = bus?.onState((state) => {
     if (state !== "connected") return;

@@ -14,7 +14,7 @@ import type { Metrics } from "../telemetry/metrics";
 type Books = Pick<Market<UnderlyingBook>, "bookOf">;
 
 export function subscribedMarket(
-  instruments: Pick<Instruments, "canonical" | "find" | "ofUnderlying">,
+  instruments: Pick<Instruments, "canonical" | "look" | "ofUnderlying">,
   market: Books,
 ): SubscribedMarket {
   /** Listings are replaced when they change, so what was made of one lasts as long as it. */
@@ -25,7 +25,7 @@ export function subscribedMarket(
       return "symbol" in named ? named : { fault: named.detail };
     },
     about(symbol) {
-      const found = instruments.find(symbol);
+      const found = instruments.look(symbol);
       return found && { underlying: found.underlying, expiry: found.expiry };
     },
     options(underlying) {

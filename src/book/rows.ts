@@ -207,7 +207,7 @@ function columnsOf(room: number): Record<ColumnName, Float64Array> {
 }
 
 /** Whether an option's price is told in its own underlying: a coin's option in that coin. */
-function isInverse({ kind, underlying, currency }: Instrument): boolean {
+export function isInverse({ kind, underlying, currency }: Instrument): boolean {
   return kind === "option" && underlying.slice(underlying.lastIndexOf(":") + 1) === currency;
 }
 

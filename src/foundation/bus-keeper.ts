@@ -106,15 +106,20 @@ export function keepBusLink(options: BusKeeperOptions): BusLink {
     }
     try {
       await within(made.subscribe(echoSubject, () => heard?.()));
-      // What is subscribed meanwhile is put in a further round.
+      // What is subscribed meanwhile, while the link is tried too, is put in a further round.
       const done = new Set<Held>();
+      let isTried = false;
       for (;;) {
         const missing = [...subscriptions].filter(([, held]) => !done.has(held));
-        if (missing.length === 0) break;
+        if (missing.length === 0) {
+          if (isTried) break;
+          await echo(made);
+          isTried = true;
+          continue;
+        }
         for (const [, held] of missing) done.add(held);
         await within(Promise.all(missing.map(([subject, { taker }]) => made!.subscribe(subject, counted(taker)))));
       }
-      await echo(made);
       if (lostWith !== null) throw (lostWith as { error: unknown }).error;
       if (state === "closed") throw new Error("closed meanwhile");
     } catch (error) {

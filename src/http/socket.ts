@@ -249,9 +249,15 @@ export function createSockets(options: SocketsOptions): Sockets {
   }
 
   function unsubscribe(connection: Connection, id: string | number | null, { channels }: UnsubscribeMessage): void {
+    const listener = connection.listener!;
     for (const name of channels) {
+      // By the name that its frames bear first: what it named may have expired since.
+      if (listener.has(name)) {
+        listener.unsubscribe(name);
+        continue;
+      }
       const found = hub.resolve(name);
-      if (!("fault" in found)) connection.listener!.unsubscribe(found.channel);
+      if (!("fault" in found)) listener.unsubscribe(found.channel);
     }
     done(connection, id, {});
   }

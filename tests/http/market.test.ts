@@ -213,6 +213,34 @@ describe("reading", () => {
     expect(table.text).toStartWith("symbol,ts,bid,ask,");
   });
 
+  test("asking for what nobody quoted, or listening to it, lists nothing", async () => {
+    const unheard = "ZZZ301220C00100000";
+    for (const path of [`quotes?symbols=${unheard}`, `greeks?symbols=${unheard}`]) {
+      const { status, json } = await call("GET", `/api/v1/market/${path}`);
+      expect([path, status, json.data, json.missing.length]).toEqual([path, 200, [], 1]);
+    }
+    const socket = new WebSocket(`${app.url.replace("http", "ws")}/api/v1/ws`, {
+      headers: { "x-api-key": app.key },
+    } as never);
+    const answers: { id: number; ok: boolean }[] = [];
+    socket.onmessage = ({ data }) => void answers.push(JSON.parse(String(data)));
+    await new Promise((resolve) => (socket.onopen = resolve));
+    socket.send(JSON.stringify({ id: 1, op: "subscribe", channels: [`ticks/${unheard}`, `greeks/${unheard}/raw`] }));
+    socket.send(JSON.stringify({ id: 2, op: "unsubscribe", channels: [`ticks/${unheard}`, "ticks/YYY"] }));
+    await until(async () => answers.some(({ id }) => id === 2) || null);
+    expect(answers.filter(({ id }) => id !== undefined)).toMatchObject([
+      { id: 1, ok: true },
+      { id: 2, ok: true },
+    ]);
+    socket.close();
+    const made = await call("POST", "/api/v1/subscriptions", { body: { symbols: [unheard] } });
+    expect(made.status).toBe(201);
+    for (const underlying of ["ZZZ", "YYY"]) {
+      const { json } = await call("GET", `/api/v1/market/instruments?underlying=${underlying}`);
+      expect(json.data).toEqual([]);
+    }
+  });
+
   test("as_of answers what was known then, nothing later", async () => {
     const before = (await call("GET", "/api/v1/market/quotes?symbols=SPX")).json;
     const then = now();

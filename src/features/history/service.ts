@@ -16,6 +16,7 @@ import {
   mergeCandles,
 } from "../../book/candles";
 import type { BookEntry } from "../../book/entries";
+import { isInverse } from "../../book/rows";
 import type { Instrument } from "../../domain/instrument";
 import { type StatusName, statusName, type Units } from "../../engine/catalog";
 import type { Engine } from "../../engine/engine";
@@ -381,7 +382,10 @@ export function createHistory(options: HistoryOptions): History {
         dividend_yield: dividendYield,
       },
     };
-    const price = column(({ close }) => close);
+    // What is quoted in its coin is worth so much of it.
+    const price = isInverse(instrument)
+      ? column(({ start, close }) => close * (closes.get(start) ?? Number.NaN))
+      : column(({ close }) => close);
     const solved = await engine.impliedVolatilityAsync({ ...market, price, onUnattainable: "null" });
     const priced = await engine.priceAsync({
       ...market,

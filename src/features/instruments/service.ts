@@ -99,6 +99,8 @@ export interface Instruments {
    * listed is listed by its rules, its underlying with it, and listeners have heard of both before this returns.
    */
   find(symbol: string): Instrument | null;
+  /** What a canonical symbol names, expired or not: as it is listed, else as its rules say where symbols list themselves. Lists nothing. */
+  look(symbol: string): Instrument | null;
   /** The canonical spelling of any. */
   canonical(
     text: string,
@@ -250,11 +252,19 @@ export function createInstruments(options: InstrumentsOptions): Instruments {
     return limits.isAutoListed && isLoaded ? listedByRule(symbol) : null;
   }
 
-  function listedByRule(symbol: string): Instrument | null {
+  function look(symbol: string): Instrument | null {
+    return index.get(symbol)?.instrument ?? (limits.isAutoListed && isLoaded ? byRule(symbol) : null);
+  }
+
+  function byRule(symbol: string): Instrument | null {
     const instrument = instrumentFromSymbol(symbol, conventions);
     // Another spelling is not the symbol: whoever asks has the canonical one.
-    if (typeof instrument === "string" || instrument.symbol !== symbol) return null;
-    return list([instrument], "rule") === 1 ? instrument : null;
+    return typeof instrument === "string" || instrument.symbol !== symbol ? null : instrument;
+  }
+
+  function listedByRule(symbol: string): Instrument | null {
+    const instrument = byRule(symbol);
+    return instrument !== null && list([instrument], "rule") === 1 ? instrument : null;
   }
 
   function list(listed: readonly Instrument[], source: InstrumentSource = "feed"): number {
@@ -521,6 +531,7 @@ export function createInstruments(options: InstrumentsOptions): Instruments {
 
   return {
     find,
+    look,
     canonical(text) {
       const read = canonicalSymbol(text);
       return "symbol" in read ? read : { fault: read.fault, detail: instrumentSymbolFaultDetail[read.fault] };

@@ -40,7 +40,7 @@ import type { Market, Rejection } from "./service";
 
 export interface MarketRoutesDependencies {
   readonly market: Market<UnderlyingBook>;
-  readonly instruments: Pick<Instruments, "find" | "canonical" | "ofUnderlying">;
+  readonly instruments: Pick<Instruments, "find" | "look" | "canonical" | "ofUnderlying">;
   readonly clock: Clock;
   /** Read at each request: they may change. */
   readonly limits: { readonly batchBytesMax: number; readonly tableBytesMax: number };
@@ -81,7 +81,7 @@ export function marketRoutes({ market, instruments, clock, limits, acceptedForma
     for (const text of texts) {
       const read = instruments.canonical(text);
       const symbol = "symbol" in read ? read.symbol : text;
-      const underlying = "symbol" in read ? instruments.find(symbol)?.underlying : undefined;
+      const underlying = "symbol" in read ? instruments.look(symbol)?.underlying : undefined;
       if (underlying === undefined) {
         missing.push({ symbol, reason: "unknown_symbol" });
         continue;

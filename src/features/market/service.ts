@@ -219,7 +219,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
     ticket.expect(ticks.length);
     if (!this.#take(ticks)) throw busy();
     await ticket.done;
-    await this.#options.archive?.kept();
+    await this.#options.archive?.kept([...new Set(ticks.map(({ instrument }) => instrument.underlying))]);
     const inOrder = [...rejected, ...ticket.rejected].sort((one, other) => one.index - other.index);
     return { ...ticket.outcomes, rejected: inOrder };
   }
@@ -237,8 +237,6 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
   async bookAt(underlying: string, asOf: EpochMicroseconds): Promise<Book | null> {
     const { archive } = this.#options;
     if (archive === null) return null;
-    // What was published up to now may still be on its way to the disk.
-    await archive.kept();
     return archive.bookAt(underlying, asOf);
   }
 
@@ -273,7 +271,10 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
   }
 
   async stop(): Promise<void> {
-    await this.drain();
+    // What cannot be kept now was never acknowledged; whatever else stops after this must stop all the same.
+    await this.drain().catch((error) =>
+      this.#options.log.error({ err: error }, "the market's last entries are not kept"),
+    );
     this.#stop.abort();
     this.#wake();
     await this.#loop;
@@ -350,7 +351,7 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
     while (!signal.aborted) {
       if (wait > 0) await clock.sleep(wait, signal);
       try {
-        await archive?.kept();
+        await archive?.kept([underlying]);
         const kept = (await archive?.latest(underlying)) ?? null;
         const lane = new Lane(underlying, kept ?? newBook(underlying), {
           valuationMilliseconds: 1000 / limits.valuationsPerSecond,

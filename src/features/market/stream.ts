@@ -29,7 +29,7 @@ const millisecondsOf: Readonly<Record<Interval, number>> = { raw: 0, "100ms": 10
 export interface MarketStreamOptions {
   readonly hub: Hub;
   readonly market: Market<UnderlyingBook>;
-  readonly instruments: Pick<Instruments, "canonical" | "find" | "ofUnderlying" | "onListed">;
+  readonly instruments: Pick<Instruments, "canonical" | "look" | "ofUnderlying" | "onListed">;
   readonly clock: Clock;
 }
 
@@ -174,8 +174,10 @@ export function openMarketStream({ hub, market, instruments, clock }: MarketStre
     const interval = intervals.find((one) => one === (intervalText || (family === "chain" ? "100ms" : "raw")));
     if (interval === undefined) return { fault: `${forms[family]}; the interval is one of ${intervals.join(", ")}` };
     if (family === "ticks" || family === "greeks") {
-      const instrument = instruments.find(symbol);
-      if (instrument === null) return { fault: "names no instrument that is listed" };
+      // Nothing is listed by being listened to.
+      const instrument = instruments.look(symbol);
+      if (instrument === null || (instrument.expiry !== null && instrument.expiry <= clock.nowMicroseconds()))
+        return { fault: "names no instrument that is listed" };
       if (family === "greeks" && instrument.kind !== "option") return { fault: "names no option" };
       const names = family === "ticks" ? [family, symbol] : [family, symbol, interval];
       const { underlying } = instrument;

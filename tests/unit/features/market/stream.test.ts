@@ -51,6 +51,7 @@ function open() {
       void frames.push({ channel, kind, data: JSON.parse(data) }),
   } as unknown as Hub;
   const master = Object.assign(instruments, {
+    look: (symbol: string) => instruments.find(symbol),
     canonical: (text: string) =>
       /^[A-Z0-9]+$/.test(text) ? { symbol: text } : { fault: "bad", detail: "is no symbol" },
   });
