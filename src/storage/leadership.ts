@@ -173,8 +173,12 @@ export function createLeadership(options: LeadershipOptions): Leadership {
       if (isOurs === false) log.warn({ subject: name, fence: held }, "another process has taken the lead");
       if (isOurs === false || !mayLead()) become(0);
     } catch (error) {
-      if (!mayLead()) become(0);
-      throw error;
+      if (!mayLead()) {
+        become(0);
+        throw error;
+      }
+      // A round that fails is put off, further each time; the next look must come before the lead lapses.
+      log.warn({ err: error, subject: name }, "the lead could not be renewed and is tried again");
     }
   }
 
