@@ -100,6 +100,8 @@ export interface MarketOptions<Book extends LaneBook> {
 
 /** Quotes of one underlying that wait for its book to come back. */
 const inboxMax = 10_000;
+/** How long the end waits for what is under way. */
+const stopMillisecondsMax = 5_000;
 /** The loop is not held for longer. */
 const turnMilliseconds = 2;
 const restart = { baseMilliseconds: 100, waitMillisecondsMax: 30_000 };
@@ -271,10 +273,15 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
   }
 
   async stop(): Promise<void> {
-    // What cannot be kept now was never acknowledged; whatever else stops after this must stop all the same.
-    await this.drain().catch((error) =>
-      this.#options.log.error({ err: error }, "the market's last entries are not kept"),
-    );
+    const { clock, log } = this.#options;
+    const inTime = new AbortController();
+    // What cannot be kept now was never acknowledged; whatever else stops after this must stop all the same, a book that does not come back or not.
+    const drained = this.drain().catch((error) => log.error({ err: error }, "the market's last entries are not kept"));
+    const late = clock.sleep(stopMillisecondsMax, inTime.signal).then(() => {
+      if (!inTime.signal.aborted) log.error({}, "the market stops with quotes still waiting");
+    });
+    await Promise.race([drained, late]);
+    inTime.abort();
     this.#stop.abort();
     this.#wake();
     await this.#loop;

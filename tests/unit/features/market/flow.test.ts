@@ -317,6 +317,28 @@ describe("market flow", () => {
     expect(market.ingest([quoteOf("AAA", 98, 2)], "push")).toBe("full");
   });
 
+  test("it stops where nothing can be kept, and where a book does not come back: then after five seconds", async () => {
+    const archive = new MemoryArchive();
+    const { market } = openMarket(names, { archive });
+    await market.ingestKept([quoteOf("AAA", 99, 1)], "post");
+    archive.fault = new Error("the disk is full");
+    await market.stop();
+    const clock = new ManualClock();
+    const other = openMarket(names, { archive, clock });
+    other.market.ingest([quoteOf("AAA", 98, 2)], "push");
+    await turns();
+    let hasStopped = false;
+    const stopping = other.market.stop().then(() => {
+      hasStopped = true;
+    });
+    clock.advance(4_900);
+    await turns();
+    expect(hasStopped).toBe(false);
+    clock.advance(200);
+    await stopping;
+    expect(other.market.bookOf("AAA")).toBeNull();
+  });
+
   test("a market without an archive keeps nothing and answers all the same", async () => {
     const book = new NotedBook();
     const { market } = opened(names, { newBook: () => book, isKept: false });
