@@ -5,7 +5,7 @@ import type { Instrument } from "../../domain/instrument";
 import type { EpochMicroseconds } from "../../foundation/clock";
 import type { PageMark } from "../../foundation/page-mark";
 import type { ReadDatabase, Tx } from "../../storage/storage";
-import { multiplierDecimals, priceDecimals, scaledOf, unscaled } from "./rules";
+import { isSameInstrument, multiplierDecimals, priceDecimals, rank, scaledOf, unscaled } from "./rules";
 import { type InstrumentSource, instrumentQuarantine, instruments } from "./table";
 
 export type InstrumentRow = typeof instruments.$inferSelect;
@@ -233,4 +233,43 @@ export async function pageOfQuarantine(
     .where(after === null ? undefined : sql`(${receivedAt}, ${id}) < (${after.createdAt}, ${after.id})`)
     .orderBy(desc(receivedAt), desc(id))
     .limit(limit);
+}
+
+/** An instrument as somebody said it. */
+export interface Listed {
+  readonly instrument: Instrument;
+  readonly source: InstrumentSource;
+  /** Since when this is known. */
+  readonly at: EpochMicroseconds;
+}
+
+/** The symbols that are new, and those that have other terms than before. */
+export interface Put {
+  readonly listed: readonly string[];
+  readonly changed: readonly string[];
+}
+
+/** Writes what is said of instruments, each symbol once, where it is not known already or whoever said that has less to say. */
+export async function putListed(tx: Tx, slice: readonly Listed[]): Promise<Put> {
+  const [listed, changed]: [string[], string[]] = [[], []];
+  if (slice.length === 0) return { listed, changed };
+  const symbols = slice.map(({ instrument }) => instrument.symbol);
+  const known = new Map((await listedRows(tx, symbols)).map((row) => [row.symbol, row]));
+  let revision = await nextRevision(tx);
+  const rows: NewRow[] = [];
+  for (const { instrument, source, at } of slice) {
+    const { symbol } = instrument;
+    const row = known.get(symbol);
+    let listedAt = at;
+    if (row) {
+      const isSame = isSameInstrument(instrumentOf(row), instrument);
+      if (rank[row.source] < rank[source] || (isSame && row.source === source)) continue;
+      if (listedAt <= row.listedAt) listedAt = row.listedAt + 1n;
+      await endRow(tx, row, { at: listedAt, reason: "replaced", revision: revision++ });
+      if (!isSame) changed.push(symbol);
+    } else listed.push(symbol);
+    rows.push({ instrument, source, listedAt, revision: revision++ });
+  }
+  if (rows.length > 0) await insertInstruments(tx, rows);
+  return { listed, changed };
 }

@@ -12,6 +12,7 @@ import {
 } from "../../domain/instrument-symbol";
 import type { EpochMicroseconds } from "../../foundation/clock";
 import { quoted } from "../../foundation/printable";
+import type { InstrumentSource } from "./table";
 
 /** Decimal places that prices and multipliers are stored with. */
 export const priceDecimals = 9;
@@ -245,3 +246,6 @@ export function symbolOfCursor(cursor: string): string | null {
   const read = canonicalSymbol(Buffer.from(cursor, "base64url").toString("utf8"));
   return "symbol" in read && cursorOf(read.symbol) === cursor ? read.symbol : null;
 }
+
+/** Whose word counts: the lower the more. */
+export const rank: Readonly<Record<InstrumentSource, number>> = { import: 0, feed: 1, rule: 2 };

@@ -43,15 +43,14 @@ import {
   findInstrumentRow,
   type InstrumentFilter,
   type InstrumentRow,
-  insertInstruments,
   insertQuarantine,
   instrumentOf,
   keepQuarantineAtMost,
+  type Listed,
   lastRevision,
-  listedRows,
-  type NewRow,
   nextRevision,
   pageOfQuarantine,
+  putListed,
   rowsChangedAfter,
   rowsListedAfter,
   windowOfRows,
@@ -62,6 +61,7 @@ import {
   entryOfRow,
   instrumentOfEntry,
   isSameInstrument,
+  rank,
   symbolOfCursor,
 } from "./rules";
 import type { InstrumentSource } from "./table";
@@ -148,13 +148,6 @@ export interface ImportBy {
   readonly idempotency: IdempotencyTicket | null;
 }
 
-interface Listed {
-  readonly instrument: Instrument;
-  readonly source: InstrumentSource;
-  /** Since when this is known. */
-  readonly at: EpochMicroseconds;
-}
-
 /** Rows read, and rows written, between two turns of the event loop: a row takes some 0.17 ms to write. */
 const sliceRows = 250;
 const writtenRows = 100;
@@ -167,7 +160,6 @@ export const quarantineMax = 10_000;
 export const quarantinePerImportMax = 300;
 const contentLengthMax = 200;
 const loadAgainMilliseconds = 1_000;
-const rank: Readonly<Record<InstrumentSource, number>> = { import: 0, feed: 1, rule: 2 };
 
 /** Instruments over a database, which is read at once and without anybody waiting but who awaits `ready`. */
 export function createInstruments(options: InstrumentsOptions): Instruments {
@@ -575,35 +567,4 @@ export function createInstruments(options: InstrumentsOptions): Instruments {
       await kept().catch((error) => log.warn({ err: error }, "instruments could not be written"));
     },
   };
-}
-
-/** The symbols that are new, and those that have other terms than before. */
-interface Put {
-  readonly listed: readonly string[];
-  readonly changed: readonly string[];
-}
-
-/** Writes what is said of instruments, each symbol once, where it is not known already or whoever said that has less to say. */
-async function putListed(tx: Tx, slice: readonly Listed[]): Promise<Put> {
-  const [listed, changed]: [string[], string[]] = [[], []];
-  if (slice.length === 0) return { listed, changed };
-  const symbols = slice.map(({ instrument }) => instrument.symbol);
-  const known = new Map((await listedRows(tx, symbols)).map((row) => [row.symbol, row]));
-  let revision = await nextRevision(tx);
-  const rows: NewRow[] = [];
-  for (const { instrument, source, at } of slice) {
-    const { symbol } = instrument;
-    const row = known.get(symbol);
-    let listedAt = at;
-    if (row) {
-      const isSame = isSameInstrument(instrumentOf(row), instrument);
-      if (rank[row.source] < rank[source] || (isSame && row.source === source)) continue;
-      if (listedAt <= row.listedAt) listedAt = row.listedAt + 1n;
-      await endRow(tx, row, { at: listedAt, reason: "replaced", revision: revision++ });
-      if (!isSame) changed.push(symbol);
-    } else listed.push(symbol);
-    rows.push({ instrument, source, listedAt, revision: revision++ });
-  }
-  if (rows.length > 0) await insertInstruments(tx, rows);
-  return { listed, changed };
 }

@@ -275,12 +275,10 @@ class LiveMarket<Book extends LaneBook> implements Market<Book> {
   async stop(): Promise<void> {
     const { clock, log } = this.#options;
     const inTime = new AbortController();
-    // What cannot be kept now was never acknowledged; whatever else stops after this must stop all the same, a book that does not come back or not.
+    // What cannot be kept now was never acknowledged; what stops after this must stop all the same, also where a book does not come back.
     const drained = this.drain().catch((error) => log.error({ err: error }, "the market's last entries are not kept"));
-    const late = clock.sleep(stopMillisecondsMax, inTime.signal).then(() => {
-      if (!inTime.signal.aborted) log.error({}, "the market stops with quotes still waiting");
-    });
-    await Promise.race([drained, late]);
+    await Promise.race([drained, clock.sleep(stopMillisecondsMax, inTime.signal)]);
+    if (!this.#isIdle) log.error({}, "the market stops with quotes still waiting");
     inTime.abort();
     this.#stop.abort();
     this.#wake();
